@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * enforce - the kernel half: one atomic nf_tables batch per decision, read back, watched, repaired
+ *
+ * Why     A firewall that believes itself is no firewall: every write is counted and read back, every foreign change
+ *         noticed, named and repaired with the TTLs that were left.
+ * Shape   struct bh_enforcer owns the netlink sockets and the last applied law; one per network namespace.
+ *         Only table `inet bulkhead` is ever touched.
+ * Units   ns in the interface, ms in the kernel.
+ * Errors  0 done; 1 refused by the guard (see ret_refused); < 0 -errno with bh_enforcer_why() naming the object.
+ * Purity  Shell: netlink sockets only. Opens no file, runs no program.
+ * Source  linux/netfilter/nf_tables.h, libnftnl, libmnl; docs/enforcement.md.
+ */
+#ifndef BULKHEAD_ENFORCE_H
+#define BULKHEAD_ENFORCE_H
+
+#include <bulkhead/plan.h>
+
+struct bh_enforcer;
+
+int bh_enforcer_open(struct bh_enforcer **ret_enforcer) BH_MUST; /* needs CAP_NET_ADMIN in this netns */
+void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing */
+const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
+
+/*
+ * Replaces the law in one batch; isolations standing in the kernel are kept with their remaining TTL unless the new
+ * guard refuses them. Takes over a table left by an earlier process. plan->cuts are added too.
+ */
+int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan) BH_MUST;
+/* All cuts of one order in one batch, guard first, then read back. Re-adding renews the TTL. */
+int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused) BH_MUST;
+int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) BH_MUST; /* absent ones are fine */
+
+/* What the kernel holds now: cuts with the TTL left (ms precision). malloc'ed; order and because come back too. */
+int bh_enforcer_cuts(struct bh_enforcer *e, struct bh_cut **ret_cuts, size_t *ret_n) BH_MUST;
+/* Full validation by the kernel, nothing left behind. */
+int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan) BH_MUST;
+/* Compares table, chains, rules, sets and law elements with the applied law: 0 same, 1 differs (why() says what). */
+int bh_enforcer_verify(struct bh_enforcer *e) BH_MUST;
+/* Removes our table, nothing else. */
+int bh_enforcer_disarm(struct bh_enforcer *e) BH_MUST;
+
+struct bh_drift { /* a change that was not ours */
+	uint32_t generation, pid;
+	char prog[16];
+	bool ours_touched; /* table inet bulkhead changed or vanished */
+	bool repaired;
+	char text[96];
+};
+int bh_enforcer_fd(const struct bh_enforcer *e); /* readable when the ruleset of this namespace changed */
+/* Reads notices; verifies and repairs when our table was touched. 0 nothing of note, 1 *ret_drift filled. */
+int bh_enforcer_watch(struct bh_enforcer *e, struct bh_drift *ret_drift) BH_MUST;
+
+struct bh_kernel_features {
+	bool inet, concat_interval, timeout, counter_elem, nflog, reject_inet, ct_mark, dynset_limit, owner_persist,
+		bridge_ct, flowtable, conntrack;
+	bool br_netfilter_on; /* bridged packets also pass inet forward here */
+	uint32_t generation;
+};
+int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_features) BH_MUST; /* by kernel dry runs */
+
+struct bh_enforce_counters {
+	uint64_t pin, iso, deny, shield, invalid, would_deny; /* packets */
+};
+int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters) BH_MUST;
+
+/* ---- the role process: a request table over one stream socket; see src/enforce/serve.c for the protocol ---- */
+/*
+ * Serves until the peer closes (0) or the environment breaks (< 0). Installs seccomp first: netlink and fd only.
+ * fd: one end of a SOCK_STREAM socketpair. Requests and replies are length-prefixed text frames.
+ */
+int bh_enforcer_serve(int fd) BH_MUST;
+
+/* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
+enum bh_enf_request { BH_ENF_APPLY, BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY, BH_ENF_REQUESTS };
+/* Encodes a request frame: 4-byte big-endian length, then text. malloc'ed. text is a plan or cut lines, may be NULL. */
+int bh_enf_encode(unsigned request, uint32_t seq, const char *text, size_t len, char **ret_frame, size_t *ret_len) BH_MUST;
+struct bh_enf_reply { /* also notices: seq 0 */
+	uint32_t seq;
+	int status;		     /* 0 done, 1 refused, < 0 -errno */
+	uint64_t us;		     /* kernel time of the request */
+	struct bh_refused refused;
+	struct bh_drift drift;	     /* notices */
+	char text[160];
+	char *body;		     /* dump: cut lines; caller frees */
+	size_t body_len;
+};
+#define BH_ENF_FRAME_MAX (64u << 20)
+/* Decodes one frame's payload (without the length). 0, or 1 malformed. */
+int bh_enf_decode(const char *payload, size_t len, struct bh_enf_reply *ret_reply) BH_MUST;
+
+#endif

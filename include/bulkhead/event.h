@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * event - waist 1: what was seen, as fixed-size values that print to and parse from one line of text
+ *
+ * Why     Packets, kernel acknowledgements and operators' commands reach the core in one stream, so a
+ *         recorded stream replays a whole incident, including what people did.
+ * Shape   struct bh_event, one size for all kinds, zero-padded: two equal events are equal bytes.
+ * Units   at: ns of the capture clock (Unix time). Counters in packets and bytes. Ports in host order.
+ * Errors  bh_event_parse: 0, or 1 with a reason and a column.
+ * Purity  Pure.
+ * Source  RFC 2131 (DHCP), RFC 826 (ARP), [MS-SMB2] 2.2 (commands, status), RFC 9293 (TCP).
+ */
+#ifndef BULKHEAD_EVENT_H
+#define BULKHEAD_EVENT_H
+
+#include <bulkhead/base.h>
+
+enum bh_ev_kind {
+	BH_EV_NONE,
+	BH_EV_TICK,	    /* time passes; drives everything that expires */
+	BH_EV_FLOW_NEW,	    /* first packet; src is the initiator */
+	BH_EV_FLOW_OUTCOME, /* once: how the attempt ended, as soon as known */
+	BH_EV_FLOW_CLASS,   /* once: final application */
+	BH_EV_FLOW_END,
+	BH_EV_ARP,
+	BH_EV_DHCP,
+	BH_EV_SMB,
+	BH_EV_GAP,     /* something was lost before the core saw it */
+	BH_EV_COMMAND, /* an operator's order */
+	BH_EV_KERNEL,  /* what the enforcer says: applied, refused, expired, drift, repaired */
+	BH_EV_KINDS
+};
+
+/* Our own application numbers; classify maps nDPI's names to them. Order is free, names are the contract. */
+#define BH_APPS(X)                                                                                    \
+	X(UNKNOWN, "unknown") X(SMB, "smb") X(RDP, "rdp") X(SSH, "ssh") X(DNS, "dns") X(HTTP, "http")  \
+	X(TLS, "tls") X(QUIC, "quic") X(DHCP, "dhcp") X(KERBEROS, "kerberos") X(LDAP, "ldap")          \
+	X(MSRPC, "msrpc") X(NETBIOS, "netbios") X(LLMNR, "llmnr") X(MDNS, "mdns") X(SSDP, "ssdp")      \
+	X(WSD, "wsd") X(NTP, "ntp") X(SNMP, "snmp") X(SYSLOG, "syslog") X(SIP, "sip") X(RTP, "rtp")    \
+	X(VNC, "vnc") X(TELNET, "telnet") X(FTP, "ftp") X(TFTP, "tftp") X(SMTP, "smtp")                \
+	X(IMAP, "imap") X(POP3, "pop3") X(MYSQL, "mysql") X(POSTGRES, "postgres") X(MSSQL, "mssql")    \
+	X(ORACLE, "oracle") X(REDIS, "redis") X(MQTT, "mqtt") X(NFS, "nfs") X(RSYNC, "rsync")          \
+	X(MODBUS, "modbus") X(S7COMM, "s7comm") X(DNP3, "dnp3") X(IEC104, "iec104")                    \
+	X(ETHERNETIP, "ethernetip") X(CITRIX, "citrix") X(TEAMVIEWER, "teamviewer")                    \
+	X(ANYDESK, "anydesk") X(BITTORRENT, "bittorrent") X(TOR, "tor") X(OPENVPN, "openvpn")          \
+	X(WIREGUARD, "wireguard") X(IPSEC, "ipsec") X(GRE, "gre") X(ICMP, "icmp") X(ICMP6, "icmp6")    \
+	X(IGMP, "igmp") X(RADIUS, "radius") X(STUN, "stun") X(RPC, "rpc") X(OTHER, "other")
+enum bh_app {
+#define X(id, name) BH_APP_##id,
+	BH_APPS(X)
+#undef X
+		BH_APP_COUNT
+};
+const char *bh_app_name(unsigned app);			       /* never NULL */
+int bh_app_parse(const char *s, size_t n, uint16_t *ret_app) BH_MUST; /* any case; 1 = unknown name */
+
+enum bh_outcome {
+	BH_OUT_NONE,
+	BH_OUT_SUCCESS,	    /* TCP: handshake and an application answer; UDP, ICMP: an answer */
+	BH_OUT_HANDSHAKE,   /* TCP: handshake, closed without an application answer */
+	BH_OUT_REFUSED,	    /* RST to the SYN, or ICMP port unreachable */
+	BH_OUT_UNREACHABLE, /* ICMP host, net or admin unreachable */
+	BH_OUT_SILENT,	    /* nothing within 3 s */
+	BH_OUT_MIDSTREAM,   /* the start was not seen: says nothing */
+	BH_OUT_COUNT
+};
+
+/* bh_event.flags */
+#define BH_EVF_GUESS 0x01     /* class by port only: for display, never evidence */
+#define BH_EVF_TWOWAY 0x02    /* three-way handshake with correct acknowledgements, or request and reply, seen */
+#define BH_EVF_UNTRUSTED 0x04 /* parsed over a gap, or from a tunnel's inside */
+#define BH_EVF_IPV6 0x08      /* reserved for printers; derived */
+
+struct bh_ev_flow {
+	bh_ns start;
+	uint64_t pkts[2], bytes[2]; /* [0] initiator to responder */
+	uint8_t tcp_flags[2];	    /* or of all seen */
+	uint8_t reason;		    /* enum bh_flow_end */
+	uint8_t pad[5];
+	char community_id[32]; /* "1:…" by nDPI; "" when not computed */
+};
+enum bh_flow_end { BH_END_NONE, BH_END_CLOSED, BH_END_TIMEOUT, BH_END_EVICTED, BH_END_SHUTDOWN, BH_END_COUNT };
+
+struct bh_ev_arp {
+	uint8_t op; /* 1 request, 2 reply */
+	uint8_t pad[7];
+	/* src = sender protocol address, dst = target; mac_src/mac_dst = sender/target hardware address */
+};
+
+#define BH_DHCP_OPTS 48
+#define BH_DHCP_F_ROUTES 0x01 /* option 121 or 249 covers 0.0.0.0/1 and 128.0.0.0/1 */
+#define BH_DHCP_F_WPAD 0x02   /* option 252 */
+struct bh_ev_dhcp {
+	uint32_t xid, lease_s;
+	uint8_t type; /* 1 DISCOVER 2 OFFER 3 REQUEST 4 DECLINE 5 ACK 6 NAK 7 RELEASE 8 INFORM */
+	uint8_t flags, n_opts, pad;
+	struct bh_mac client;
+	uint8_t pad2[2];
+	struct bh_addr yiaddr, server_id, giaddr, router, dns;
+	uint8_t opts[BH_DHCP_OPTS]; /* option numbers in wire order, first 48 */
+	char hostname[64], vendor[32];
+};
+
+enum bh_smb_op {
+	BH_SMB_NONE,
+	BH_SMB_SESSION, /* SESSION_SETUP finished: user, status, dialect */
+	BH_SMB_TREE,	/* TREE_CONNECT answered: share */
+	BH_SMB_OPEN,	/* CREATE answered with success: name, disposition taken, access */
+	BH_SMB_WRITE,	/* a write handle crossed 64 KiB (once per handle) */
+	BH_SMB_CLOSE,	/* a handle that read or wrote was closed: totals and verdicts */
+	BH_SMB_RENAME,	/* name -> name2 */
+	BH_SMB_DELETE,	/* disposition or delete-on-close */
+	BH_SMB_TRUNCATE, /* set end of file below what the handle found */
+	BH_SMB_OPS
+};
+/* magic class of the first bytes at offset 0 */
+enum bh_magic { BH_MAGIC_NONE, BH_MAGIC_OTHER, BH_MAGIC_TEXT, BH_MAGIC_DOC, BH_MAGIC_IMAGE, BH_MAGIC_PACKED, BH_MAGIC_EXEC, BH_MAGIC_COUNT };
+/* randomness verdict of content (detection.md 3.7): chi-square over the histogram per handle and direction */
+enum bh_rand { BH_RAND_NONE, BH_RAND_NO, BH_RAND_SMALL, BH_RAND_WEAK, BH_RAND_STRONG, BH_RAND_COUNT };
+#define BH_SMB_F_ENCRYPTED 0x01 /* the session is encrypted: only sizes are known */
+#define BH_SMB_F_GUEST 0x02
+#define BH_SMB_F_CREATED 0x04 /* the open created the file (CREATE action 2) */
+#define BH_SMB_F_EXISTED 0x08 /* opened, superseded or overwritten (actions 0, 1, 3) */
+#define BH_SMB_F_DIR 0x10
+struct bh_ev_smb {
+	uint64_t session, fid; /* as on the wire; fid = volatile half */
+	uint64_t bytes_read, bytes_written;
+	uint32_t status, tree;
+	uint16_t dialect;
+	uint8_t op, flags;
+	uint8_t magic_read, magic_written; /* enum bh_magic */
+	uint8_t rand_read, rand_written;   /* enum bh_rand */
+	char user[48], share[64];	   /* user is domain\user; share is the last component */
+	char name[128], name2[128];	   /* path inside the share, UTF-8, / as separator, tail kept when longer */
+};
+
+struct bh_ev_gap {
+	uint64_t lost;
+	uint8_t why; /* enum bh_gap */
+	uint8_t pad[7];
+};
+enum bh_gap { BH_GAP_NONE, BH_GAP_KERNEL, BH_GAP_RING, BH_GAP_EVICTED, BH_GAP_SENSOR, BH_GAP_COUNT };
+
+enum bh_cmd { BH_CMD_NONE, BH_CMD_ISOLATE, BH_CMD_RELEASE, BH_CMD_SHIELD, BH_CMD_MODE, BH_CMD_COUNT };
+struct bh_ev_command {
+	bh_ns ttl;
+	uint8_t verb;
+	uint8_t mode; /* enum bh_mode of policy.h for BH_CMD_MODE */
+	uint8_t pad[6];
+	char target[64]; /* address, MAC, host name or zone:NAME, as given */
+	char by[32], reason[96];
+};
+
+enum bh_kernel { BH_KER_NONE, BH_KER_APPLIED, BH_KER_REFUSED, BH_KER_RELEASED, BH_KER_EXPIRED, BH_KER_DRIFT, BH_KER_REPAIRED, BH_KER_FAILED, BH_KER_COUNT };
+struct bh_ev_kernel {
+	uint64_t generation, us; /* us: request to kernel acknowledgement */
+	uint32_t order;		 /* plan order id; 0 = the policy itself */
+	uint32_t pid;		 /* of a foreign change */
+	uint8_t what;
+	uint8_t pad[7];
+	char prog[16], text[96];
+};
+
+struct bh_event {
+	bh_ns at;
+	uint64_t pkt;	  /* number of the packet that completed the fact, from 1; 0 = none */
+	uint64_t flow_id; /* < 2^53; same on all events of a flow */
+	struct bh_addr src, dst;
+	uint16_t sport, dport, vlan, app; /* app: enum bh_app */
+	uint8_t kind, proto, outcome, flags;
+	uint16_t worker;
+	struct bh_mac mac_src, mac_dst;
+	uint8_t ttl; /* of the initiator's first packet */
+	uint8_t pad[5];
+	union {
+		struct bh_ev_flow flow;
+		struct bh_ev_arp arp;
+		struct bh_ev_dhcp dhcp;
+		struct bh_ev_smb smb;
+		struct bh_ev_gap gap;
+		struct bh_ev_command command;
+		struct bh_ev_kernel kernel;
+	} u;
+};
+
+/*
+ * One line without the newline:   <seconds.nanoseconds> <kind> [<proto> <src>[:port] > <dst>[:port]] key=value …
+ * Zero fields are left out; strings are quoted. parse(print(x)) == x, byte for byte.
+ * Longest line is BH_EVENT_TEXT bytes with its NUL.
+ */
+#define BH_EVENT_TEXT 2048
+size_t bh_event_print(const struct bh_event *ev, char buf[BH_EVENT_TEXT]);
+struct bh_event_error {
+	unsigned col; /* from 1 */
+	char text[96];
+};
+int bh_event_parse(const char *line, size_t len, struct bh_event *ret_event, struct bh_event_error *ret_error) BH_MUST;
+
+const char *bh_ev_kind_name(unsigned kind);
+const char *bh_outcome_name(unsigned outcome);
+const char *bh_smb_op_name(unsigned op);
+const char *bh_proto_name(unsigned proto, char buf[4]); /* "tcp", "udp", "icmp", "icmp6", else decimal */
+
+/* Where a producer puts events: the worker's ring, a test's array, replay's core. Must not fail; loss is the sink's to count. */
+struct bh_event_sink {
+	void (*emit)(void *ctx, const struct bh_event *ev);
+	void *ctx;
+};
+
+#endif

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * policy - zones, conduits, pins, roles and responses, as an engineer writes them, loaded and checked
+ *
+ * Why     One law for detection (is this flow allowed?), decision (may this host be cut?) and the compiled plan.
+ * Shape   struct bh_policy is built once by the loader and never changes; arrays with counts, indices for names.
+ * Units   Ports in host order, times in bh_ns, shares in parts per million.
+ * Errors  bh_policy_load: 0 loaded (diags may hold warnings), 1 invalid (diags say why), < 0 -errno.
+ * Purity  Pure: parses bytes in memory. Files are opened by the caller.
+ * Source  IEC 62443-3-2 (zones, conduits, SL-T); the language is described in docs/policy.md.
+ */
+#ifndef BULKHEAD_POLICY_H
+#define BULKHEAD_POLICY_H
+
+#include <bulkhead/base.h>
+
+#define BH_NAME 32	     /* names, with the NUL */
+#define BH_ZONE_NONE 0xffffu /* no zone of this policy */
+#define BH_MAX_ZONES 1024
+#define BH_MAX_CONDUITS 65536
+
+struct bh_pos { /* of a construct in the file, from 1; 0 = built in */
+	uint32_t line, col;
+};
+struct bh_svc {
+	uint8_t proto; /* 6, 17, 1 (icmp, both families), 0 = any; ports 0-65535 when any */
+	uint16_t lo, hi;
+};
+struct bh_svcs {
+	struct bh_svc *v;
+	size_t n;
+};
+struct bh_prefixes {
+	struct bh_prefix *v;
+	size_t n;
+};
+
+struct bh_zone {
+	char name[BH_NAME];
+	struct bh_prefixes nets;
+	char (*interfaces)[16];
+	size_t n_interfaces;
+	uint8_t purdue, sl_t;
+	bool critical, ot, is_static, two_person;
+	struct bh_pos pos;
+};
+
+#define BH_ROLES(X)                                                                                   \
+	X(DC, "dc") X(DNS, "dns") X(DHCP, "dhcp") X(GATEWAY, "gateway") X(JUMP, "jump")                \
+	X(BACKUP, "backup") X(DEPLOY, "deploy") X(VULNSCAN, "vulnscan") X(MONITOR, "monitor")          \
+	X(PRINT, "print") X(FILE, "file") X(SIEM, "siem") X(RMM, "rmm") X(PROXY, "proxy")              \
+	X(VDI, "vdi") X(HYPERVISOR, "hypervisor") X(LB, "lb-vip") X(ENG, "eng-ws") X(HMI, "hmi")       \
+	X(HISTORIAN, "historian") X(PLC, "plc") X(CAMERA, "camera") X(PHONE, "phone")                  \
+	X(SAFETY, "safety") X(KIOSK, "kiosk")
+enum bh_role {
+#define X(id, name) BH_ROLE_##id,
+	BH_ROLES(X)
+#undef X
+		BH_ROLE_COUNT
+};
+#define BH_ROLE_BIT(r) (1u << (r))
+
+struct bh_phost {
+	char name[BH_NAME];
+	struct bh_addr *addrs;
+	size_t n_addrs;
+	struct bh_mac mac; /* all zero = not given */
+	uint32_t roles;	   /* BH_ROLE_BIT set */
+	bool never_isolate;
+	struct bh_pos pos;
+};
+struct bh_conduit {
+	char name[BH_NAME];
+	uint16_t from, to; /* zone indices */
+	struct bh_svcs allow;
+	uint16_t *apps; /* enum bh_app values the flow must turn out to be; none = any */
+	size_t n_apps;
+	struct bh_prefixes from_hosts, to_hosts; /* none = the whole zone */
+	struct bh_pos pos;
+};
+struct bh_pin {
+	char name[BH_NAME], reason[96];
+	struct bh_prefixes from, to;
+	struct bh_svcs allow;
+	struct bh_pos pos;
+};
+struct bh_remedy {
+	struct bh_prefix to;
+	struct bh_svcs allow;
+	struct bh_pos pos;
+};
+struct bh_management {
+	struct bh_prefixes from;
+	struct bh_svcs allow;
+	struct bh_pos pos;
+};
+
+enum bh_mode { BH_MODE_OBSERVE, BH_MODE_ASK, BH_MODE_AUTO, BH_MODE_COUNT };
+enum bh_profile { BH_PROFILE_SHIELD_ONLY, BH_PROFILE_BALANCED, BH_PROFILE_AGGRESSIVE, BH_PROFILE_COUNT };
+struct bh_response {
+	uint8_t mode, profile;
+	bh_ns ttl_shield, ttl_contain, ttl_isolate; /* defaults 30 min, 60 min, 4 h */
+	uint32_t burst, per_hour;		    /* defaults 3, 10 */
+	uint32_t share_zone_ppm, share_role_ppm;    /* defaults 50000, 250000 */
+};
+
+struct bh_policy {
+	char site[64], file[128]; /* file: as given to the loader, for messages */
+	char sha256[65];	  /* of the text, lower-case hex; "" for the built-in policy */
+	struct bh_zone *zones;
+	struct bh_phost *hosts;
+	struct bh_conduit *conduits;
+	struct bh_pin *pins;
+	struct bh_remedy *remedies;
+	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies;
+	struct bh_management management;
+	struct bh_response response;
+	struct bh_policy_index *index; /* private: prefix trie, host maps, conduit lists per zone pair */
+};
+
+/* ---- diagnostics: all errors of a file in one run, in file order ---- */
+enum bh_severity { BH_DIAG_ERROR, BH_DIAG_WARNING, BH_DIAG_NOTE };
+struct bh_diag {
+	uint8_t severity;
+	struct bh_pos pos;
+	uint32_t width; /* columns to underline */
+	char text[232];
+};
+struct bh_diags {
+	struct bh_diag *v;
+	size_t n, cap;
+	size_t errors, suppressed; /* beyond 200 */
+};
+void bh_diags_fini(struct bh_diags *d);
+/* "file:line:col: error: text", the line, a caret line that copies tabs. Appends to t. */
+void bh_diags_print(const struct bh_diags *d, const char *file, const char *text, size_t len, struct bh_text *t);
+
+/* diags: caller's, zeroed; freed by bh_diags_fini. file is for messages only. */
+int bh_policy_load(const char *text, size_t len, const char *file, struct bh_diags *diags,
+		   struct bh_policy **ret_policy) BH_MUST;
+struct bh_policy *bh_policy_builtin(void); /* private ranges = inside, the rest = outside, observe; NULL = no memory */
+void bh_policy_free(struct bh_policy *p);
+void bh_policy_print(const struct bh_policy *p, struct bh_text *t); /* canonical YAML: load(print(p)) prints the same */
+void bh_policy_schema(struct bh_text *t);			    /* JSON Schema from the loader's own table */
+
+/* ---- questions ---- */
+uint16_t bh_policy_zone_of(const struct bh_policy *p, const struct bh_addr *a); /* most specific prefix, or BH_ZONE_NONE */
+uint16_t bh_policy_zone_by_name(const struct bh_policy *p, const char *name);
+const struct bh_phost *bh_policy_host_by_addr(const struct bh_policy *p, const struct bh_addr *a); /* NULL = undeclared */
+const struct bh_phost *bh_policy_host_by_mac(const struct bh_policy *p, const struct bh_mac *m);
+const struct bh_phost *bh_policy_host_by_name(const struct bh_policy *p, const char *name);
+
+enum bh_rule { BH_RULE_DENY, BH_RULE_SAME_ZONE, BH_RULE_PIN, BH_RULE_CONDUIT, BH_RULE_UNZONED };
+struct bh_judgement {
+	uint8_t rule;	/* enum bh_rule: which one decided */
+	uint32_t index; /* of the pin or conduit */
+	uint16_t from, to;
+};
+/* May src open proto/dport to dst? Pins before conduits; an address outside every zone is UNZONED. */
+struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_addr *src, const struct bh_addr *dst,
+				    uint8_t proto, uint16_t dport);
+/* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
+const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
+
+const char *bh_mode_name(unsigned mode);
+const char *bh_profile_name(unsigned profile);
+const char *bh_role_name(unsigned role);
+
+#endif
