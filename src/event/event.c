@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One table describes every field that has a key: where it lies, how it is spelled, which kinds carry it. Printing walks
+ * the table and leaves out zeros; parsing looks keys up in it. There is no second place to add a field, and the round
+ * trip holds because both directions read the same row. Time, kind, protocol and the two ends have fixed positions.
+ */
+#include <stdio.h>
+#include <bulkhead/event.h>
+
+enum form { F_U8, F_U16, F_U32, F_U64, F_HEX64, F_NS, F_MAC, F_ADDR, F_STR, F_OPTS, F_WORD };
+
+#define K(kind) (1u << BH_EV_##kind)
+#define FLOWS (K(FLOW_NEW) | K(FLOW_OUTCOME) | K(FLOW_CLASS) | K(FLOW_END))
+#define ENDS (FLOWS | K(ARP) | K(DHCP) | K(SMB))
+#define ALL (~0u)
+
+static inline uint32_t kind_bit(unsigned kind)
+{
+	return 1u << kind;
+}
+
+typedef const char *(*namer)(unsigned);
+
+struct field {
+	const char *key;
+	uint32_t kinds;
+	uint16_t off, size;
+	uint8_t form;
+	namer name; /* F_WORD: a u8 (size 1) or u16 spelled by name */
+	uint16_t names;
+};
+
+static const char *reason_name(unsigned v)
+{
+	static const char *const n[] = {"none", "closed", "timeout", "evicted", "shutdown"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *magic_name(unsigned v)
+{
+	static const char *const n[] = {"none", "other", "text", "doc", "image", "packed", "exec"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *rand_name(unsigned v)
+{
+	static const char *const n[] = {"none", "no", "small", "weak", "strong"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *gap_name(unsigned v)
+{
+	static const char *const n[] = {"none", "kernel", "ring", "evicted", "sensor"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *cmd_name(unsigned v)
+{
+	static const char *const n[] = {"none", "isolate", "release", "shield", "mode"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *ker_name(unsigned v)
+{
+	static const char *const n[] = {"none", "applied", "refused", "released", "expired", "drift", "repaired", "failed"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *mode_word(unsigned v)
+{
+	static const char *const n[] = {"observe", "ask", "auto"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+
+#define AT(m) (uint16_t) offsetof(struct bh_event, m), (uint16_t)sizeof(((struct bh_event *)0)->m)
+#define NUM(key, kinds, m, form) {key, kinds, AT(m), form, NULL, 0}
+#define WORD(key, kinds, m, fn, n) {key, kinds, AT(m), F_WORD, fn, n}
+
+static const struct field fields[] = {
+	NUM("pkt", ALL, pkt, F_U64),
+	NUM("id", ALL, flow_id, F_U64),
+	NUM("vlan", ENDS, vlan, F_U16),
+	WORD("app", FLOWS | K(SMB), app, bh_app_name, BH_APP_COUNT),
+	WORD("outcome", FLOWS, outcome, bh_outcome_name, BH_OUT_COUNT),
+	NUM("flags", ALL, flags, F_U8),
+	NUM("worker", ALL, worker, F_U16),
+	NUM("smac", ENDS, mac_src, F_MAC),
+	NUM("dmac", ENDS, mac_dst, F_MAC),
+	NUM("ttl", ENDS, ttl, F_U8),
+	NUM("start", FLOWS, u.flow.start, F_NS),
+	NUM("pkts", FLOWS, u.flow.pkts[0], F_U64),
+	NUM("rpkts", FLOWS, u.flow.pkts[1], F_U64),
+	NUM("bytes", FLOWS, u.flow.bytes[0], F_U64),
+	NUM("rbytes", FLOWS, u.flow.bytes[1], F_U64),
+	NUM("tcp", FLOWS, u.flow.tcp_flags[0], F_U8),
+	NUM("rtcp", FLOWS, u.flow.tcp_flags[1], F_U8),
+	WORD("reason", FLOWS, u.flow.reason, reason_name, BH_END_COUNT),
+	NUM("cid", FLOWS, u.flow.community_id, F_STR),
+	NUM("op", K(ARP), u.arp.op, F_U8),
+	NUM("type", K(DHCP), u.dhcp.type, F_U8),
+	NUM("client", K(DHCP), u.dhcp.client, F_MAC),
+	NUM("xid", K(DHCP), u.dhcp.xid, F_U32),
+	NUM("server", K(DHCP), u.dhcp.server_id, F_ADDR),
+	NUM("offer", K(DHCP), u.dhcp.yiaddr, F_ADDR),
+	NUM("relay", K(DHCP), u.dhcp.giaddr, F_ADDR),
+	NUM("router", K(DHCP), u.dhcp.router, F_ADDR),
+	NUM("dns", K(DHCP), u.dhcp.dns, F_ADDR),
+	NUM("lease", K(DHCP), u.dhcp.lease_s, F_U32),
+	NUM("dflags", K(DHCP), u.dhcp.flags, F_U8),
+	NUM("opts", K(DHCP), u.dhcp.opts, F_OPTS),
+	NUM("host", K(DHCP), u.dhcp.hostname, F_STR),
+	NUM("vendor", K(DHCP), u.dhcp.vendor, F_STR),
+	WORD("do", K(SMB), u.smb.op, bh_smb_op_name, BH_SMB_OPS),
+	NUM("status", K(SMB), u.smb.status, F_U32),
+	NUM("sess", K(SMB), u.smb.session, F_HEX64),
+	NUM("tree", K(SMB), u.smb.tree, F_U32),
+	NUM("fid", K(SMB), u.smb.fid, F_HEX64),
+	NUM("dialect", K(SMB), u.smb.dialect, F_U16),
+	NUM("sflags", K(SMB), u.smb.flags, F_U8),
+	NUM("read", K(SMB), u.smb.bytes_read, F_U64),
+	NUM("wrote", K(SMB), u.smb.bytes_written, F_U64),
+	WORD("rmagic", K(SMB), u.smb.magic_read, magic_name, BH_MAGIC_COUNT),
+	WORD("wmagic", K(SMB), u.smb.magic_written, magic_name, BH_MAGIC_COUNT),
+	WORD("rrand", K(SMB), u.smb.rand_read, rand_name, BH_RAND_COUNT),
+	WORD("wrand", K(SMB), u.smb.rand_written, rand_name, BH_RAND_COUNT),
+	NUM("user", K(SMB), u.smb.user, F_STR),
+	NUM("share", K(SMB), u.smb.share, F_STR),
+	NUM("name", K(SMB), u.smb.name, F_STR),
+	NUM("to", K(SMB), u.smb.name2, F_STR),
+	NUM("lost", K(GAP), u.gap.lost, F_U64),
+	WORD("why", K(GAP), u.gap.why, gap_name, BH_GAP_COUNT),
+	WORD("verb", K(COMMAND), u.command.verb, cmd_name, BH_CMD_COUNT),
+	NUM("target", K(COMMAND), u.command.target, F_STR),
+	NUM("for", K(COMMAND), u.command.ttl, F_NS),
+	WORD("mode", K(COMMAND), u.command.mode, mode_word, 3),
+	NUM("by", K(COMMAND), u.command.by, F_STR),
+	NUM("because", K(COMMAND), u.command.reason, F_STR),
+	WORD("did", K(KERNEL), u.kernel.what, ker_name, BH_KER_COUNT),
+	NUM("order", K(KERNEL), u.kernel.order, F_U32),
+	NUM("gen", K(KERNEL), u.kernel.generation, F_U64),
+	NUM("us", K(KERNEL), u.kernel.us, F_U64),
+	NUM("pid", K(KERNEL), u.kernel.pid, F_U32),
+	NUM("prog", K(KERNEL), u.kernel.prog, F_STR),
+	NUM("text", K(KERNEL), u.kernel.text, F_STR),
+};
+
+/* ---- printing ---- */
+static uint64_t load(const void *p, size_t size)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, size); /* little-endian host, as the rest of the project assumes */
+	return v;
+}
+
+static void put_ns(struct bh_text *t, bh_ns ns)
+{
+	bh_putf(t, "%llu.%09llu", (unsigned long long)(ns / BH_SEC(1)), (unsigned long long)(ns % BH_SEC(1)));
+}
+
+static void put_field(struct bh_text *t, const struct field *f, const struct bh_event *ev)
+{
+	const uint8_t *p = (const uint8_t *)ev + f->off;
+	char buf[BH_ADDR_TEXT];
+	size_t last = f->size;
+
+	while (last && p[last - 1] == 0)
+		last--;
+	if (last == 0)
+		return;
+	bh_putf(t, " %s=", f->key);
+	switch (f->form) {
+	case F_U8:
+	case F_U16:
+	case F_U32:
+	case F_U64:
+		bh_putf(t, "%llu", (unsigned long long)load(p, f->size));
+		break;
+	case F_HEX64:
+		bh_putf(t, "%llx", (unsigned long long)load(p, 8));
+		break;
+	case F_NS:
+		put_ns(t, load(p, 8));
+		break;
+	case F_MAC:
+		bh_put(t, bh_mac_print((const struct bh_mac *)p, buf));
+		break;
+	case F_ADDR:
+		bh_put(t, bh_addr_print((const struct bh_addr *)p, buf));
+		break;
+	case F_STR:
+		bh_put_quoted(t, (const char *)p, strnlen((const char *)p, f->size));
+		break;
+	case F_OPTS:
+		for (size_t i = 0; i < ev->u.dhcp.n_opts && i < f->size; i++)
+			bh_putf(t, i ? ",%u" : "%u", p[i]);
+		break;
+	case F_WORD:
+		bh_put(t, f->name((unsigned)load(p, f->size)));
+		break;
+	}
+}
+
+static bool has_ports(unsigned proto)
+{
+	return proto == 6 || proto == 17;
+}
+
+static void put_end(struct bh_text *t, const struct bh_addr *a, unsigned port, bool with_port)
+{
+	char buf[BH_ADDR_TEXT];
+
+	bh_addr_print(a, buf);
+	if (!with_port)
+		bh_put(t, buf);
+	else
+		bh_putf(t, bh_addr_is4(a) ? "%s:%u" : "[%s]:%u", buf, port);
+}
+
+size_t bh_event_print(const struct bh_event *ev, char buf[BH_EVENT_TEXT])
+{
+	struct bh_text t = bh_text(buf, BH_EVENT_TEXT);
+	char pbuf[4];
+
+	put_ns(&t, ev->at);
+	bh_putf(&t, " %s", bh_ev_kind_name(ev->kind));
+	if (kind_bit(ev->kind) & ENDS) {
+		bh_putf(&t, " %s ", ev->kind == BH_EV_ARP ? "arp" : bh_proto_name(ev->proto, pbuf));
+		put_end(&t, &ev->src, ev->sport, has_ports(ev->proto));
+		bh_put(&t, " > ");
+		put_end(&t, &ev->dst, ev->dport, has_ports(ev->proto));
+	}
+	for (size_t i = 0; i < BH_COUNT(fields); i++)
+		if (fields[i].kinds & kind_bit(ev->kind))
+			put_field(&t, &fields[i], ev);
+	return t.len;
+}
+
+/* ---- parsing ---- */
+static int fail(struct bh_event_error *e, const char *line, const char *at, const char *text, struct bh_word w)
+{
+	e->col = (unsigned)(at - line) + 1;
+	snprintf(e->text, sizeof e->text, "%s '%.*s'", text, (int)(w.len > 40 ? 40 : w.len), w.p);
+	return 1;
+}
+
+static int parse_ns(struct bh_word w, bh_ns *ret)
+{
+	const char *dot = memchr(w.p, '.', w.len);
+	size_t whole = dot ? (size_t)(dot - w.p) : w.len;
+	uint64_t s, frac = 0;
+
+	if (bh_word_u64((struct bh_word){w.p, whole}, UINT64_MAX / BH_SEC(1) - 1, &s))
+		return bh_duration_parse(w.p, w.len, ret); /* scenarios write 0s, 16m */
+	if (dot) {
+		size_t n = w.len - whole - 1;
+
+		if (n == 0 || n > 9 || bh_word_u64((struct bh_word){dot + 1, n}, UINT64_MAX, &frac))
+			return 1;
+		for (; n < 9; n++)
+			frac *= 10;
+	}
+	*ret = BH_SEC(s) + frac;
+	return 0;
+}
+
+static int parse_hex(struct bh_word w, uint64_t *ret)
+{
+	uint64_t v = 0;
+
+	if (w.len == 0 || w.len > 16)
+		return 1;
+	for (size_t i = 0; i < w.len; i++) {
+		char c = w.p[i];
+		int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+
+		if (d < 0)
+			return 1;
+		v = v << 4 | (uint64_t)d;
+	}
+	*ret = v;
+	return 0;
+}
+
+static int parse_opts(struct bh_word w, struct bh_ev_dhcp *d)
+{
+	const char *p = w.p, *end = w.p + w.len;
+
+	while (p <= end) {
+		const char *comma = memchr(p, ',', (size_t)(end - p));
+		size_t n = (size_t)((comma ? comma : end) - p);
+		uint64_t v;
+
+		if (d->n_opts == BH_DHCP_OPTS || bh_word_u64((struct bh_word){p, n}, 255, &v))
+			return 1;
+		d->opts[d->n_opts++] = (uint8_t)v;
+		if (!comma)
+			return 0;
+		p = comma + 1;
+	}
+	return 1;
+}
+
+static int parse_value(const struct field *f, struct bh_word w, struct bh_event *ev)
+{
+	static const uint64_t max[] = {0xff, 0xffff, 0xffffffff, UINT64_MAX};
+	uint8_t *p = (uint8_t *)ev + f->off;
+	uint64_t v;
+
+	switch (f->form) {
+	case F_U8:
+	case F_U16:
+	case F_U32:
+	case F_U64:
+		if (bh_word_u64(w, max[f->form - F_U8], &v))
+			return 1;
+		memcpy(p, &v, f->size);
+		return 0;
+	case F_HEX64:
+		if (parse_hex(w, &v))
+			return 1;
+		memcpy(p, &v, 8);
+		return 0;
+	case F_NS:
+		if (parse_ns(w, &v))
+			return 1;
+		memcpy(p, &v, 8);
+		return 0;
+	case F_MAC:
+		return bh_mac_parse(w.p, w.len, (struct bh_mac *)p);
+	case F_ADDR:
+		return bh_addr_parse(w.p, w.len, (struct bh_addr *)p);
+	case F_STR:
+		return bh_word_str(w, (char *)p, f->size);
+	case F_OPTS:
+		return parse_opts(w, &ev->u.dhcp);
+	case F_WORD:
+		for (v = 0; v < f->names; v++)
+			if (bh_word_is(w, f->name((unsigned)v))) {
+				memcpy(p, &v, f->size);
+				return 0;
+			}
+	}
+	return 1;
+}
+
+static int parse_end(struct bh_word w, bool with_port, struct bh_addr *a, uint16_t *port)
+{
+	const char *addr = w.p, *colon;
+	size_t n = w.len;
+	uint64_t v;
+
+	if (with_port) {
+		colon = memrchr(w.p, ':', w.len);
+		if (!colon || bh_word_u64((struct bh_word){colon + 1, (size_t)(w.p + w.len - colon - 1)}, 0xffff, &v))
+			return 1;
+		*port = (uint16_t)v;
+		n = (size_t)(colon - w.p);
+		if (n >= 2 && addr[0] == '[' && addr[n - 1] == ']') {
+			addr++;
+			n -= 2;
+		}
+	}
+	return bh_addr_parse(addr, n, a);
+}
+
+static int parse_proto(struct bh_word w, uint8_t *proto)
+{
+	static const uint8_t known[] = {1, 6, 17, 58};
+	char buf[4];
+	uint64_t v;
+
+	for (size_t i = 0; i < sizeof known; i++)
+		if (bh_word_is(w, bh_proto_name(known[i], buf))) {
+			*proto = known[i];
+			return 0;
+		}
+	if (bh_word_u64(w, 255, &v))
+		return 1;
+	*proto = (uint8_t)v;
+	return 0;
+}
+
+static int parse_ends(const char *line, const char **p, const char *end, struct bh_event *ev, struct bh_event_error *e)
+{
+	struct bh_word w = {*p, 0};
+
+	if (bh_word_next(p, end, &w) || (ev->kind == BH_EV_ARP ? !bh_word_is(w, "arp") : parse_proto(w, &ev->proto)))
+		return fail(e, line, w.p, "unknown protocol", w);
+	if (bh_word_next(p, end, &w) || parse_end(w, has_ports(ev->proto), &ev->src, &ev->sport))
+		return fail(e, line, w.p, "not a source address", w);
+	if (bh_word_next(p, end, &w) || !bh_word_is(w, ">"))
+		return fail(e, line, w.p, "expected '>' instead of", w);
+	if (bh_word_next(p, end, &w) || parse_end(w, has_ports(ev->proto), &ev->dst, &ev->dport))
+		return fail(e, line, w.p, "not a destination address", w);
+	return 0;
+}
+
+static const struct field *find_field(struct bh_word key, unsigned kind)
+{
+	for (size_t i = 0; i < BH_COUNT(fields); i++)
+		if ((fields[i].kinds & kind_bit(kind)) && bh_word_is(key, fields[i].key))
+			return &fields[i];
+	return NULL;
+}
+
+int bh_event_parse(const char *line, size_t len, struct bh_event *ret_event, struct bh_event_error *ret_error)
+{
+	const char *p = line, *end = line + len;
+	uint64_t seen[2] = {0, 0};
+	struct bh_event ev;
+	struct bh_word w = {line, 0};
+	int r;
+
+	memset(&ev, 0, sizeof ev);
+	if (bh_word_next(&p, end, &w) || parse_ns(w, &ev.at))
+		return fail(ret_error, line, w.p, "not a time", w);
+	if (bh_word_next(&p, end, &w))
+		return fail(ret_error, line, p, "no event kind after", w);
+	for (ev.kind = 1; ev.kind < BH_EV_KINDS; ev.kind++)
+		if (bh_word_is(w, bh_ev_kind_name(ev.kind)))
+			break;
+	if (ev.kind == BH_EV_KINDS)
+		return fail(ret_error, line, w.p, "unknown event kind", w);
+	if ((kind_bit(ev.kind) & ENDS) && parse_ends(line, &p, end, &ev, ret_error))
+		return 1;
+	while ((r = bh_word_next(&p, end, &w)) == 0) {
+		const char *eq = memchr(w.p, '=', w.len);
+		struct bh_word key = {w.p, eq ? (size_t)(eq - w.p) : w.len};
+		const struct field *f = find_field(key, ev.kind);
+		size_t i = f ? (size_t)(f - fields) : 0;
+
+		if (!eq || !f)
+			return fail(ret_error, line, w.p, "unknown key", key);
+		if (seen[i / 64] >> (i % 64) & 1)
+			return fail(ret_error, line, w.p, "key given twice:", key);
+		seen[i / 64] |= 1ull << (i % 64);
+		if (parse_value(f, (struct bh_word){eq + 1, w.len - key.len - 1}, &ev))
+			return fail(ret_error, line, eq + 1, "bad value in", w);
+	}
+	if (r == 2)
+		return fail(ret_error, line, p, "unfinished quote", w);
+	*ret_event = ev;
+	return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The words of waist 1. Numbers may move between versions; these words may not. */
+#include <stdio.h>
+#include <strings.h>
+#include <bulkhead/event.h>
+
+static const char *const apps[BH_APP_COUNT] = {
+#define X(id, name) name,
+	BH_APPS(X)
+#undef X
+};
+static const char *const kinds[BH_EV_KINDS] = {"none", "tick", "flow-new", "flow-outcome", "flow-class", "flow-end", "arp", "dhcp", "smb", "gap", "command", "kernel"};
+static const char *const outcomes[BH_OUT_COUNT] = {"none", "success", "handshake", "refused", "unreachable", "silent", "midstream"};
+static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open", "write", "close", "rename", "delete", "truncate"};
+
+const char *bh_app_name(unsigned app)
+{
+	return app < BH_APP_COUNT ? apps[app] : apps[BH_APP_UNKNOWN];
+}
+
+int bh_app_parse(const char *s, size_t n, uint16_t *ret_app)
+{
+	for (unsigned i = 0; i < BH_APP_COUNT; i++)
+		if (strlen(apps[i]) == n && strncasecmp(apps[i], s, n) == 0) {
+			*ret_app = (uint16_t)i;
+			return 0;
+		}
+	return 1;
+}
+
+const char *bh_ev_kind_name(unsigned kind)
+{
+	return kind < BH_EV_KINDS ? kinds[kind] : kinds[0];
+}
+
+const char *bh_outcome_name(unsigned outcome)
+{
+	return outcome < BH_OUT_COUNT ? outcomes[outcome] : outcomes[0];
+}
+
+const char *bh_smb_op_name(unsigned op)
+{
+	return op < BH_SMB_OPS ? smb_ops[op] : smb_ops[0];
+}
+
+const char *bh_proto_name(unsigned proto, char buf[4])
+{
+	switch (proto) {
+	case 1:
+		return "icmp";
+	case 6:
+		return "tcp";
+	case 17:
+		return "udp";
+	case 58:
+		return "icmp6";
+	}
+	snprintf(buf, 4, "%u", proto & 0xff);
+	return buf;
+}
