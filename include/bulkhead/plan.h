@@ -25,7 +25,7 @@ struct bh_plan_zone {
 /* one allowed box: connections opened from src (inside zone from) to dst on proto lo-hi; disjoint after compile */
 struct bh_permit {
 	uint16_t from;	   /* source zone index */
-	uint32_t conduit;  /* index into conduit_names, for counters and messages */
+	uint32_t conduit;  /* index into conduit_names, for messages; "@inside" is the zone's own traffic */
 	struct bh_prefix src; /* bits 0 = whole zone; else the from-hosts prefix */
 	struct bh_prefix dst;
 	uint8_t proto; /* 6, 17, 1; 0 = any protocol */
@@ -42,6 +42,12 @@ struct bh_plan_remedy {
 	struct bh_prefix to;
 	uint8_t proto;
 	uint16_t lo, hi;
+};
+struct bh_plan_never { /* a never-isolate host; net is one address, or none when only the MAC is known */
+	char name[BH_NAME];
+	struct bh_prefix net;
+	struct bh_mac mac; /* all zero = not given */
+	struct bh_pos pos;
 };
 struct bh_plan_mgmt { /* who may always open proto lo-hi to this box */
 	struct bh_prefix from;
@@ -69,7 +75,7 @@ struct bh_plan {
 	struct bh_plan_pin *pins;
 	struct bh_plan_remedy *remedies;
 	struct bh_plan_mgmt *mgmt;
-	struct bh_prefix *never; /* never-isolate hosts */
+	struct bh_plan_never *never;
 	char (*conduit_names)[BH_NAME];
 	struct bh_cut *cuts;
 	size_t n_zones, n_permits, n_pins, n_remedies, n_mgmt, n_never, n_conduit_names, n_cuts;
@@ -79,6 +85,9 @@ struct bh_plan {
 
 /* Compiles the law of a policy; no cuts. Elements come out disjoint (a covered or overlapping box is merged or split). */
 int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* < 0 -errno */
+/* Makes permits, pins, remedies and management disjoint; compile has done it, a plan from text may need it. < 0 -errno */
+int bh_plan_normalise(struct bh_plan *plan) BH_MUST;
+int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy) BH_MUST; /* < 0 -errno */
 void bh_plan_fini(struct bh_plan *plan); /* zeroed afterwards; accepts a zeroed plan */
 
 /*
@@ -90,7 +99,7 @@ void bh_plan_fini(struct bh_plan *plan); /* zeroed afterwards; accepts a zeroed 
  *   pin crane-estop 10.20.0.7 > 10.40.0.9 tcp/5020 at=41:5
  *   remedy 10.10.0.10 udp/53
  *   manage 10.10.250.0/28 tcp/22
- *   never 10.10.0.10
+ *   never dc-1 10.10.0.10 mac=52:54:00:00:00:0a at=20:3
  *   limit cuts=64 ttl=24h
  *   cut isolate 10.1.2.3 ttl=900s order=12 because=smb.ransom
  */
@@ -121,7 +130,7 @@ struct bh_refused {
 	struct bh_pos pos; /* of the pin or host in the policy, when one stands in the way */
 	char text[160];
 };
-/* standing = isolations in force now. self/n_self: this box's addresses. 0 allowed, 1 refused. */
+/* standing = cuts of the same kind in force now, cut itself not counted. self/n_self: this box's addresses. 0 allowed, 1 refused. */
 int bh_plan_guard(const struct bh_plan *law, const struct bh_cut *cut, size_t standing, const struct bh_addr *self,
 		  size_t n_self, struct bh_refused *ret_refused) BH_MUST;
 const char *bh_refusal_name(unsigned code);
