@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * decide - from findings to the smallest safe cut: ledger, attribution, ladder, guard rails; and the core's one step
+ *
+ * Why     A false isolation of a crane is as bad as a missed worm, so what may be cut is decided in one place, by
+ *         arithmetic that can be replayed and read.
+ * Shape   struct bh_core owns state, ledger and orders; bh_core_step appends records to the caller's bh_out.
+ * Units   Scores in centibans. TTLs in ns. Time is ev->at; BH_EV_TICK drives what expires.
+ * Errors  step: 0, or < 0 -errno. Records that do not fit are dropped and counted in bh_out.
+ * Purity  Pure: no clock, descriptor or log; two replays give the same bytes.
+ * Source  detection.md 7 (ledger, attribution A0-A3, ladder R0-R4, budgets); IEC 62443-3-3 SR 5.1, SR 6.2.
+ */
+#ifndef BULKHEAD_DECIDE_H
+#define BULKHEAD_DECIDE_H
+
+#include <bulkhead/detect.h>
+#include <bulkhead/plan.h>
+
+enum bh_verb { BH_VERB_NONE, BH_VERB_PROPOSED, BH_VERB_REQUESTED, BH_VERB_APPLIED, BH_VERB_REFUSED, BH_VERB_RELEASED, BH_VERB_EXPIRED, BH_VERB_COUNT };
+const char *bh_verb_name(unsigned verb);
+
+#define BH_ORDER_CUTS 10 /* eight addresses, one MAC, one spare */
+#define BH_ORDER_PINS 4
+struct bh_order {
+	uint32_t id, incident;
+	uint8_t kind;  /* enum bh_cut_kind */
+	uint8_t state; /* enum bh_verb: the last thing that happened to it */
+	bool hard;
+	uint8_t n_cuts, n_pins;
+	bh_ns at, until, ttl, pkt_at; /* pkt_at: time of the packet that completed the evidence */
+	uint64_t pkt, us;	      /* us: request to kernel acknowledgement */
+	struct bh_addr host;
+	struct bh_mac mac;
+	struct bh_cut cuts[BH_ORDER_CUTS];
+	uint32_t pins[BH_ORDER_PINS]; /* indices of pins that keep working for this host */
+	char by[32], reason[160], because[BH_NAME], name[32];
+};
+
+enum bh_core_refusal { /* beside enum bh_refusal of plan.h; codes continue there */
+	BH_REF_CORE = BH_REF_COUNT,
+	BH_REF_BUDGET,	  /* burst, rate, share of zone or role used up */
+	BH_REF_ROLE,	  /* infrastructure, OT or safety: never automatic; or the last two of a role */
+	BH_REF_ATTRIBUTION, /* not a verified two-way source, or an open identity conflict */
+	BH_REF_PINNED,	  /* carries a pinned flow in a critical zone */
+	BH_REF_UNKNOWN,	  /* no such host, address or zone */
+	BH_REF_HEALTH,	  /* the tap lost packets just now */
+	BH_REF_ALL
+};
+const char *bh_core_refusal_name(unsigned code); /* covers both enums */
+
+enum bh_rec_kind { BH_REC_ALERT = 1, BH_REC_ACTION };
+struct bh_record {
+	uint8_t kind, verb;
+	bh_ns at;
+	uint32_t incident;
+	int32_t score;	      /* the host's total after this, centibans */
+	uint8_t percent;      /* posterior, 0-100 */
+	struct bh_finding finding; /* ALERT */
+	struct bh_order order;	   /* ACTION */
+	struct bh_refused refused; /* verb REFUSED */
+};
+#define BH_OUT_RECORDS 16
+struct bh_out {
+	size_t n;
+	uint64_t dropped;
+	struct bh_record rec[BH_OUT_RECORDS];
+};
+
+struct bh_core_opts {
+	const struct bh_policy *policy; /* outlives the core */
+	const struct bh_addr *self;	/* this box's addresses: never blamed, never cut */
+	size_t n_self;
+	int mode;	   /* enum bh_mode, or -1: the policy's */
+	uint32_t hosts;	   /* 0 = default cap */
+	uint32_t generation; /* of the law; 0 = 1 */
+	uint64_t seed;	   /* of the hashes; fixed in replay, random live */
+	bool bare;	   /* small tables: for tests and fuzzing */
+};
+struct bh_core;
+struct bh_core_counters {
+	uint64_t events, findings, alerts, held, actions, refused, isolated, shielded;
+	struct bh_state_counters state;
+};
+
+int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core) BH_MUST;
+void bh_core_close(struct bh_core *c);
+int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *out) BH_MUST;
+
+unsigned bh_core_mode(const struct bh_core *c);
+struct bh_state *bh_core_state(struct bh_core *c);
+/* The law with the cuts now wanted; valid until the next step. */
+const struct bh_plan *bh_core_plan(struct bh_core *c);
+const struct bh_order *bh_core_orders(const struct bh_core *c, size_t *ret_n); /* ended ones included, capped, oldest first */
+void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_counters);
+/* Takes over what a kernel already holds (reconcile after a restart): cuts become standing orders. */
+int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns now) BH_MUST;
+
+/* What isolating this target would do, without doing it: fills the order as it would be, or refuses. Same code as the act. */
+int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns ttl, bh_ns now, struct bh_order *ret_order,
+		    struct bh_refused *ret_refused) BH_MUST;
+
+/* ---- pieces, public for their tests ---- */
+int32_t bh_ledger_add(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now); /* returns the family's score */
+int32_t bh_ledger_total(const struct bh_ledger *l, bh_ns now, unsigned *ret_families, int32_t *ret_attributed);
+unsigned bh_ledger_percent(int32_t score, int32_t prior); /* posterior of log-odds, 0-100 */
+int32_t bh_decay(int32_t score, bh_ns elapsed, bh_ns half_life);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * state - who is on the network and who reached whom before
+ *
+ * Why     Lateral movement is new edges between known hosts: without memory every connection looks alike.
+ * Shape   Fixed pools made at open: hosts (LRU, verified hosts outlive unverified ones), a first-contact filter of two
+ *         generations, a MAC table. Detectors keep their per-host bytes inside the host's slot.
+ * Units   bh_ns of events. Caps in entries.
+ * Errors  open: < 0 -errno. Nothing else fails: full tables evict and count.
+ * Purity  Pure: time comes from events.
+ * Source  detection.md 3.1-3.6; Whang 1990 (linear counting); ATT&CK TA0008.
+ */
+#ifndef BULKHEAD_STATE_H
+#define BULKHEAD_STATE_H
+
+#include <bulkhead/event.h>
+#include <bulkhead/policy.h>
+
+/* Admin service classes (detection.md 3.6): what an intruder moves through. */
+#define BH_CLASSES(X)                                                                                 \
+	X(NONE, "other") X(SMB, "smb") X(RPC, "msrpc") X(RDP, "rdp") X(WINRM, "winrm") X(SSH, "ssh")   \
+	X(TELNET, "telnet") X(VNC, "vnc") X(DB, "database") X(IPMI, "ipmi") X(OT, "ot")
+enum bh_class {
+#define X(id, name) BH_CLASS_##id,
+	BH_CLASSES(X)
+#undef X
+		BH_CLASS_COUNT
+};
+unsigned bh_class_of(uint8_t proto, uint16_t dport); /* enum bh_class */
+const char *bh_class_name(unsigned cls);
+
+#define BH_FAMILIES(X) X(R) X(C) X(L) X(I) X(U) X(X) X(O) X(P) X(CHAIN) X(H)
+enum bh_family {
+#define X(id) BH_FAM_##id,
+	BH_FAMILIES(X)
+#undef X
+		BH_FAM_COUNT
+};
+
+/* the evidence ledger of one host: written by decide, kept here so it lives and dies with the host */
+struct bh_ledger {
+	struct {
+		int32_t score, attr; /* centibans; attr: the part from attribution A2 or A3 */
+		bh_ns at;
+	} fam[BH_FAM_COUNT];
+	int32_t best_item; /* largest single A2/A3 item, centibans */
+	uint32_t isolate_order, shield_order; /* standing orders, 0 = none */
+	uint32_t incident;		       /* number of the incident this host leads, 0 = none */
+	bh_ns told[8];			       /* last alert per detector slot: suppression of repeats */
+	uint16_t held[8];
+	uint8_t told_severity[8];
+	uint8_t asked, refused; /* proposals and refusals already told, bit per step */
+};
+
+#define BH_HOST_ADDRS 8
+struct bh_host {
+	struct bh_addr addr;
+	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
+	uint16_t zone;
+	uint32_t roles;
+	uint32_t declared; /* 1 + index into policy hosts, 0 = not declared */
+	bh_ns first, last, conflict_until, verified_at;
+	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
+	uint32_t flows_out, flows_in;
+	bool verified; /* a two-way exchange was seen */
+	char name[32]; /* from DHCP or the policy */
+	struct bh_ledger ledger;
+	uint32_t slot; /* index; detectors' bytes are bh_state_bytes(s, host, detector) */
+	uint32_t newer, older;
+};
+
+struct bh_state;
+struct bh_state_limits {
+	uint32_t hosts;	      /* default 65536 */
+	size_t detector_bytes; /* per host, for all detectors together */
+	uint32_t filter_bits; /* log2 of the first-contact filter's bits per generation, default 27 */
+	uint64_t seed;
+};
+struct bh_state_counters {
+	uint64_t hosts, evicted, macs, mac_evicted, first_contacts, generations, conflicts;
+};
+
+int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state) BH_MUST;
+void bh_state_close(struct bh_state *s);
+const struct bh_policy *bh_state_policy(const struct bh_state *s);
+void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_counters);
+
+struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a);		/* NULL = unknown */
+struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at); /* makes it; NULL for none, multicast */
+struct bh_host *bh_state_slot(struct bh_state *s, uint32_t slot);			/* NULL = free slot */
+uint32_t bh_state_slots(const struct bh_state *s);
+void *bh_state_bytes(struct bh_state *s, const struct bh_host *h);
+/* Addresses seen with this MAC (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
+size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
+size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */
+
+/* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
+struct bh_sight {
+	const struct bh_event *ev;
+	const struct bh_policy *policy;
+	struct bh_host *src, *dst; /* NULL where the end is no host of ours */
+	struct bh_judgement law;
+	uint16_t cls;	    /* enum bh_class of the flow */
+	bool first_contact; /* src never opened this class of service to dst before */
+	bool dst_is_server; /* at least 3 other clients got answers from dst */
+};
+/* Folds the event into the state and fills the sight. Called once per event, before the detectors. */
+void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight);
+
+/* distinct things in a window, by linear counting in two half-windows: saturates at 128 */
+struct bh_fanout {
+	bh_ns turned;
+	uint64_t bits[2][2];
+};
+unsigned bh_fanout_touch(struct bh_fanout *f, uint64_t peer, bh_ns now, bh_ns window);
+uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed);
+
+#endif

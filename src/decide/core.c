@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The core's one step. An event is folded into the state, shown to the detectors that want its kind, and what they find goes
+ * up the ladder. Commands and kernel acknowledgements are events too, so the record of a morning replays with what people did.
+ *
+ *   event ── state ──► sight ── detectors ──► finding ── ledger, attribution ──► ladder ──► order ──► record
+ *
+ * Nothing here knows the time except through ev->at, and nothing leaves except through bh_out and the plan.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "decide/inside.h"
+
+int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
+{
+	struct bh_state_limits lim = {.hosts = opts->hosts ? opts->hosts : opts->bare ? 4096 : 65536,
+		.detector_bytes = bh_detect_bytes(),
+		.filter_bits = opts->bare ? 20 : 27,
+		.seed = opts->seed};
+	struct bh_core *c = calloc(1, sizeof *c);
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->opts = *opts;
+	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
+	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
+	if (c->n_self)
+		memcpy(c->self, opts->self, c->n_self * sizeof *c->self);
+	c->orders = calloc(ORDERS, sizeof *c->orders);
+	c->next_order = 1;
+	r = c->orders ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	if (r == 0)
+		r = bh_plan_compile(opts->policy, opts->generation ? opts->generation : 1, &c->law);
+	if (r < 0) {
+		bh_core_close(c);
+		return r;
+	}
+	c->law.mode = c->mode;
+	c->tokens = 1000 * (int64_t)opts->policy->response.burst;
+	*ret_core = c;
+	return 0;
+}
+
+void bh_core_close(struct bh_core *c)
+{
+	if (!c)
+		return;
+	bh_plan_fini(&c->law);
+	bh_state_close(c->state);
+	free(c->orders);
+	free(c);
+}
+
+unsigned bh_core_mode(const struct bh_core *c)
+{
+	return c->mode;
+}
+
+struct bh_state *bh_core_state(struct bh_core *c)
+{
+	return c->state;
+}
+
+void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_counters)
+{
+	*ret_counters = c->n;
+	bh_state_counters(c->state, &ret_counters->state);
+	ret_counters->isolated = ret_counters->shielded = 0;
+	for (size_t i = 0; i < c->n_orders; i++) {
+		if (!bh_order_standing(&c->orders[i]))
+			continue;
+		ret_counters->isolated += c->orders[i].kind == BH_CUT_ISOLATE;
+		ret_counters->shielded += c->orders[i].kind == BH_CUT_SHIELD;
+	}
+}
+
+static bool is_self(const struct bh_core *c, const struct bh_addr *a)
+{
+	for (size_t i = 0; i < c->n_self; i++)
+		if (bh_addr_eq(&c->self[i], a))
+			return true;
+	return false;
+}
+
+static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *out)
+{
+	struct bh_finding f;
+
+	if (!s->src || is_self(c, &s->src->addr))
+		return;
+	for (size_t i = 0; i < bh_n_detectors; i++) {
+		const struct bh_detector *d = bh_detectors[i];
+		uint8_t *mine;
+
+		if (!(d->wants & BH_WANTS(s->ev->kind)))
+			continue;
+		mine = (uint8_t *)bh_state_bytes(c->state, s->src) + bh_detect_offset(i);
+		if (!d->observe(s, mine, &f))
+			continue;
+		c->n.findings++;
+		bh_core_judge(c, s, &f, i, out);
+	}
+}
+
+int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *out)
+{
+	struct bh_sight s;
+
+	c->n.events++;
+	if (ev->at > c->now)
+		c->now = ev->at;
+	bh_core_expire(c, out);
+	switch (ev->kind) {
+	case BH_EV_TICK:
+		break;
+	case BH_EV_COMMAND:
+		bh_core_command(c, ev, out);
+		break;
+	case BH_EV_KERNEL:
+		bh_core_kernel(c, ev, out);
+		break;
+	case BH_EV_GAP:
+		if (ev->u.gap.why == BH_GAP_KERNEL || ev->u.gap.why == BH_GAP_RING)
+			c->sick_until = c->now + BH_MIN(5);
+		break;
+	default:
+		bh_state_step(c->state, ev, &s);
+		detect(c, &s, out);
+	}
+	return 0;
+}

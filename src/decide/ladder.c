@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * From a finding to a step. The finding is weighed by how sure we are who did it (attribution), entered in the ledger, told
+ * once, and then the ladder is climbed as far as score, families, detector and guard rails allow:
+ *
+ *   alert    always
+ *   shield   S >= 3.5, or the finding itself asks (scans on critical zones, fan-outs); A1 or better
+ *   isolate  S >= 6 from two families with one A2/A3 item of 2 bans, or a hard detector; A2 or better; 60 % of S from A2/A3;
+ *            no identity conflict; a healthy tap; no infrastructure, OT or safety role; room in the budgets
+ *
+ * What a rail forbids is refused with a reason and the next lower step is taken: an exhausted budget still shields.
+ */
+#include <stdio.h>
+#include "decide/inside.h"
+
+#define S_SHIELD 350
+#define S_ISOLATE 600
+#define S_ISOLATE_SERVER 700
+
+#define INFRA                                                                                                          \
+	(BH_ROLE_BIT(BH_ROLE_DC) | BH_ROLE_BIT(BH_ROLE_DNS) | BH_ROLE_BIT(BH_ROLE_DHCP) | BH_ROLE_BIT(BH_ROLE_GATEWAY) |      \
+		BH_ROLE_BIT(BH_ROLE_SIEM) | BH_ROLE_BIT(BH_ROLE_PRINT) | BH_ROLE_BIT(BH_ROLE_FILE) |                           \
+		BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_LB) | BH_ROLE_BIT(BH_ROLE_HMI) |                         \
+		BH_ROLE_BIT(BH_ROLE_HISTORIAN) | BH_ROLE_BIT(BH_ROLE_PLC) | BH_ROLE_BIT(BH_ROLE_SAFETY) |                      \
+		BH_ROLE_BIT(BH_ROLE_PHONE))
+
+/* A0-A3 of the evidence in this event (detection.md 7.2) */
+static unsigned attribution(const struct bh_core *c, const struct bh_sight *s)
+{
+	const struct bh_event *ev = s->ev;
+	bool bound = s->src && !bh_mac_none(&s->src->mac) && bh_mac_eq(&s->src->mac, &ev->mac_src);
+	bool twoway = (ev->flags & BH_EVF_TWOWAY) && !(ev->flags & BH_EVF_UNTRUSTED);
+	unsigned a = 0;
+
+	if (ev->kind == BH_EV_DHCP)
+		a = ev->u.dhcp.type == 5 ? 2 : 1; /* an ACK answers a REQUEST that named this server */
+	else if (twoway)
+		a = bound && s->src->conflict_until < ev->at ? 3 : s->src->zone != BH_ZONE_NONE ? 2 : 1;
+	else if (bound || (s->src && s->src->verified) || ev->outcome == BH_OUT_REFUSED)
+		a = 1;
+	if (a > 1 && c->now < c->sick_until)
+		a = 1;
+	return a;
+}
+
+static int32_t prior_of(const struct bh_host *h)
+{
+	if (h->roles & INFRA)
+		return -500;
+	if (h->roles & BH_ROLE_BIT(BH_ROLE_KIOSK))
+		return -350;
+	return -400;
+}
+
+/* ---- telling ---- */
+static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, int32_t score, struct bh_out *out)
+{
+	struct bh_ledger *l = &h->ledger;
+	bh_ns quiet = f->detector->quiet;
+	struct bh_record *r;
+
+	/* once told, a detector stays quiet about the host for a while; a more serious finding of it is told at once */
+	if (l->told[slot] && f->at < l->told[slot] + quiet && f->severity <= l->told_severity[slot]) {
+		if (l->held[slot] < UINT16_MAX)
+			l->held[slot]++;
+		c->n.held++;
+		return;
+	}
+	f->held = l->held[slot];
+	l->held[slot] = 0;
+	l->told[slot] = f->at;
+	l->told_severity[slot] = f->severity;
+	if (!l->incident && f->severity >= BH_SEV_MEDIUM)
+		l->incident = ++c->next_incident;
+	r = bh_core_emit(c, out, BH_REC_ALERT);
+	if (!r)
+		return;
+	r->finding = *f;
+	r->score = score;
+	r->incident = l->incident;
+	r->percent = (uint8_t)bh_ledger_percent(score, prior_of(h));
+	c->n.alerts++;
+}
+
+/* ---- rails ---- */
+static void refill(struct bh_core *c)
+{
+	const struct bh_response *p = &c->opts.policy->response;
+	int64_t full = 1000 * (int64_t)p->burst;
+
+	if (c->tokens_at && c->now > c->tokens_at) {
+		uint64_t ms = (c->now - c->tokens_at) / 1000000;
+
+		if (ms > 3600000)
+			ms = 3600000;
+		c->tokens += (int64_t)(ms * p->per_hour / 3600);
+		if (c->tokens > full)
+			c->tokens = full;
+	}
+	c->tokens_at = c->now;
+}
+
+static size_t isolated_of(struct bh_core *c, uint16_t zone, uint32_t roles)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_orders; i++) {
+		struct bh_host *h;
+
+		if (c->orders[i].kind != BH_CUT_ISOLATE || !bh_order_standing(&c->orders[i]))
+			continue;
+		h = bh_state_find(c->state, &c->orders[i].host);
+		n += h && h->zone == zone && (!roles || (h->roles & roles));
+	}
+	return n;
+}
+
+static int no(struct bh_refused *r, unsigned code, const char *text)
+{
+	memset(r, 0, sizeof *r);
+	r->code = (uint8_t)code;
+	bh_strcpy(r->text, sizeof r->text, text);
+	return 1;
+}
+
+/* a share of a population, at least one, so that small zones can be protected at all */
+static size_t share(size_t population, uint32_t ppm)
+{
+	size_t n = (size_t)((uint64_t)population * ppm / 1000000);
+
+	return n ? n : 1;
+}
+
+static int budget(struct bh_core *c, const struct bh_host *h, bool hard, struct bh_refused *r)
+{
+	const struct bh_response *p = &c->opts.policy->response;
+
+	refill(c);
+	/* hard detectors may draw one isolation more than the bucket holds */
+	if (c->tokens - 1000 < (hard ? -1000 : 0))
+		return no(r, BH_REF_BUDGET, "the isolation budget (burst, per-hour) is used up; decide by hand: bulkhead isolate");
+	if (isolated_of(c, h->zone, 0) + 1 > share(bh_state_zone_hosts(c->state, h->zone, 0), p->share_zone_ppm))
+		return no(r, BH_REF_BUDGET, "share-of-zone is used up; decide by hand: bulkhead isolate");
+	if (h->roles) {
+		size_t all = bh_state_zone_hosts(c->state, h->zone, h->roles);
+
+		if (isolated_of(c, h->zone, h->roles) + 1 > share(all, p->share_role_ppm))
+			return no(r, BH_REF_BUDGET, "share-of-role is used up; decide by hand: bulkhead isolate");
+		if (all <= 2)
+			return no(r, BH_REF_ROLE, "one of the last two hosts with its role; decide by hand: bulkhead isolate");
+	}
+	return 0;
+}
+
+static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, int32_t score, int32_t attributed,
+	struct bh_refused *r)
+{
+	const struct bh_policy *p = c->opts.policy;
+
+	if (h->conflict_until > c->now)
+		return no(r, BH_REF_ATTRIBUTION, "two devices claim this address (identity conflict)");
+	if (c->now < c->sick_until)
+		return no(r, BH_REF_HEALTH, "the sensor lost packets within 5 min: evidence is capped at A1");
+	if (f->attribution < 2 || (!f->hard && attributed * 10 < score * 6))
+		return no(r, BH_REF_ATTRIBUTION, "the source is not verified by two-way traffic");
+	if ((h->roles & INFRA) || (h->zone != BH_ZONE_NONE && p->zones[h->zone].ot))
+		return no(r, BH_REF_ROLE, "infrastructure, OT and safety hosts are never isolated automatically");
+	return budget(c, h, f->hard, r);
+}
+
+/* ---- steps ---- */
+static void fill(struct bh_order *o, const struct bh_host *h, const struct bh_finding *f)
+{
+	o->incident = h->ledger.incident;
+	o->hard = f->hard;
+	o->pkt = f->pkt;
+	o->pkt_at = f->at;
+	bh_strcpy(o->by, sizeof o->by, "rule");
+	bh_strcpy(o->reason, sizeof o->reason, f->text);
+	bh_strcpy(o->because, sizeof o->because, f->detector->name);
+}
+
+static void renew(struct bh_core *c, uint32_t id, struct bh_out *out)
+{
+	struct bh_order *o = bh_core_order(c, id);
+
+	if (!o || o->until > c->now + o->ttl / 2)
+		return;
+	o->until = c->now + o->ttl;
+	c->law_dirty = true;
+	bh_core_action(c, o, BH_VERB_REQUESTED, NULL, out);
+}
+
+static void refuse(struct bh_core *c, struct bh_host *h, struct bh_order *o, unsigned bit, const struct bh_refused *r, struct bh_out *out)
+{
+	if (h->ledger.refused & bit)
+		return;
+	h->ledger.refused |= (uint8_t)bit;
+	c->n.refused++;
+	bh_core_action(c, o, BH_VERB_REFUSED, r, out);
+}
+
+/* true when the step is taken, standing already, or proposed */
+static bool take(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, struct bh_out *out)
+{
+	const struct bh_response *p = &c->opts.policy->response;
+	uint32_t *standing = kind == BH_CUT_ISOLATE ? &h->ledger.isolate_order : &h->ledger.shield_order;
+	unsigned bit = 1u << kind;
+	struct bh_refused r = {0};
+	struct bh_order o;
+
+	if (*standing) {
+		renew(c, *standing, out);
+		return true;
+	}
+	if (bh_order_for_host(c, &h->addr, &f->mac, kind, kind == BH_CUT_ISOLATE ? p->ttl_isolate : p->ttl_shield, &o, &r)) {
+		fill(&o, h, f);
+		refuse(c, h, &o, bit, &r, out);
+		return false;
+	}
+	fill(&o, h, f);
+	if (c->mode != BH_MODE_AUTO) {
+		if (!(h->ledger.asked & bit)) {
+			h->ledger.asked |= (uint8_t)bit;
+			bh_core_action(c, &o, BH_VERB_PROPOSED, NULL, out);
+		}
+		return true;
+	}
+	if (kind == BH_CUT_ISOLATE)
+		c->tokens -= 1000;
+	bh_core_place(c, &o, out);
+	*standing = c->next_order - 1;
+	return true;
+}
+
+static bool wants_isolation(const struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, int32_t score, unsigned fams)
+{
+	int32_t limit = h->roles & INFRA ? S_ISOLATE_SERVER : S_ISOLATE;
+
+	if (c->opts.policy->response.profile == BH_PROFILE_SHIELD_ONLY)
+		return false;
+	if (f->hard && f->step == BH_STEP_ISOLATE && f->attribution >= 2)
+		return true;
+	return score >= limit && fams >= 2 && h->ledger.best_item >= 200 && f->attribution >= 1;
+}
+
+void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
+{
+	struct bh_host *h = s->src;
+	struct bh_refused r;
+	int32_t score, attributed;
+	unsigned fams;
+
+	f->attribution = (uint8_t)attribution(c, s);
+	if (h->roles & f->detector->relief)
+		f->weight /= 10;
+	if (f->attribution == 0)
+		f->severity = BH_SEV_INFO;
+	bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
+	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
+	tell(c, h, f, detector, score, out);
+	if (h->roles & f->detector->relief && !f->hard)
+		return; /* a declared role explains it; the ledger keeps the tenth */
+	if (wants_isolation(c, h, f, score, fams)) {
+		if (rails(c, h, f, score, attributed, &r) == 0) {
+			if (take(c, h, f, BH_CUT_ISOLATE, out))
+				return;
+		} else if (!h->ledger.isolate_order) {
+			struct bh_order o = {.kind = BH_CUT_ISOLATE, .host = h->addr, .mac = h->mac, .at = c->now};
+
+			fill(&o, h, f);
+			bh_strcpy(o.name, sizeof o.name, h->name);
+			refuse(c, h, &o, 1u << BH_CUT_ISOLATE, &r, out);
+		}
+	}
+	if (f->attribution >= 1 && (score >= S_SHIELD || f->step >= BH_STEP_SHIELD))
+		take(c, h, f, BH_CUT_SHIELD, out);
+}

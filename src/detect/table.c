@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The detector table. A detector is one file that defines `const struct bh_detector bh_detector_<word>` and one word in
+ * meson.build, from which this table is made; `bulkhead detectors`, EVE and the ledger all read it.
+ */
+#include <bulkhead/detect.h>
+#include "detect/detect_table.h"
+
+#define X(word) extern const struct bh_detector bh_detector_##word;
+BH_DETECTOR_TABLE(X)
+#undef X
+const struct bh_detector *const bh_detectors[] = {
+#define X(word) &bh_detector_##word,
+	BH_DETECTOR_TABLE(X)
+#undef X
+};
+const size_t bh_n_detectors = BH_COUNT(bh_detectors);
+_Static_assert(BH_COUNT(bh_detectors) <= BH_MAX_DETECTORS, "raise BH_MAX_DETECTORS and the ledger's told[]");
+
+size_t bh_detect_offset(size_t index)
+{
+	size_t off = 0;
+
+	for (size_t i = 0; i < index && i < bh_n_detectors; i++)
+		off += (bh_detectors[i]->host_size + 15) & ~(size_t)15;
+	return off;
+}
+
+size_t bh_detect_bytes(void)
+{
+	return bh_detect_offset(bh_n_detectors);
+}
+
+const struct bh_detector *bh_detector_by_name(const char *name)
+{
+	for (size_t i = 0; i < bh_n_detectors; i++)
+		if (strcmp(bh_detectors[i]->name, name) == 0)
+			return bh_detectors[i];
+	return NULL;
+}
+
+const char *bh_severity_name(unsigned severity)
+{
+	static const char *const names[] = {"info", "low", "medium", "high", "critical"};
+
+	return names[severity < BH_COUNT(names) ? severity : 0];
+}
+
+void bh_finding_init(struct bh_finding *f, const struct bh_detector *d, const struct bh_sight *s)
+{
+	const struct bh_event *ev = s->ev;
+
+	memset(f, 0, sizeof *f);
+	f->detector = d;
+	f->at = ev->at;
+	f->pkt = ev->pkt;
+	f->flow_id = ev->flow_id;
+	f->host = ev->src;
+	f->peer = ev->dst;
+	f->sport = ev->sport;
+	f->dport = ev->dport;
+	f->app = ev->app;
+	f->vlan = ev->vlan;
+	f->proto = ev->proto;
+	f->severity = d->severity;
+	f->step = BH_STEP_ALERT;
+	f->hard = d->hard;
+	f->weight = d->weight;
+}
+
+void bh_finding_target(struct bh_finding *f, const struct bh_addr *a, uint16_t port, unsigned outcome, bh_ns at)
+{
+	if (f->n_targets < BH_FINDING_TARGETS)
+		f->targets[f->n_targets++] = (struct bh_target){*a, port, (uint8_t)outcome, 0, at};
+}

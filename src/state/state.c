@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Hosts live in a fixed array, found through an open-addressed index, kept in two LRU lists: hosts that held a two-way
+ * exchange and hosts that only claimed an address. A flood of forged sources fills the second list and evicts itself; it
+ * can push out nobody who was ever verified until the verified ones alone fill the table.
+ *
+ * A destination becomes a host when it answers, never because somebody knocked: a scan of an empty /8 costs nothing.
+ *
+ * MAC addresses have a table of their own because a device is cut by all it has. A MAC that carried more than eight
+ * addresses is a router: it is never bound to a host and never cut.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <bulkhead/state.h>
+#include "state/filter.h"
+
+#define MACS 16384u
+#define NIL UINT32_MAX
+#define CONFLICT_HOLD BH_MIN(10)
+#define CONFLICT_WINDOW BH_SEC(30)
+#define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
+
+struct macent {
+	struct bh_mac mac;
+	uint8_t n;
+	bool router;
+	bh_ns last;
+	struct bh_addr addrs[BH_HOST_ADDRS];
+};
+
+struct lru {
+	uint32_t newest, oldest;
+};
+
+struct bh_state {
+	const struct bh_policy *policy;
+	struct bh_host *hosts;
+	uint8_t *bytes;
+	size_t bytes_each;
+	uint32_t *index, index_mask;
+	uint32_t cap, used, free_head;
+	struct lru lru[2]; /* [verified] */
+	struct macent *macs;
+	struct bh_filter filter;
+	uint64_t *fresh;
+	uint64_t seed;
+	struct bh_state_counters n;
+};
+
+uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed)
+{
+	return bh_hash(a, sizeof *a, seed);
+}
+
+int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state)
+{
+	struct bh_state *s = calloc(1, sizeof *s);
+	uint32_t slots = 1;
+
+	if (!s)
+		return -ENOMEM;
+	s->policy = policy;
+	s->seed = limits->seed;
+	s->cap = limits->hosts ? limits->hosts : 65536;
+	while (slots < s->cap * 2)
+		slots *= 2;
+	s->index_mask = slots - 1;
+	s->bytes_each = (limits->detector_bytes + 63) & ~(size_t)63;
+	s->hosts = calloc(s->cap, sizeof *s->hosts);
+	s->bytes = calloc(s->cap, s->bytes_each ? s->bytes_each : 1);
+	s->index = malloc(slots * sizeof *s->index);
+	s->macs = calloc(MACS, sizeof *s->macs);
+	s->fresh = calloc(FRESH, sizeof *s->fresh);
+	if (!s->hosts || !s->bytes || !s->index || !s->macs || !s->fresh ||
+		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
+		bh_state_close(s);
+		return -ENOMEM;
+	}
+	memset(s->index, 0xff, slots * sizeof *s->index);
+	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
+	s->free_head = NIL;
+	*ret_state = s;
+	return 0;
+}
+
+void bh_state_close(struct bh_state *s)
+{
+	if (!s)
+		return;
+	bh_filter_fini(&s->filter);
+	free(s->hosts);
+	free(s->bytes);
+	free(s->index);
+	free(s->macs);
+	free(s->fresh);
+	free(s);
+}
+
+const struct bh_policy *bh_state_policy(const struct bh_state *s)
+{
+	return s->policy;
+}
+
+void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_counters)
+{
+	*ret_counters = s->n;
+	ret_counters->generations = s->filter.turns;
+}
+
+/* ---- LRU ---- */
+static void unlink_host(struct bh_state *s, struct bh_host *h)
+{
+	struct lru *l = &s->lru[h->verified];
+
+	if (h->newer != NIL)
+		s->hosts[h->newer].older = h->older;
+	else
+		l->newest = h->older;
+	if (h->older != NIL)
+		s->hosts[h->older].newer = h->newer;
+	else
+		l->oldest = h->newer;
+}
+
+static void push_newest(struct bh_state *s, struct bh_host *h)
+{
+	struct lru *l = &s->lru[h->verified];
+
+	h->newer = NIL;
+	h->older = l->newest;
+	if (l->newest != NIL)
+		s->hosts[l->newest].newer = h->slot;
+	else
+		l->oldest = h->slot;
+	l->newest = h->slot;
+}
+
+/* ---- index: linear probing with backward-shift deletion ---- */
+static uint32_t home(const struct bh_state *s, const struct bh_addr *a)
+{
+	return (uint32_t)bh_addr_hash(a, s->seed) & s->index_mask;
+}
+
+static uint32_t lookup(const struct bh_state *s, const struct bh_addr *a)
+{
+	for (uint32_t i = home(s, a);; i = (i + 1) & s->index_mask) {
+		if (s->index[i] == NIL || bh_addr_eq(&s->hosts[s->index[i]].addr, a))
+			return i;
+	}
+}
+
+static void index_remove(struct bh_state *s, uint32_t i)
+{
+	uint32_t hole = i;
+
+	for (uint32_t j = (i + 1) & s->index_mask; s->index[j] != NIL; j = (j + 1) & s->index_mask) {
+		uint32_t want = home(s, &s->hosts[s->index[j]].addr);
+
+		if (((j - want) & s->index_mask) >= ((j - hole) & s->index_mask)) {
+			s->index[hole] = s->index[j];
+			hole = j;
+		}
+	}
+	s->index[hole] = NIL;
+}
+
+/* A host under a standing order is skipped: forgetting it would forget the cut. */
+static struct bh_host *evict(struct bh_state *s)
+{
+	for (int list = 0; list < 2; list++) {
+		uint32_t i = s->lru[list].oldest;
+
+		for (int tries = 0; i != NIL && tries < 64; tries++, i = s->hosts[i].newer) {
+			struct bh_host *h = &s->hosts[i];
+
+			if (h->ledger.isolate_order || h->ledger.shield_order || h->declared)
+				continue;
+			index_remove(s, lookup(s, &h->addr));
+			unlink_host(s, h);
+			s->n.evicted++;
+			s->n.hosts--;
+			return h;
+		}
+	}
+	return NULL;
+}
+
+struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a)
+{
+	uint32_t i = s->index[lookup(s, a)];
+
+	return i == NIL ? NULL : &s->hosts[i];
+}
+
+static void describe(struct bh_state *s, struct bh_host *h)
+{
+	const struct bh_phost *d = bh_policy_host_by_addr(s->policy, &h->addr);
+
+	h->zone = bh_policy_zone_of(s->policy, &h->addr);
+	if (!d)
+		return;
+	h->declared = (uint32_t)(d - s->policy->hosts) + 1;
+	h->roles = d->roles;
+	h->mac = d->mac;
+	bh_strcpy(h->name, sizeof h->name, d->name);
+}
+
+struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at)
+{
+	uint32_t slot;
+	struct bh_host *h = bh_state_find(s, a);
+
+	if (h) {
+		h->last = at;
+		if (s->lru[h->verified].newest != h->slot) {
+			unlink_host(s, h);
+			push_newest(s, h);
+		}
+		return h;
+	}
+	if (bh_addr_none(a) || bh_addr_multicast(a))
+		return NULL;
+	if (s->used < s->cap)
+		slot = s->used++;
+	else if ((h = evict(s)))
+		slot = h->slot;
+	else
+		return NULL;
+	h = &s->hosts[slot];
+	memset(h, 0, sizeof *h);
+	memset(s->bytes + slot * s->bytes_each, 0, s->bytes_each);
+	h->addr = *a;
+	h->slot = slot;
+	h->first = h->last = at;
+	describe(s, h);
+	s->index[lookup(s, a)] = slot;
+	push_newest(s, h);
+	s->n.hosts++;
+	return h;
+}
+
+struct bh_host *bh_state_slot(struct bh_state *s, uint32_t slot)
+{
+	return slot < s->used ? &s->hosts[slot] : NULL;
+}
+
+uint32_t bh_state_slots(const struct bh_state *s)
+{
+	return s->used;
+}
+
+void *bh_state_bytes(struct bh_state *s, const struct bh_host *h)
+{
+	return s->bytes + h->slot * s->bytes_each;
+}
+
+size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask)
+{
+	size_t n = 0;
+
+	for (uint32_t i = s->lru[1].newest; i != NIL; i = s->hosts[i].older)
+		n += s->hosts[i].zone == zone && (!role_mask || (s->hosts[i].roles & role_mask));
+	return n;
+}
+
+static void verify(struct bh_state *s, struct bh_host *h, bh_ns at)
+{
+	if (!h)
+		return;
+	h->verified_at = at;
+	if (h->verified)
+		return;
+	unlink_host(s, h);
+	h->verified = true;
+	push_newest(s, h);
+}
+
+/* ---- MAC addresses: 4-way sets, oldest out ---- */
+static struct macent *mac_find(struct bh_state *s, const struct bh_mac *m, bool make)
+{
+	struct macent *set = &s->macs[(bh_hash(m, sizeof *m, s->seed) & (MACS / 4 - 1)) * 4], *victim = set;
+
+	for (int i = 0; i < 4; i++) {
+		if (set[i].n && bh_mac_eq(&set[i].mac, m))
+			return &set[i];
+		if (set[i].last < victim->last)
+			victim = &set[i];
+	}
+	if (!make)
+		return NULL;
+	if (victim->n)
+		s->n.mac_evicted++;
+	else
+		s->n.macs++;
+	memset(victim, 0, sizeof *victim);
+	victim->mac = *m;
+	return victim;
+}
+
+size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS])
+{
+	struct macent *e = bh_mac_none(m) ? NULL : mac_find(s, m, false);
+
+	if (!e || e->router)
+		return 0;
+	memcpy(ret_addrs, e->addrs, e->n * sizeof *ret_addrs);
+	return e->n;
+}
+
+static bool mac_carries(struct bh_state *s, const struct bh_mac *m, const struct bh_addr *a, bh_ns at)
+{
+	struct macent *e = mac_find(s, m, true);
+
+	e->last = at;
+	for (unsigned i = 0; i < e->n; i++)
+		if (bh_addr_eq(&e->addrs[i], a))
+			return !e->router;
+	if (e->n == BH_HOST_ADDRS)
+		e->router = true;
+	else
+		e->addrs[e->n++] = *a;
+	return !e->router;
+}
+
+/* An address claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. */
+static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at)
+{
+	if (!h || bh_mac_none(m) || (m->b[0] & 1))
+		return;
+	if (!mac_carries(s, m, &h->addr, at)) {
+		if (bh_mac_eq(&h->mac, m))
+			memset(&h->mac, 0, sizeof h->mac);
+		return;
+	}
+	if (!bh_mac_none(&h->mac) && !bh_mac_eq(&h->mac, m)) {
+		struct macent *old = mac_find(s, &h->mac, false);
+		bool fresh = old && at - old->last < CONFLICT_WINDOW;
+		bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
+
+		if (fresh || pinned) {
+			if (h->conflict_until < at)
+				s->n.conflicts++;
+			h->conflict_until = at + CONFLICT_HOLD;
+		}
+		if (pinned)
+			return; /* the policy says whose address it is */
+	}
+	h->mac = *m;
+}
+
+/* ---- events ---- */
+static void flow_new(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
+{
+	struct {
+		struct bh_addr src, dst;
+		uint32_t svc;
+	} key = {ev->src, ev->dst, v->cls ? v->cls : 0x10000u | (uint32_t)ev->proto << 17 | ev->dport};
+	uint64_t h;
+
+	v->src = bh_state_touch(s, &ev->src, ev->at);
+	v->dst = bh_state_find(s, &ev->dst);
+	if (v->src)
+		v->src->flows_out++;
+	if (ev->outcome == BH_OUT_MIDSTREAM)
+		return;
+	h = bh_hash(&key, sizeof key, s->seed);
+	v->first_contact = !bh_filter_add(&s->filter, h, ev->at);
+	if (v->first_contact) {
+		s->n.first_contacts++;
+		s->fresh[ev->flow_id & (FRESH - 1)] = ev->flow_id;
+	}
+}
+
+static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
+{
+	bool answered = ev->outcome == BH_OUT_SUCCESS || ev->outcome == BH_OUT_HANDSHAKE;
+
+	v->src = bh_state_touch(s, &ev->src, ev->at);
+	v->dst = answered ? bh_state_touch(s, &ev->dst, ev->at) : bh_state_find(s, &ev->dst);
+	v->first_contact = ev->flow_id && s->fresh[ev->flow_id & (FRESH - 1)] == ev->flow_id;
+	if (!answered || !(ev->flags & BH_EVF_TWOWAY))
+		return;
+	verify(s, v->src, ev->at);
+	verify(s, v->dst, ev->at);
+	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
+	bind(s, v->src, &ev->mac_src, ev->at);
+	if (v->dst) {
+		v->dst_is_server = __builtin_popcountll(v->dst->clients & ~(1ull << (bh_addr_hash(&ev->src, 0) & 63))) >= 3;
+		v->dst->clients |= 1ull << (bh_addr_hash(&ev->src, 0) & 63);
+		v->dst->flows_in++;
+	}
+}
+
+static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
+{
+	v->src = bh_state_touch(s, &ev->src, ev->at);
+	v->dst = bh_state_find(s, &ev->dst);
+	bind(s, v->src, &ev->mac_src, ev->at);
+}
+
+static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
+{
+	struct bh_host *h;
+
+	v->src = bh_state_touch(s, &ev->src, ev->at);
+	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
+		return;
+	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
+	if (!h)
+		return;
+	bind(s, h, &ev->u.dhcp.client, ev->at);
+	if (ev->u.dhcp.hostname[0] && !h->declared)
+		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
+}
+
+void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight)
+{
+	struct bh_sight v = {.ev = ev, .policy = s->policy};
+
+	switch (ev->kind) {
+	case BH_EV_FLOW_NEW:
+	case BH_EV_FLOW_OUTCOME:
+	case BH_EV_FLOW_CLASS:
+		v.cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
+		v.law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
+		if (ev->kind == BH_EV_FLOW_NEW)
+			flow_new(s, ev, &v);
+		else if (ev->kind == BH_EV_FLOW_OUTCOME)
+			flow_outcome(s, ev, &v);
+		else
+			v.src = bh_state_find(s, &ev->src), v.dst = bh_state_find(s, &ev->dst);
+		break;
+	case BH_EV_ARP:
+		arp(s, ev, &v);
+		break;
+	case BH_EV_DHCP:
+		dhcp(s, ev, &v);
+		break;
+	case BH_EV_SMB:
+		v.src = bh_state_touch(s, &ev->src, ev->at);
+		v.dst = bh_state_touch(s, &ev->dst, ev->at);
+		if (ev->flags & BH_EVF_TWOWAY) {
+			verify(s, v.src, ev->at);
+			verify(s, v.dst, ev->at);
+		}
+		break;
+	}
+	*ret_sight = v;
+}
+
+/* ---- fan-out: two half-window bitmaps of 128 bits ---- */
+unsigned bh_fanout_touch(struct bh_fanout *f, uint64_t peer, bh_ns now, bh_ns window)
+{
+	/* linear counting, n = -m ln(zeros/m), m = 128, to the nearest whole: index = ones */
+	static const uint8_t estimate[128] = {
+		0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 27,
+		28, 29, 30, 32, 33, 34, 35, 37, 38, 40, 41, 42, 44, 45, 47, 48, 49, 51, 52, 54, 55, 57,
+		59, 60, 62, 63, 65, 67, 68, 70, 72, 74, 75, 77, 79, 81, 83, 85, 87, 89, 91, 93, 95, 97,
+		99, 101, 104, 106, 108, 110, 113, 115, 118, 120, 123, 126, 128, 128, 128, 128, 128, 128,
+		128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+		128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
+		128, 128, 128, 128, 128};
+	unsigned bit = (unsigned)(peer & 127), ones;
+
+	if (f->turned == 0)
+		f->turned = now;
+	if (now >= f->turned + window) {
+		memset(f->bits, 0, sizeof f->bits);
+		f->turned = now;
+	} else if (now >= f->turned + window / 2) {
+		memcpy(f->bits[1], f->bits[0], sizeof f->bits[1]);
+		memset(f->bits[0], 0, sizeof f->bits[0]);
+		f->turned += window / 2;
+	}
+	f->bits[0][bit >> 6] |= 1ull << (bit & 63);
+	ones = (unsigned)(__builtin_popcountll(f->bits[0][0] | f->bits[1][0]) + __builtin_popcountll(f->bits[0][1] | f->bits[1][1]));
+	return ones > 127 ? 128 : estimate[ones];
+}
