@@ -142,6 +142,7 @@ struct bh_policy *bh_policy_builtin(void); /* private ranges = inside, the rest 
 void bh_policy_free(struct bh_policy *p);
 void bh_policy_print(const struct bh_policy *p, struct bh_text *t); /* canonical YAML: load(print(p)) prints the same */
 void bh_policy_schema(struct bh_text *t);			    /* JSON Schema from the loader's own table */
+void bh_policy_put_svcs(const struct bh_svcs *s, struct bh_text *t); /* "[https, tcp/8443]" */
 
 /* ---- questions ---- */
 uint16_t bh_policy_zone_of(const struct bh_policy *p, const struct bh_addr *a); /* most specific prefix, or BH_ZONE_NONE */
@@ -161,6 +162,13 @@ struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_a
 				    uint8_t proto, uint16_t dport);
 /* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
 const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
+
+/*
+ * Assertions about a policy, one a line, '#' begins a comment:   SRC -> DST SERVICE: allow [conduit|pin NAME | same-zone]
+ * or deny. A side is a zone (all of it), a host, an address or a prefix; "any: deny" leaves pins aside.
+ * 0 all hold, 1 one does not, 2 a line is not an assertion (diags say which), < 0 -errno. ret_n: assertions read; always set.
+ */
+int bh_policy_expect(const struct bh_policy *p, const char *text, size_t len, struct bh_diags *diags, size_t *ret_n) BH_MUST;
 
 const char *bh_mode_name(unsigned mode);
 const char *bh_profile_name(unsigned profile);

@@ -77,7 +77,6 @@ extern const size_t bh_n_services;
 const struct bh_service *bh_service_find(const char *name);
 int bh_svc_parse(const char *text, struct bh_svc *ret_svc) BH_MUST; /* "tcp/22", "udp/1-2"; 1 = no */
 void bh_svc_put(const struct bh_svc *s, struct bh_text *t);
-void bh_svcs_put(const struct bh_svcs *s, struct bh_text *t); /* "[https, tcp/8443]" */
 void bh_svcs_normalise(struct bh_svcs *s);		      /* sorted, no overlap */
 bool bh_svcs_has(const struct bh_svcs *s, uint8_t proto, uint16_t port);
 bool bh_svcs_cover(const struct bh_svcs *outer, const struct bh_svcs *inner);

@@ -143,7 +143,7 @@ static void put_conduit(struct bh_text *t, const struct bh_policy *p, const stru
 	bh_put(t, ", to: ");
 	put_name(t, p->zones[c->to].name);
 	bh_put(t, ", allow: ");
-	bh_svcs_put(&c->allow, t);
+	bh_policy_put_svcs(&c->allow, t);
 	for (size_t i = 0; i < c->n_apps; i++)
 		bh_putf(t, "%s%s", i ? ", " : ", apps: [", bh_app_name(c->apps[i]));
 	bh_put(t, c->n_apps ? "]" : "");
@@ -167,7 +167,7 @@ static void put_pin(struct bh_text *t, const struct bh_pin *pin)
 	bh_put(t, ", to: ");
 	put_nets(t, &pin->to);
 	bh_put(t, ", allow: ");
-	bh_svcs_put(&pin->allow, t);
+	bh_policy_put_svcs(&pin->allow, t);
 	bh_put(t, ", reason: ");
 	put_text(t, pin->reason);
 	bh_put(t, "}\n");
@@ -225,14 +225,14 @@ void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 		bh_put(t, "  - {to: ");
 		put_net(t, &p->remedies[i].to);
 		bh_put(t, ", allow: ");
-		bh_svcs_put(&p->remedies[i].allow, t);
+		bh_policy_put_svcs(&p->remedies[i].allow, t);
 		bh_put(t, "}\n");
 	}
 	if (p->management.from.n) {
 		bh_put(t, "\nmanagement: {from: ");
 		put_nets(t, &p->management.from);
 		bh_put(t, ", allow: ");
-		bh_svcs_put(&p->management.allow, t);
+		bh_policy_put_svcs(&p->management.allow, t);
 		bh_put(t, "}\n");
 	}
 	put_response(t, &p->response);

@@ -157,7 +157,7 @@ static const struct bh_service *name_of(const struct bh_svcs *s, size_t i, bool 
 	return NULL;
 }
 
-void bh_svcs_put(const struct bh_svcs *s, struct bh_text *t)
+void bh_policy_put_svcs(const struct bh_svcs *s, struct bh_text *t)
 {
 	bool done[BH_LIST] = {false}, first = true;
 
