@@ -4,8 +4,8 @@
  *
  * Threshold random walk: a first contact that fails adds ln((1-t1)/(1-t0)) = 1.386 nats, one that succeeds takes as much
  * away, but only when the destination is an established server and only once per run of failures, so an accomplice that
- * answers cannot buy credit. The walk never goes below zero. Rate: a first contact adds ln(l1/l0) = 3.689 nats, time takes
- * (l1-l0) = 1.95 nats a second, kept between 0 and 3 nats. The rate part is capped because a browser or a booting PC opens
+ * answers cannot buy credit. The walk never goes below zero. Rate: an interval between two first contacts adds ln(l1/l0) =
+ * 3.689 nats and takes (l1-l0) = 1.95 nats for every second it lasted, kept between 0 and 3 nats. The rate part is capped because a browser or a booting PC opens
  * many new connections at once, all answered: alone it can never reach the threshold, and three failures are always
  * needed. Five failures in a row suffice at any speed, one probe in five minutes included.
  */
@@ -34,17 +34,16 @@ struct scan {
 	} sample[SAMPLES];
 };
 
+/* the interval since the contact before is what speaks of a rate: the first contact of a burst says nothing */
 static void rate_contact(struct scan *m, bh_ns at)
 {
-	if (m->rated && at > m->rated) {
-		uint64_t gone = (at - m->rated) / 1000000 * MNAT_PER_MS_NUM / 1000;
+	uint64_t gone = m->rated && at > m->rated ? (at - m->rated) / 1000000 * MNAT_PER_MS_NUM / 1000 : 0;
+	int64_t rate = m->rate;
 
-		m->rate = gone >= (uint64_t)m->rate ? 0 : m->rate - (int32_t)gone;
-	}
+	if (m->rated)
+		rate += MNAT_CONTACT - (gone > 1000000 ? 1000000 : (int64_t)gone);
+	m->rate = (int32_t)(rate < 0 ? 0 : rate > MNAT_RATE_CAP ? MNAT_RATE_CAP : rate);
 	m->rated = at;
-	m->rate += MNAT_CONTACT;
-	if (m->rate > MNAT_RATE_CAP)
-		m->rate = MNAT_RATE_CAP;
 	if (m->contacts < UINT16_MAX)
 		m->contacts++;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * report - records and flows as bytes: EVE JSON lines by our own append-only writer
+ *
+ * Why     Attacker-chosen strings (host, share, user and file names) end up in a SOC's tools; the writer is where they
+ *         become harmless. It is also on the path of every flow, so it neither allocates nor calls libc's printf for text.
+ * Shape   struct bh_json writes into caller's memory; a record that does not fit is dropped whole and counted.
+ * Units   Times in ns since 1970, printed as local time with microseconds and a numeric zone.
+ * Errors  bh_eve_*: length of the line with its newline, or 0 = did not fit (dropped whole).
+ * Purity  Pure: the zone offset is an argument.
+ * Source  Suricata's EVE format as published (field names); RFC 8259; community id specification.
+ */
+#ifndef BULKHEAD_REPORT_H
+#define BULKHEAD_REPORT_H
+
+#include <bulkhead/decide.h>
+
+/* ---- the writer ---- */
+#define BH_JSON_DEPTH 16
+struct bh_json {
+	char *p;
+	size_t len, cap;
+	bool truncated;
+	uint8_t depth;
+	bool first[BH_JSON_DEPTH];
+};
+struct bh_json bh_json(char *buf, size_t cap);
+/* key NULL inside arrays and for the outermost value */
+void bh_json_open(struct bh_json *j, const char *key, char bracket); /* '{' or '[' */
+void bh_json_close(struct bh_json *j, char bracket);		      /* '}' or ']' */
+void bh_json_strn(struct bh_json *j, const char *key, const char *s, size_t n); /* bytes that are no UTF-8 become U+FFFD */
+void bh_json_str(struct bh_json *j, const char *key, const char *s);
+void bh_json_u64(struct bh_json *j, const char *key, uint64_t v);
+void bh_json_i64(struct bh_json *j, const char *key, int64_t v);
+void bh_json_bool(struct bh_json *j, const char *key, bool v);
+void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a);
+void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m);
+/* "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm"; offset in seconds east of UTC */
+void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s);
+
+/* ---- EVE ---- */
+#define BH_EVE_MAX 65536
+struct bh_eve {
+	const char *host;      /* sensor name */
+	const char *in_iface;  /* NULL = left out */
+	const char *pcap_file; /* replay: file name, or NULL */
+	const struct bh_policy *policy; /* zone and pin names */
+	int32_t offset_s;      /* local time east of UTC */
+	bool strict;	       /* only what Suricata's schema knows: no bulkhead object, no action records */
+};
+size_t bh_eve_alert(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap);
+size_t bh_eve_action(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap); /* 0 also when strict */
+size_t bh_eve_flow(const struct bh_eve *e, const struct bh_event *flow_end, char *buf, size_t cap);
+
+struct bh_stats { /* what the stats record and `status` show */
+	bh_ns at, uptime;
+	uint64_t packets, bytes, kernel_packets, kernel_drops, ring_drops, malformed;
+	uint64_t flows_active, flows_new, flows_evicted, classified, guessed;
+	uint64_t eve_lines, eve_dropped;
+	struct bh_core_counters core;
+};
+size_t bh_eve_stats(const struct bh_eve *e, const struct bh_stats *s, char *buf, size_t cap);
+/* The action's EVE name: a requested order is "approved" by rule or operator until the kernel answers. */
+const char *bh_eve_verb(unsigned verb);
+void bh_incident_print(char buf[24], bh_ns at, uint32_t incident); /* BH-2026-0007 */
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * JSON, appended. Once something did not fit the text is spoilt and stays so: the caller drops the whole record, never a
+ * part of it. Strings are copied in runs of plain bytes; only quotes, backslashes, controls and broken UTF-8 stop a run.
+ */
+#include <bulkhead/report.h>
+
+struct bh_json bh_json(char *buf, size_t cap)
+{
+	return (struct bh_json){.p = buf, .cap = cap, .first = {true}};
+}
+
+static void raw(struct bh_json *j, const char *s, size_t n)
+{
+	if (j->truncated || n > j->cap - j->len) {
+		j->truncated = true;
+		return;
+	}
+	memcpy(j->p + j->len, s, n);
+	j->len += n;
+}
+
+/* length of the valid UTF-8 sequence at s, 0 = none (RFC 3629: no overlong form, no surrogate, at most U+10FFFF) */
+static size_t utf8(const unsigned char *s, size_t left)
+{
+	unsigned c = s[0];
+
+	if (c < 0x80)
+		return 1;
+	if (c >= 0xc2 && c <= 0xdf)
+		return left >= 2 && (s[1] & 0xc0) == 0x80 ? 2 : 0;
+	if ((c & 0xf0) == 0xe0) {
+		if (left < 3 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
+			return 0;
+		if ((c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] > 0x9f))
+			return 0;
+		return 3;
+	}
+	if (c >= 0xf0 && c <= 0xf4) {
+		if (left < 4 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
+			return 0;
+		if ((c == 0xf0 && s[1] < 0x90) || (c == 0xf4 && s[1] > 0x8f))
+			return 0;
+		return 4;
+	}
+	return 0;
+}
+
+static void escape(struct bh_json *j, unsigned char c)
+{
+	static const char hex[] = "0123456789abcdef";
+	char u[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
+	switch (c) {
+	case '"':
+		raw(j, "\\\"", 2);
+		break;
+	case '\\':
+		raw(j, "\\\\", 2);
+		break;
+	case '\n':
+		raw(j, "\\n", 2);
+		break;
+	case '\r':
+		raw(j, "\\r", 2);
+		break;
+	case '\t':
+		raw(j, "\\t", 2);
+		break;
+	default:
+		raw(j, u, 6);
+	}
+}
+
+static void string(struct bh_json *j, const char *s, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t run = 0, i = 0;
+
+	raw(j, "\"", 1);
+	while (i < n) {
+		size_t len = p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f ? 0 : utf8(p + i, n - i);
+
+		if (len) {
+			i += len;
+			continue;
+		}
+		raw(j, s + run, i - run);
+		if (p[i] < 0x80)
+			escape(j, p[i]);
+		else
+			raw(j, "\xef\xbf\xbd", 3);
+		run = ++i;
+	}
+	raw(j, s + run, n - run);
+	raw(j, "\"", 1);
+}
+
+static void lead(struct bh_json *j, const char *key)
+{
+	if (!j->first[j->depth])
+		raw(j, ",", 1);
+	j->first[j->depth] = false;
+	if (key) {
+		raw(j, "\"", 1);
+		raw(j, key, strlen(key)); /* keys are ours: plain words */
+		raw(j, "\":", 2);
+	}
+}
+
+void bh_json_open(struct bh_json *j, const char *key, char bracket)
+{
+	lead(j, key);
+	raw(j, &bracket, 1);
+	if (j->depth + 1 == BH_JSON_DEPTH) {
+		j->truncated = true;
+		return;
+	}
+	j->first[++j->depth] = true;
+}
+
+void bh_json_close(struct bh_json *j, char bracket)
+{
+	raw(j, &bracket, 1);
+	if (j->depth)
+		j->depth--;
+}
+
+void bh_json_strn(struct bh_json *j, const char *key, const char *s, size_t n)
+{
+	lead(j, key);
+	string(j, s, n);
+}
+
+void bh_json_str(struct bh_json *j, const char *key, const char *s)
+{
+	bh_json_strn(j, key, s, strlen(s));
+}
+
+static size_t digits(char buf[20], uint64_t v)
+{
+	size_t n = 0;
+	char rev[20];
+
+	do
+		rev[n++] = (char)('0' + v % 10);
+	while (v /= 10);
+	for (size_t i = 0; i < n; i++)
+		buf[i] = rev[n - 1 - i];
+	return n;
+}
+
+void bh_json_u64(struct bh_json *j, const char *key, uint64_t v)
+{
+	char buf[20];
+
+	lead(j, key);
+	raw(j, buf, digits(buf, v));
+}
+
+void bh_json_i64(struct bh_json *j, const char *key, int64_t v)
+{
+	char buf[20];
+
+	lead(j, key);
+	if (v < 0)
+		raw(j, "-", 1);
+	raw(j, buf, digits(buf, v < 0 ? 0 - (uint64_t)v : (uint64_t)v));
+}
+
+void bh_json_bool(struct bh_json *j, const char *key, bool v)
+{
+	lead(j, key);
+	raw(j, v ? "true" : "false", v ? 4 : 5);
+}
+
+void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
+{
+	char buf[BH_ADDR_TEXT];
+
+	if (bh_addr_is4(a)) {
+		size_t n = 0;
+
+		for (int i = 12; i < 16; i++) {
+			n += digits(buf + n, a->b[i]);
+			if (i < 15)
+				buf[n++] = '.';
+		}
+		bh_json_strn(j, key, buf, n);
+		return;
+	}
+	bh_json_str(j, key, bh_addr_print(a, buf));
+}
+
+void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m)
+{
+	char buf[BH_MAC_TEXT];
+
+	bh_json_str(j, key, bh_mac_print(m, buf));
+}
+
+static void two(char *p, unsigned v)
+{
+	p[0] = (char)('0' + v / 10 % 10);
+	p[1] = (char)('0' + v % 10);
+}
+
+/* days since 1970 to civil date: Hinnant's algorithm, years 0-9999 */
+static void civil(uint64_t days, unsigned *y, unsigned *m, unsigned *d)
+{
+	uint64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
+	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+
+	*d = (unsigned)(doy - (153 * mp + 2) / 5 + 1);
+	*m = (unsigned)(mp < 10 ? mp + 3 : mp - 9);
+	*y = (unsigned)(yoe + era * 400 + (*m <= 2));
+}
+
+void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s)
+{
+	char buf[] = "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm";
+	int64_t secs = (int64_t)(at / BH_SEC(1)) + offset_s;
+	unsigned y, m, d, us = (unsigned)(at % BH_SEC(1) / 1000), off = (unsigned)(offset_s < 0 ? -offset_s : offset_s);
+	uint64_t s = secs > 0 ? (uint64_t)secs : 0;
+
+	civil(s / 86400, &y, &m, &d);
+	s %= 86400;
+	two(buf, y / 100);
+	two(buf + 2, y % 100);
+	two(buf + 5, m);
+	two(buf + 8, d);
+	two(buf + 11, (unsigned)(s / 3600));
+	two(buf + 14, (unsigned)(s / 60 % 60));
+	two(buf + 17, (unsigned)(s % 60));
+	two(buf + 20, us / 10000);
+	two(buf + 22, us / 100 % 100);
+	two(buf + 24, us % 100);
+	buf[26] = offset_s < 0 ? '-' : '+';
+	two(buf + 27, off / 3600);
+	two(buf + 29, off / 60 % 60);
+	bh_json_strn(j, key, buf, sizeof buf - 1);
+}
+
+void bh_incident_print(char buf[24], bh_ns at, uint32_t incident)
+{
+	struct bh_text t = bh_text(buf, 24);
+	unsigned y, m, d;
+
+	civil(at / BH_SEC(86400), &y, &m, &d);
+	bh_putf(&t, "BH-%04u-%04u", y, incident);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Scenario runner: timed event lines through the core with a fake clock, and what must and must not come out.
+ *
+ *   policy FILE                         relative to the scenario; default: the built-in policy
+ *   mode observe|ask|auto
+ *   at TIME EVENT                       an event in its print form without the time
+ *   at TIME try PROTO SRC > DST OUTCOME one attempt: flow-new and flow-outcome with a flow id of its own
+ *   at TIME file SRC > DST SHARE NAME EXT   one file encrypted in place and renamed, over SMB, as facts
+ *   at TIME tick
+ *   repeat N every DUR LINE             LINE without "at"; {n} counts from 0, {n+K} adds
+ *   kernel applies|refuses              answers to requested orders from here on (default: applies)
+ *   expect finding NAME [host ADDR] [count N]     since the last expect/never-reset
+ *   expect action VERB [isolate|shield] [ADDR]
+ *   expect plan isolate|shield ADDR     the wanted plan holds the cut
+ *   expect plan empty
+ *   never finding NAME | never action VERB [isolate|shield] [ADDR]    in the whole scenario
+ *   forget                              later expects look only at what comes after
+ *
+ * Prints TAP, one test a file.
+ */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <bulkhead/decide.h>
+
+#define MAX_RECS 4096
+struct run {
+	const char *file;
+	unsigned line, fails, expects;
+	struct bh_policy *policy;
+	struct bh_core *core;
+	struct bh_record *rec;
+	size_t n_rec, from;
+	char never[32][160];
+	unsigned never_line[32];
+	size_t n_never;
+	uint64_t next_flow;
+	bh_ns now;
+	int mode;
+	bool refuses;
+};
+
+static void say(struct run *r, const char *what, const char *line)
+{
+	printf("# %s:%u: %s: %s\n", r->file, r->line, what, line);
+	r->fails++;
+}
+
+static void need_core(struct run *r)
+{
+	struct bh_core_opts o = {.mode = r->mode, .bare = true};
+
+	if (r->core)
+		return;
+	if (!r->policy)
+		r->policy = bh_policy_builtin();
+	o.policy = r->policy;
+	if (bh_core_open(&o, &r->core))
+		abort();
+}
+
+static void feed(struct run *r, const struct bh_event *ev);
+
+static void keep(struct run *r, const struct bh_out *out)
+{
+	for (size_t i = 0; i < out->n && r->n_rec < MAX_RECS; i++)
+		r->rec[r->n_rec++] = out->rec[i];
+	for (size_t i = 0; i < out->n; i++) {
+		struct bh_event ack = {.at = r->now, .kind = BH_EV_KERNEL};
+
+		if (out->rec[i].kind != BH_REC_ACTION || out->rec[i].verb != BH_VERB_REQUESTED)
+			continue;
+		ack.u.kernel.order = out->rec[i].order.id;
+		ack.u.kernel.what = r->refuses ? BH_KER_REFUSED : BH_KER_APPLIED;
+		feed(r, &ack);
+	}
+}
+
+static void feed(struct run *r, const struct bh_event *ev)
+{
+	struct bh_out *out = calloc(1, sizeof *out);
+
+	need_core(r);
+	r->now = ev->at;
+	if (!out || bh_core_step(r->core, ev, out))
+		abort();
+	keep(r, out);
+	free(out);
+}
+
+static void feed_text(struct run *r, bh_ns at, const char *text)
+{
+	char line[BH_EVENT_TEXT];
+	struct bh_event_error e;
+	struct bh_event ev;
+
+	snprintf(line, sizeof line, "%llu.%09llu %s", (unsigned long long)(at / BH_SEC(1)), (unsigned long long)(at % BH_SEC(1)), text);
+	if (bh_event_parse(line, strlen(line), &ev, &e)) {
+		say(r, e.text, line);
+		return;
+	}
+	feed(r, &ev);
+}
+
+/* "tcp 10.1.2.3 > 10.9.0.1:445 refused [mac]" */
+static void attempt(struct run *r, bh_ns at, const char *text)
+{
+	char proto[8], src[64], dst[64], outcome[16], line[512], mac[32] = "";
+	const char *flags = "";
+	uint64_t id = ++r->next_flow;
+
+	if (sscanf(text, "%7s %63s > %63s %15s %31s", proto, src, dst, outcome, mac) < 4) {
+		say(r, "try wants PROTO SRC > DST:PORT OUTCOME", text);
+		return;
+	}
+	if (!strcmp(outcome, "success") || !strcmp(outcome, "handshake"))
+		flags = " flags=2";
+	snprintf(line, sizeof line, "flow-new %s %s%s%s:%u > %s id=%llu%s%s", proto, strchr(src, ':') ? "[" : "", src,
+		strchr(src, ':') ? "]" : "", 40000u + (unsigned)(id % 20000), dst, (unsigned long long)id, mac[0] ? " smac=" : "", mac);
+	feed_text(r, at, line);
+	snprintf(line, sizeof line, "flow-outcome %s %s%s%s:%u > %s id=%llu outcome=%s%s%s%s", proto, strchr(src, ':') ? "[" : "", src,
+		strchr(src, ':') ? "]" : "", 40000u + (unsigned)(id % 20000), dst, (unsigned long long)id, outcome, flags,
+		mac[0] ? " smac=" : "", mac);
+	feed_text(r, at + (!strcmp(outcome, "silent") ? BH_SEC(3) : BH_MS(1)), line);
+}
+
+/* one file, encrypted in place and renamed */
+static void file(struct run *r, bh_ns at, const char *text)
+{
+	char src[64], dst[64], share[64], name[128], ext[16], line[1024];
+
+	if (sscanf(text, "%63s > %63s %63s %127s %15s", src, dst, share, name, ext) != 5) {
+		say(r, "file wants SRC > DST SHARE NAME EXT", text);
+		return;
+	}
+	snprintf(line, sizeof line, "smb tcp %s:50000 > %s:445 flags=2 do=close sflags=8 read=100000 wrote=100000 rmagic=doc wmagic=other "
+		"rrand=no wrand=strong user=\"alice\" share=\"%s\" name=\"%s\"", src, dst, share, name);
+	feed_text(r, at, line);
+	snprintf(line, sizeof line, "smb tcp %s:50000 > %s:445 flags=2 do=rename share=\"%s\" name=\"%s\" to=\"%s%s\"", src, dst, share, name,
+		name, ext);
+	feed_text(r, at + BH_MS(2), line);
+}
+
+static void event_line(struct run *r, bh_ns at, const char *text)
+{
+	if (strncmp(text, "try ", 4) == 0)
+		attempt(r, at, text + 4);
+	else if (strncmp(text, "file ", 5) == 0)
+		file(r, at, text + 5);
+	else
+		feed_text(r, at, text);
+}
+
+/* {n} and {n+K} */
+static void expand(const char *in, unsigned n, char *out, size_t size)
+{
+	size_t o = 0;
+
+	while (*in && o + 12 < size) {
+		unsigned add = 0;
+		int used = 0;
+
+		if (sscanf(in, "{n+%u}%n", &add, &used) == 1 && used > 0) {
+			o += (size_t)snprintf(out + o, size - o, "%u", n + add);
+			in += used;
+		} else if (strncmp(in, "{n}", 3) == 0) {
+			o += (size_t)snprintf(out + o, size - o, "%u", n);
+			in += 3;
+		} else {
+			out[o++] = *in++;
+		}
+	}
+	out[o] = '\0';
+}
+
+static bool addr_matches(const struct bh_addr *a, const char *text)
+{
+	struct bh_addr want;
+
+	return bh_addr_parse(text, strlen(text), &want) == 0 && bh_addr_eq(a, &want);
+}
+
+static bool finding_matches(const struct bh_record *rec, char *words[], int n)
+{
+	if (rec->kind != BH_REC_ALERT || strcmp(rec->finding.detector->name, words[0]))
+		return false;
+	for (int i = 1; i + 1 < n; i += 2) {
+		if (!strcmp(words[i], "host") && !addr_matches(&rec->finding.host, words[i + 1]))
+			return false;
+		if (!strcmp(words[i], "count") && rec->finding.count != strtoul(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "severity") && strcmp(bh_severity_name(rec->finding.severity), words[i + 1]))
+			return false;
+		if (!strcmp(words[i], "attribution") && rec->finding.attribution != strtoul(words[i + 1], NULL, 10))
+			return false;
+	}
+	return true;
+}
+
+static bool action_matches(const struct bh_record *rec, char *words[], int n)
+{
+	if (rec->kind != BH_REC_ACTION || strcmp(bh_verb_name(rec->verb), words[0]))
+		return false;
+	for (int i = 1; i < n; i++) {
+		if (!strcmp(words[i], "isolate") || !strcmp(words[i], "shield")) {
+			if ((rec->order.kind == BH_CUT_SHIELD) != (words[i][0] == 's'))
+				return false;
+		} else if (!strcmp(words[i], "because") && i + 1 < n) {
+			if (strcmp(bh_core_refusal_name(rec->refused.code), words[++i]))
+				return false;
+		} else if (!addr_matches(&rec->order.host, words[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool plan_matches(struct run *r, char *words[], int n)
+{
+	const struct bh_plan *p;
+
+	need_core(r);
+	p = bh_core_plan(r->core);
+	if (!strcmp(words[0], "empty"))
+		return p->n_cuts == 0;
+	for (size_t i = 0; i < p->n_cuts && n >= 2; i++)
+		if ((p->cuts[i].kind == BH_CUT_SHIELD) == (words[0][0] == 's') && p->cuts[i].what != BH_CUT_MAC &&
+			addr_matches(&p->cuts[i].net.net, words[1]))
+			return true;
+	return false;
+}
+
+static int split(char *s, char *words[], int max)
+{
+	int n = 0;
+
+	for (char *save, *w = strtok_r(s, " \t", &save); w && n < max; w = strtok_r(NULL, " \t", &save))
+		words[n++] = w;
+	return n;
+}
+
+static bool seen(struct run *r, char *words[], int n, size_t from)
+{
+	for (size_t i = from; i < r->n_rec; i++)
+		if (!strcmp(words[0], "finding") ? finding_matches(&r->rec[i], words + 1, n - 1) : action_matches(&r->rec[i], words + 1, n - 1))
+			return true;
+	return false;
+}
+
+static void expect(struct run *r, const char *text)
+{
+	char buf[256], *words[16];
+	int n;
+
+	snprintf(buf, sizeof buf, "%s", text);
+	n = split(buf, words, 16);
+	r->expects++;
+	if (n < 2 || (strcmp(words[0], "plan") ? !seen(r, words, n, r->from) : !plan_matches(r, words + 1, n - 1)))
+		say(r, "expected, did not happen", text);
+}
+
+static void load_policy(struct run *r, const char *name)
+{
+	static char text[1 << 20], path[4096];
+	struct bh_diags d = {0};
+	size_t n;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%.*s/%s", (int)(strrchr(r->file, '/') - r->file), r->file, name);
+	f = fopen(path, "rb");
+	if (!f) {
+		say(r, "cannot open policy", path);
+		return;
+	}
+	n = fread(text, 1, sizeof text, f);
+	fclose(f);
+	if (bh_policy_load(text, n, name, &d, &r->policy))
+		say(r, d.n ? d.v[0].text : "bad policy", path);
+	bh_diags_fini(&d);
+}
+
+static void line(struct run *r, char *s)
+{
+	char word[16], when[32], expanded[1024];
+	int used = 0, used2 = 0;
+	unsigned n;
+	bh_ns at, every;
+
+	if (sscanf(s, "%15s %n", word, &used) != 1 || word[0] == '#')
+		return;
+	if (!strcmp(word, "policy")) {
+		load_policy(r, s + used);
+	} else if (!strcmp(word, "mode")) {
+		r->mode = !strcmp(s + used, "auto") ? BH_MODE_AUTO : !strcmp(s + used, "ask") ? BH_MODE_ASK : BH_MODE_OBSERVE;
+	} else if (!strcmp(word, "at")) {
+		if (sscanf(s + used, "%31s %n", when, &used2) != 1 || bh_duration_parse(when, strlen(when), &at)) {
+			say(r, "bad time", s);
+			return;
+		}
+		/* scenario time starts at a day of its own, so that 0 is no special moment */
+		r->now = at + BH_HOUR(1);
+		event_line(r, r->now, s + used + used2);
+	} else if (!strcmp(word, "repeat")) {
+		if (sscanf(s + used, "%u every %31s %n", &n, when, &used2) != 2 || bh_duration_parse(when, strlen(when), &every)) {
+			say(r, "bad repeat", s);
+			return;
+		}
+		at = r->now;
+		for (unsigned i = 0; i < n; i++) {
+			expand(s + used + used2, i, expanded, sizeof expanded);
+			event_line(r, at + (i + 1) * every, expanded);
+		}
+		r->now = at + n * every;
+	} else if (!strcmp(word, "expect")) {
+		expect(r, s + used);
+	} else if (!strcmp(word, "never") && r->n_never < 32) {
+		r->never_line[r->n_never] = r->line;
+		snprintf(r->never[r->n_never++], sizeof r->never[0], "%s", s + used);
+		r->expects++;
+	} else if (!strcmp(word, "forget")) {
+		r->from = r->n_rec;
+	} else if (!strcmp(word, "kernel")) {
+		r->refuses = !strcmp(s + used, "refuses");
+	} else {
+		say(r, "unknown word", s);
+	}
+}
+
+static unsigned run_file(const char *path, unsigned no)
+{
+	struct run r = {.file = path, .mode = -1, .rec = calloc(MAX_RECS, sizeof *r.rec)};
+	char buf[2048], *words[16];
+	FILE *f = fopen(path, "r");
+
+	if (!f || !r.rec)
+		abort();
+	while (fgets(buf, sizeof buf, f)) {
+		r.line++;
+		buf[strcspn(buf, "\n")] = '\0';
+		line(&r, buf);
+	}
+	fclose(f);
+	for (size_t i = 0; i < r.n_never; i++) {
+		char copy[160];
+		int n;
+
+		snprintf(copy, sizeof copy, "%s", r.never[i]);
+		n = split(copy, words, 16);
+		r.line = r.never_line[i];
+		if (n >= 2 && seen(&r, words, n, 0))
+			say(&r, "must never happen, did", r.never[i]);
+	}
+	if (r.expects == 0)
+		say(&r, "expects nothing", path);
+	for (size_t i = 0; r.fails && i < r.n_rec; i++)
+		printf("#   %s %s: %s\n", r.rec[i].kind == BH_REC_ALERT ? "alert" : bh_verb_name(r.rec[i].verb),
+			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.detector->name : r.rec[i].order.kind == BH_CUT_SHIELD ? "shield" : "isolate",
+			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.text : r.rec[i].verb == BH_VERB_REFUSED ? r.rec[i].refused.text : r.rec[i].order.reason);
+	printf("%sok %u - %s\n", r.fails ? "not " : "", no, strstr(path, "scenario/") ? strstr(path, "scenario/") + 9 : path);
+	bh_core_close(r.core);
+	bh_policy_free(r.policy);
+	free(r.rec);
+	return r.fails != 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int main(int argc, char **argv)
+{
+	static char *paths[1024];
+	unsigned n = 0, failed = 0;
+	struct dirent *e, *e2;
+	DIR *d, *d2;
+
+	if (argc != 2 || !(d = opendir(argv[1])))
+		return 2;
+	while ((e = readdir(d))) {
+		char sub[2048];
+
+		snprintf(sub, sizeof sub, "%s/%s", argv[1], e->d_name);
+		if (e->d_name[0] == '.' || !(d2 = opendir(sub)))
+			continue;
+		while ((e2 = readdir(d2)) && n < BH_COUNT(paths))
+			if (strlen(e2->d_name) > 4 && !strcmp(e2->d_name + strlen(e2->d_name) - 4, ".bhs") &&
+				asprintf(&paths[n++], "%s/%s", sub, e2->d_name) < 0)
+				abort();
+		closedir(d2);
+	}
+	closedir(d);
+	qsort(paths, n, sizeof *paths, by_name);
+	printf("1..%u\n", n);
+	for (unsigned i = 0; i < n; i++) {
+		failed += run_file(paths[i], i + 1);
+		free(paths[i]);
+	}
+	return failed || !n;
+}
