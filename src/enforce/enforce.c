@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The enforcer. It scans the kernel and repairs it rather than believing what it once wrote: each write is one atomic
+ * batch, each batch is read back, and the watch (watch.c) compares again whenever somebody else has touched the table.
+ *
+ *   apply    the whole table in one batch (ruleset.c, sets.c): the old law and the new one are never seen mixed, and
+ *            what is isolated stays so, with the time it had left
+ *   cut      one element of a hash set (cut.c): some ten microseconds, whatever the size of the law
+ *   verify   digests of the kernel's own listing (readback.c) against those taken after the apply, cuts against the book
+ *   serve    the process around it: a table of requests on one socket, everything else forbidden (serve.c)
+ *
+ * Killing the process at any point leaves the last committed table standing, cuts running out by the kernel's clock; its
+ * successor reads cuts, generation and the law's hash from the table and goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include "enforcer.h"
+
+const char *bh_enforcer_why(const struct bh_enforcer *e)
+{
+	return e->why;
+}
+
+static int fail(struct bh_enforcer *e, int r, const char *what)
+{
+	snprintf(e->why, sizeof e->why, "%s: %s%s", what, strerror(-r), nl_hint(r));
+	return r;
+}
+
+/* bridged frames also pass inet forward when this is on; read once, before the process gives up files */
+static bool read_br_netfilter(void)
+{
+	int fd = open("/proc/sys/net/bridge/bridge-nf-call-iptables", O_RDONLY | O_CLOEXEC);
+	char c = '0';
+	bool on;
+
+	if (fd < 0)
+		return false;
+	on = read(fd, &c, 1) == 1 && c == '1';
+	close(fd);
+	return on;
+}
+
+int bh_enforcer_open(struct bh_enforcer **ret_enforcer)
+{
+	struct bh_enforcer *e = calloc(1, sizeof *e);
+	int r;
+
+	if (!e)
+		return -ENOMEM;
+	r = nl_open(&e->nl, NETLINK_NETFILTER, 0);
+	if (r == 0)
+		r = nl_open(&e->watch, NETLINK_NETFILTER, 0);
+	if (r == 0) {
+		int group = NFNLGRP_NFTABLES;
+
+		if (mnl_socket_setsockopt(e->watch.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+			r = -errno;
+	}
+	if (r == 0)
+		r = nl_open(&e->route, NETLINK_ROUTE, 0);
+	if (r == 0)
+		r = self_read(e);
+	if (r == 0) {
+		struct snapshot head;
+
+		r = snapshot_head(&e->nl, &head); /* without CAP_NET_ADMIN this is refused */
+		if (r == 0)
+			e->stamp = head.stamp;
+	}
+	if (r < 0) {
+		bh_enforcer_close(e);
+		return r;
+	}
+	e->br_netfilter = read_br_netfilter();
+	*ret_enforcer = e;
+	return 0;
+}
+
+void bh_enforcer_close(struct bh_enforcer *e)
+{
+	if (!e)
+		return;
+	nl_close(&e->nl);
+	nl_close(&e->watch);
+	nl_close(&e->route);
+	batch_fini(&e->batch);
+	bh_plan_fini(&e->law);
+	book_fini(&e->book);
+	free(e->self);
+	free(e);
+}
+
+/* ---- addresses of this box ---- */
+
+struct addresses {
+	struct bh_addr *v;
+	size_t n, cap;
+};
+
+static int each_address(const struct nlmsghdr *h, void *ctx)
+{
+	struct addresses *l = ctx;
+	const struct ifaddrmsg *m = mnl_nlmsg_get_payload(h);
+	const uint8_t *p = NULL;
+	struct nlattr *a;
+
+	if (h->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(h) < sizeof *m)
+		return 0;
+	mnl_attr_for_each(a, h, sizeof *m) {
+		uint16_t type = mnl_attr_get_type(a);
+		size_t want = m->ifa_family == AF_INET ? 4 : 16;
+
+		if (mnl_attr_get_payload_len(a) != want)
+			continue;
+		if (type == IFA_LOCAL || (type == IFA_ADDRESS && !p))
+			p = mnl_attr_get_payload(a);
+	}
+	if (!p || (m->ifa_family != AF_INET && m->ifa_family != AF_INET6))
+		return 0;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? l->cap * 2 : 16;
+		struct bh_addr *v = realloc(l->v, cap * sizeof *v);
+
+		if (!v)
+			return -ENOMEM;
+		l->v = v;
+		l->cap = cap;
+	}
+	l->v[l->n++] = m->ifa_family == AF_INET ? bh_addr_v4(p) : bh_addr_v6(p);
+	return 0;
+}
+
+int self_read(struct bh_enforcer *e)
+{
+	struct addresses l = {0};
+	char buf[128];
+	int r = -EINTR;
+
+	for (int tries = 0; tries < 20 && r == -EINTR; tries++) {
+		struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
+		struct rtgenmsg *g;
+
+		h->nlmsg_type = RTM_GETADDR;
+		h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		h->nlmsg_seq = e->route.seq++;
+		g = mnl_nlmsg_put_extra_header(h, sizeof *g);
+		g->rtgen_family = AF_UNSPEC;
+		l.n = 0;
+		r = nl_ask(&e->route, h, each_address, &l);
+	}
+	if (r < 0) {
+		free(l.v);
+		return fail(e, r, "own addresses");
+	}
+	free(e->self);
+	e->self = l.v;
+	e->n_self = l.n;
+	return 0;
+}
+
+/* ---- law ---- */
+
+static int hash_law(const struct bh_plan *law, uint64_t *ret_hash)
+{
+	struct bh_plan bare = *law; /* shallow: only printed */
+	size_t len;
+	char *text;
+	int r;
+
+	bare.generation = 1;
+	bare.n_cuts = 0;
+	r = bh_plan_print(&bare, &text, &len);
+	if (r < 0)
+		return r;
+	*ret_hash = bh_hash(text, len, 0);
+	free(text);
+	return 0;
+}
+
+/*
+ * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken for another law's:
+ * not when a restarted core begins again at 1, not when the same number comes with another policy.
+ */
+static uint16_t choose_stamp(const struct snapshot *standing, uint32_t wanted, uint64_t hash)
+{
+	if (!standing->present || standing->stamp == 0 || wanted > standing->stamp)
+		return (uint16_t)wanted;
+	if (standing->law_hash == hash)
+		return standing->stamp;
+	return (uint16_t)(standing->stamp % 65535u + 1);
+}
+
+int law_put(struct bh_enforcer *e, const struct book *cuts)
+{
+	struct ruleset rs = {.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash};
+	bh_ns now = clock_now();
+	int r;
+
+	r = counters_read(&e->nl, &rs.counters);
+	if (r == -ENOENT)
+		memset(&rs.counters, 0, sizeof rs.counters);
+	else if (r < 0)
+		return fail(e, r, "counters");
+	batch_begin(&e->batch, &e->nl);
+	ruleset_put(&rs);
+	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
+		struct bh_cut c = cuts->v[i].cut;
+
+		if (cuts->v[i].deadline <= now)
+			continue;
+		c.ttl = cuts->v[i].deadline - now;
+		cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	}
+	r = batch_commit(&e->batch, &e->nl, false, e->why);
+	if (r == 0) {
+		e->lost = false;
+		watch_drain(e);
+		e->lost = false; /* our own load may have flooded the watch; the reading below sees the outcome */
+		r = snapshot_take(&e->nl, &rs, &e->applied, e->why);
+		if (r > 0)
+			r = -EIO;
+		else if (r < 0)
+			(void)fail(e, r, "reading back");
+	}
+	ruleset_fini(&rs);
+	return r;
+}
+
+/* moves cuts into next as far as the guard lets them; strict: a refusal is an error, else the cut is left out */
+static int admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts, size_t n, bool strict,
+		 struct book *next, bh_ns now)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct bh_refused refused;
+		const struct bh_cut *other;
+		int r;
+
+		if (book_find(next, &cuts[i]))
+			continue;
+		r = bh_plan_guard(law, &cuts[i], next->kind[cuts[i].kind % BH_CUT_KINDS], e->self, e->n_self, &refused);
+		if (r == 0 && (other = book_net_overlap(next, &cuts[i]))) {
+			snprintf(refused.text, sizeof refused.text, "overlaps the isolation of order %u", other->order);
+			r = 1;
+		}
+		if (r && !strict)
+			continue;
+		if (r) {
+			snprintf(e->why, sizeof e->why, "cut of order %u refused: %s", cuts[i].order, refused.text);
+			return 1;
+		}
+		r = book_put(next, &cuts[i], now);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
+{
+	struct bh_plan law = {0};
+	struct book next = {0};
+	struct snapshot head;
+	struct bh_cut *standing = NULL;
+	size_t n_standing = 0;
+	bh_ns now = clock_now();
+	uint64_t hash;
+	int r;
+
+	if (plan->generation == 0 || plan->generation > 65535)
+		return fail(e, -EINVAL, "generation");
+	r = self_read(e);
+	if (r == 0)
+		r = bh_plan_copy(plan, &law);
+	if (r == 0) {
+		free(law.cuts);
+		law.cuts = NULL;
+		law.n_cuts = 0;
+		r = bh_plan_normalise(&law);
+	}
+	if (r == 0)
+		r = hash_law(&law, &hash);
+	if (r == 0)
+		r = snapshot_head(&e->nl, &head);
+	if (r == 0 && head.present)
+		r = cuts_read(&e->nl, &standing, &n_standing);
+	if (r < 0)
+		(void)fail(e, r, "apply");
+	if (r == 0)
+		r = admit(e, &law, plan->cuts, plan->n_cuts, true, &next, now);
+	if (r == 0)
+		r = admit(e, &law, standing, n_standing, false, &next, now);
+	if (r == 0) {
+		struct bh_plan old = e->law;
+		uint16_t old_stamp = e->stamp;
+		uint64_t old_hash = e->law_hash;
+
+		e->law = law;
+		e->law_hash = hash;
+		e->stamp = choose_stamp(&head, plan->generation, hash);
+		r = law_put(e, &next);
+		if (r < 0) {
+			law = e->law;
+			e->law = old;
+			e->stamp = old_stamp;
+			e->law_hash = old_hash;
+		} else {
+			law = old;
+			e->have_law = true;
+			book_fini(&e->book);
+			e->book = next;
+			next = (struct book){0};
+		}
+	}
+	bh_plan_fini(&law);
+	book_fini(&next);
+	free(standing);
+	return r;
+}
+
+int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
+{
+	struct bh_plan law;
+	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation};
+	int r;
+
+	if (plan->generation == 0 || plan->generation > 65535)
+		return fail(e, -EINVAL, "generation");
+	r = bh_plan_copy(plan, &law);
+	if (r < 0)
+		return fail(e, r, "dry run");
+	r = bh_plan_normalise(&law);
+	if (r == 0) {
+		batch_begin(&e->batch, &e->nl);
+		ruleset_put(&rs);
+		for (size_t i = 0; i < law.n_cuts; i++)
+			cut_put(&e->batch, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		r = batch_commit(&e->batch, &e->nl, true, e->why);
+	}
+	ruleset_fini(&rs);
+	bh_plan_fini(&law);
+	return r;
+}
+
+int bh_enforcer_disarm(struct bh_enforcer *e)
+{
+	struct snapshot head;
+	struct nlmsghdr *h;
+	int r = snapshot_head(&e->nl, &head);
+
+	if (r < 0)
+		return fail(e, r, "table " NL_TABLE);
+	if (head.present) {
+		batch_begin(&e->batch, &e->nl);
+		h = batch_msg(&e->batch, NFT_MSG_DELTABLE, 0, "table", NL_TABLE);
+		if (h) {
+			mnl_attr_put_strz(h, NFTA_TABLE_NAME, NL_TABLE);
+			batch_msg_end(&e->batch, h);
+		}
+		r = batch_commit(&e->batch, &e->nl, false, e->why);
+		if (r < 0)
+			return r;
+	}
+	watch_drain(e);
+	bh_plan_fini(&e->law);
+	book_fini(&e->book);
+	e->have_law = false;
+	e->applied = (struct snapshot){0};
+	return 0;
+}
+
+int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters)
+{
+	int r = counters_read(&e->nl, ret_counters);
+
+	return r < 0 ? fail(e, r, "counters") : 0;
+}
+
+/* ---- verify ---- */
+
+int cuts_compare(struct bh_enforcer *e)
+{
+	struct bh_cut *v = NULL;
+	size_t n = 0, matched = 0, due = 0;
+	bh_ns now;
+	int r = cuts_read(&e->nl, &v, &n);
+
+	if (r < 0)
+		return fail(e, r, "reading cuts");
+	now = clock_now();
+	book_expire(&e->book, now);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct book_entry *b = book_find(&e->book, &v[i]);
+		char text[BH_CUT_TEXT];
+		bh_ns left = b ? b->deadline - now : 0;
+
+		if (b && v[i].ttl < left + BH_SEC(2) && left < v[i].ttl + BH_SEC(2)) {
+			matched++;
+			continue;
+		}
+		if (!b && v[i].ttl < BH_SEC(2))
+			continue; /* running out this moment */
+		bh_cut_print(&v[i], text);
+		snprintf(e->why, sizeof e->why, b ? "not the TTL we set: %.120s" : "not ours: %.120s", text);
+		r = 1;
+	}
+	for (size_t i = 0; e->book.v && i <= e->book.mask; i++)
+		due += e->book.v[i].deadline > now + BH_SEC(2);
+	if (r == 0 && matched < due) {
+		snprintf(e->why, sizeof e->why, "%zu cuts should stand, %zu do", due, matched);
+		r = 1;
+	}
+	free(v);
+	return r;
+}
+
+static const char *first_difference(const struct snapshot *a, const struct snapshot *b)
+{
+	if (a->present != b->present)
+		return "table " NL_TABLE " is gone";
+	if (a->table != b->table)
+		return "flags or comment of the table changed";
+	if (a->chains != b->chains || a->n_chains != b->n_chains)
+		return "chains changed";
+	if (a->rules != b->rules || a->n_rules != b->n_rules)
+		return "rules changed";
+	if (a->sets != b->sets || a->n_sets != b->n_sets)
+		return "sets changed";
+	if (a->objects != b->objects)
+		return "counters changed";
+	if (a->elements != b->elements || a->n_elements != b->n_elements)
+		return "elements of the law changed";
+	return NULL;
+}
+
+int bh_enforcer_verify(struct bh_enforcer *e)
+{
+	struct snapshot now;
+	const char *what;
+	int r;
+
+	if (!e->have_law)
+		return fail(e, -ENODATA, "no law applied yet");
+	r = snapshot_take(&e->nl, NULL, &now, e->why);
+	if (r < 0)
+		return fail(e, r, "reading back");
+	what = first_difference(&e->applied, &now);
+	if (what) {
+		snprintf(e->why, sizeof e->why, "%s", what);
+		return 1;
+	}
+	return cuts_compare(e);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The role process. Whoever holds the other end of fd may be owned, so this loop knows six requests (wire.c) and
+ * nothing else; the law it is given is checked, every cut passes the guard again, and what the process could do beyond
+ * netlink is taken away before the first byte is read: all capabilities but CAP_NET_ADMIN, no new privileges, and a
+ * filter that knows neither files, nor sockets, nor programs, nor processes.
+ *
+ * One request is answered at a time, in order. Between requests the watch runs; what it finds is told unasked.
+ */
+#include <cap-ng.h>
+#include <errno.h>
+#include <poll.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "enforcer.h"
+#include "wire.h"
+
+#define CUTS_PER_ORDER 4096
+
+struct server {
+	struct bh_enforcer *e;
+	int fd;
+	char *in;
+	size_t in_len, in_cap;
+};
+
+/* ---- giving up ---- */
+
+static int drop_capabilities(void)
+{
+	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
+		return -EPERM;
+	capng_clear(CAPNG_SELECT_BOTH);
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
+		return -EINVAL;
+	/* emptying the bounding set needs CAP_SETPCAP; without it no_new_privs below has to do */
+	if (capng_apply(CAPNG_SELECT_BOTH) && capng_apply(CAPNG_SELECT_CAPS))
+		return -EPERM;
+	return 0;
+}
+
+static int install_filter(void)
+{
+	static const int allowed[] = {
+		SCMP_SYS(read),	      SCMP_SYS(write),	    SCMP_SYS(recvfrom),	 SCMP_SYS(recvmsg),
+		SCMP_SYS(sendto),     SCMP_SYS(sendmsg),    SCMP_SYS(poll),	 SCMP_SYS(ppoll),
+		SCMP_SYS(close),      SCMP_SYS(brk),	    SCMP_SYS(munmap),	 SCMP_SYS(mremap),
+		SCMP_SYS(madvise),    SCMP_SYS(futex),	    SCMP_SYS(getpid),	 SCMP_SYS(gettid),
+		SCMP_SYS(tgkill),     SCMP_SYS(exit),	    SCMP_SYS(exit_group), SCMP_SYS(clock_gettime),
+		SCMP_SYS(getrandom),  SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
+		SCMP_SYS(clock_nanosleep),
+	};
+	static const int deadly[] = {
+		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),	SCMP_SYS(vfork),	 SCMP_SYS(ptrace),
+		SCMP_SYS(open),	  SCMP_SYS(openat),   SCMP_SYS(openat2), SCMP_SYS(socket),	 SCMP_SYS(connect),
+		SCMP_SYS(bind),	  SCMP_SYS(setns),    SCMP_SYS(unshare), SCMP_SYS(init_module),	 SCMP_SYS(finit_module),
+		SCMP_SYS(bpf),	  SCMP_SYS(mount),    SCMP_SYS(process_vm_writev),
+	};
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = f ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < BH_COUNT(allowed); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
+	for (size_t i = 0; r == 0 && i < BH_COUNT(deadly); i++)
+		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
+	/* memory, but never memory that can run */
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	if (r == 0)
+		r = seccomp_load(f);
+	if (f)
+		seccomp_release(f);
+	return r;
+}
+
+/* ---- frames ---- */
+
+static int send_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			struct pollfd pfd = {fd, POLLOUT, 0};
+
+			(void)poll(&pfd, 1, -1);
+			continue;
+		}
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= (size_t)w;
+	}
+	return 0;
+}
+
+static int send_reply(struct server *s, const struct bh_enf_reply *reply)
+{
+	char *frame;
+	size_t len;
+	int r = reply_encode(reply, &frame, &len);
+
+	if (r < 0)
+		return r;
+	r = send_all(s->fd, frame, len);
+	free(frame);
+	return r;
+}
+
+/* ---- requests ---- */
+
+static void error_text(struct bh_enf_reply *reply, const struct bh_plan_error *error)
+{
+	reply->status = -EBADMSG;
+	snprintf(reply->text, sizeof reply->text, "line %u, column %u: %.110s", error->line, error->col, error->text);
+}
+
+static void do_plan(struct server *s, const char *body, size_t len, bool dry, struct bh_enf_reply *reply)
+{
+	struct bh_plan_error error;
+	struct bh_plan plan;
+	int r = bh_plan_parse(body, len, &plan, &error);
+
+	if (r) {
+		if (r > 0)
+			error_text(reply, &error);
+		else
+			reply->status = r;
+		return;
+	}
+	reply->status = dry ? bh_enforcer_dry(s->e, &plan) : bh_enforcer_apply(s->e, &plan);
+	bh_plan_fini(&plan);
+}
+
+/* the lines of one order. 0 with *ret_cuts malloc'ed, or the reply filled and 1 */
+static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, size_t *ret_n, struct bh_enf_reply *reply)
+{
+	const char *end = body + len;
+	struct bh_cut *v = calloc(CUTS_PER_ORDER, sizeof *v);
+	unsigned line = 0;
+	size_t n = 0;
+
+	if (!v) {
+		reply->status = -ENOMEM;
+		return 1;
+	}
+	while (body < end) {
+		const char *nl = memchr(body, '\n', (size_t)(end - body)), *stop = nl ? nl : end;
+		struct bh_plan_error error = {.text = "too many lines for one order"};
+		int r = n == CUTS_PER_ORDER ? 1 : bh_cut_parse(body, (size_t)(stop - body), &v[n], &error);
+
+		line++;
+		if (r) {
+			error.line = line;
+			error_text(reply, &error);
+			free(v);
+			return 1;
+		}
+		n++;
+		body = nl ? nl + 1 : end;
+	}
+	*ret_cuts = v;
+	*ret_n = n;
+	return 0;
+}
+
+static void do_order(struct server *s, const char *body, size_t len, bool release, struct bh_enf_reply *reply)
+{
+	struct bh_cut *cuts;
+	size_t n;
+
+	if (parse_order(body, len, &cuts, &n, reply))
+		return;
+	reply->status = release ? bh_enforcer_release(s->e, cuts, n) : bh_enforcer_cut(s->e, cuts, n, &reply->refused);
+	free(cuts);
+}
+
+static void do_dump(struct server *s, struct bh_enf_reply *reply)
+{
+	struct bh_cut *cuts;
+	struct bh_text t;
+	size_t n, cap;
+
+	reply->status = bh_enforcer_cuts(s->e, &cuts, &n);
+	if (reply->status < 0)
+		return;
+	cap = n * (BH_CUT_TEXT + 1) + 1;
+	reply->body = malloc(cap);
+	if (!reply->body) {
+		reply->status = -ENOMEM;
+		free(cuts);
+		return;
+	}
+	t = bh_text(reply->body, cap);
+	for (size_t i = 0; i < n; i++) {
+		char line[BH_CUT_TEXT];
+
+		bh_putn(&t, line, bh_cut_print(&cuts[i], line));
+		bh_put(&t, "\n");
+	}
+	reply->body_len = t.len;
+	free(cuts);
+}
+
+/* < 0: the peer does not speak our language; the caller ends */
+static int handle(struct server *s, const char *payload, size_t len)
+{
+	struct bh_enf_reply reply = {0};
+	const char *body;
+	size_t body_len;
+	unsigned request;
+	bh_ns start = clock_now();
+	int r;
+
+	if (request_decode(payload, len, &request, &reply.seq, &body, &body_len))
+		return -EPROTO;
+	switch (request) {
+	case BH_ENF_APPLY:
+	case BH_ENF_DRY:
+		do_plan(s, body, body_len, request == BH_ENF_DRY, &reply);
+		break;
+	case BH_ENF_CUT:
+	case BH_ENF_RELEASE:
+		do_order(s, body, body_len, request == BH_ENF_RELEASE, &reply);
+		break;
+	case BH_ENF_DUMP:
+		do_dump(s, &reply);
+		break;
+	case BH_ENF_VERIFY:
+		reply.status = bh_enforcer_verify(s->e);
+		break;
+	}
+	if (reply.status && !reply.text[0])
+		bh_strcpy(reply.text, sizeof reply.text, bh_enforcer_why(s->e));
+	reply.us = (clock_now() - start) / 1000;
+	r = send_reply(s, &reply);
+	free(reply.body);
+	return r;
+}
+
+/* reads what is there and handles every whole frame. 0 go on, 1 the peer has closed, < 0 end */
+static int receive(struct server *s)
+{
+	size_t want = 4;
+	ssize_t n;
+
+	if (s->in_len >= 4) {
+		struct bh_bytes c = bh_bytes(s->in, 4);
+
+		want = 4 + (size_t)bh_be32(&c);
+		if (want - 4 > BH_ENF_FRAME_MAX)
+			return -EPROTO;
+	}
+	if (want > s->in_cap) { /* grows with what has come, not with what was promised */
+		size_t cap = s->in_cap ? s->in_cap * 2 : 1 << 16;
+		char *v;
+
+		if (s->in_len == s->in_cap) {
+			v = realloc(s->in, cap);
+			if (!v)
+				return -ENOMEM;
+			s->in = v;
+			s->in_cap = cap;
+		}
+	}
+	if (want > s->in_cap)
+		want = s->in_cap;
+	n = recv(s->fd, s->in + s->in_len, want - s->in_len, 0);
+	if (n < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+	if (n == 0)
+		return 1;
+	s->in_len += (size_t)n;
+	if (s->in_len >= 4) {
+		struct bh_bytes c = bh_bytes(s->in, 4);
+		size_t len = bh_be32(&c);
+
+		if (len > BH_ENF_FRAME_MAX)
+			return -EPROTO;
+		if (s->in_len == 4 + len) {
+			s->in_len = 0;
+			return handle(s, s->in + 4, len);
+		}
+	}
+	return 0;
+}
+
+static int report_drift(struct server *s)
+{
+	struct bh_enf_reply notice = {0};
+	int r = 0;
+
+	while (r == 0 && bh_enforcer_watch(s->e, &notice.drift) == 1)
+		r = send_reply(s, &notice);
+	return r;
+}
+
+static int loop(struct server *s)
+{
+	struct pollfd p[2] = {{s->fd, POLLIN, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
+	int r = 0;
+
+	while (r == 0) {
+		if (poll(p, 2, -1) < 0) {
+			if (errno != EINTR)
+				r = -errno;
+			continue;
+		}
+		if (p[0].revents) /* orders first: a flood of notices must not delay an isolation */
+			r = receive(s);
+		if (r == 0 && (p[1].revents || s->e->n_drift))
+			r = report_drift(s);
+	}
+	return r > 0 || r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+int bh_enforcer_serve(int fd)
+{
+	struct server s = {.fd = fd};
+	int r = bh_enforcer_open(&s.e);
+
+	if (r < 0)
+		return r;
+	r = drop_capabilities();
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	if (r == 0)
+		r = install_filter();
+	if (r == 0)
+		r = loop(&s);
+	free(s.in);
+	bh_enforcer_close(s.e);
+	return r;
+}

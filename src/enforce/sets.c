@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Sets of the law. Conduits lie in plain sets, one for each source zone, family and service, because a change in a
+ * verdict map makes the kernel walk all of it. Only the map from source to zone is a verdict map, and it is small.
+ * Sets carry the generation in their names, so a listing shows which law a connection was judged under.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "ruleset.h"
+
+const char *const svc_name[SVCS] = {"tcp", "udp", "icmp", "any"};
+
+enum svc svc_of(uint8_t proto)
+{
+	return proto == 6 ? SVC_TCP : proto == 17 ? SVC_UDP : proto == 1 ? SVC_ICMP : SVC_ANY;
+}
+
+uint8_t svc_l4proto(enum svc s, bool v6)
+{
+	return s == SVC_TCP ? 6 : s == SVC_UDP ? 17 : v6 ? 58 : 1;
+}
+
+void group_set_name(const struct ruleset *rs, const struct group *g, char name[NL_NAME])
+{
+	snprintf(name, NL_NAME, "z%u%s_%s%c_g%u", g->zone, g->hosts ? "h" : "", svc_name[g->svc], g->v6 ? '6' : '4',
+		 rs->stamp);
+}
+
+void zone_chain_name(const struct ruleset *rs, size_t zone, bool v6, char name[NL_NAME])
+{
+	snprintf(name, NL_NAME, "z%u_v%c_g%u", (unsigned)zone, v6 ? '6' : '4', rs->stamp);
+}
+
+/* ---- layout: which permits share a set ---- */
+
+struct sortable {
+	uint64_t key;
+	uint32_t index;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct sortable *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static struct group group_of(const struct bh_permit *p)
+{
+	struct group g = {.zone = p->from, .v6 = !bh_prefix_is4(&p->dst), .hosts = p->src.bits != 0,
+			  .svc = (uint8_t)svc_of(p->proto)};
+
+	return g;
+}
+
+static uint64_t group_key(const struct group *g)
+{
+	return (uint64_t)g->zone << 8 | (uint64_t)g->v6 << 7 | (uint64_t)g->hosts << 6 | g->svc;
+}
+
+int layout_make(const struct bh_plan *law, struct layout *l)
+{
+	size_t n = law->n_permits;
+	struct sortable *s = malloc((n ? n : 1) * sizeof *s);
+
+	memset(l, 0, sizeof *l);
+	l->order = malloc((n ? n : 1) * sizeof *l->order);
+	l->groups = malloc((n ? n : 1) * sizeof *l->groups);
+	if (!s || !l->order || !l->groups) {
+		free(s);
+		layout_fini(l);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++) {
+		struct group g = group_of(&law->permits[i]);
+
+		s[i] = (struct sortable){group_key(&g), (uint32_t)i};
+	}
+	qsort(s, n, sizeof *s, by_key);
+	for (size_t i = 0; i < n; i++) {
+		struct group *g = l->n_groups ? &l->groups[l->n_groups - 1] : NULL;
+
+		l->order[i] = s[i].index;
+		if (i == 0 || s[i].key != s[i - 1].key) {
+			g = &l->groups[l->n_groups++];
+			*g = group_of(&law->permits[s[i].index]);
+			g->first = i;
+		}
+		g->n++;
+		l->chain[g->zone][g->v6] = true;
+	}
+	free(s);
+	for (size_t i = 0; i < law->n_pins; i++)
+		l->pins[svc_of(law->pins[i].proto)][!bh_prefix_is4(&law->pins[i].to)] = true;
+	for (size_t i = 0; i < law->n_remedies; i++)
+		l->remedies[svc_of(law->remedies[i].proto)][!bh_prefix_is4(&law->remedies[i].to)] = true;
+	for (size_t i = 0; i < law->n_mgmt; i++)
+		l->mgmt[svc_of(law->mgmt[i].proto)][!bh_prefix_is4(&law->mgmt[i].from)] = true;
+	for (size_t z = 0; z < law->n_zones; z++)
+		for (size_t i = 0; law->zones[z].critical && i < law->zones[z].nets.n; i++)
+			l->critical[!bh_prefix_is4(&law->zones[z].nets.v[i])] = true;
+	return 0;
+}
+
+void layout_fini(struct layout *l)
+{
+	free(l->order);
+	free(l->groups);
+	l->order = NULL;
+	l->groups = NULL;
+}
+
+/* ---- the empty sets ---- */
+
+static void put_named(struct ruleset *rs, const char *stem, enum svc s, bool v6, const char *with_ports, bool counted)
+{
+	char name[NL_NAME], fields[8];
+
+	snprintf(name, sizeof name, "%s_%s%c", stem, svc_name[s], v6 ? '6' : '4');
+	snprintf(fields, sizeof fields, "%s%s", with_ports, svc_has_ports(s) ? "p" : "");
+	set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, counted);
+}
+
+void sets_put(struct ruleset *rs, const struct layout *l)
+{
+	set_add(rs->b, "isomac", "e", false, NFT_SET_TIMEOUT, true);
+	for (int v6 = 0; v6 < 2; v6++) {
+		char name[NL_NAME];
+
+		set_add(rs->b, v6 ? "iso6" : "iso4", "a", v6, NFT_SET_TIMEOUT, true);
+		set_add(rs->b, v6 ? "isonet6" : "isonet4", "a", v6, NFT_SET_INTERVAL | NFT_SET_TIMEOUT, true);
+		set_add(rs->b, v6 ? "shield6" : "shield4", "a", v6, NFT_SET_TIMEOUT, true);
+		if (l->critical[v6])
+			set_add(rs->b, v6 ? "crit6" : "crit4", "a", v6, NFT_SET_INTERVAL, false);
+		for (enum svc s = 0; s < SVCS; s++) {
+			if (l->pins[s][v6])
+				put_named(rs, "pin", s, v6, "aa", true);
+			if (l->remedies[s][v6])
+				put_named(rs, "remedy", s, v6, "a", false);
+			if (l->mgmt[s][v6])
+				put_named(rs, "mgmt", s, v6, "a", false);
+		}
+		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
+			set_add(rs->b, v6 ? "pin_pair6" : "pin_pair4", "aa", v6, NFT_SET_INTERVAL, false);
+		snprintf(name, sizeof name, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
+		map_add(rs->b, name, v6);
+	}
+	for (size_t i = 0; i < l->n_groups; i++) {
+		const struct group *g = &l->groups[i];
+		char name[NL_NAME], fields[8];
+
+		group_set_name(rs, g, name);
+		snprintf(fields, sizeof fields, "%sa%s", g->hosts ? "a" : "", svc_has_ports(g->svc) ? "p" : "");
+		set_add(rs->b, name, fields, g->v6, NFT_SET_INTERVAL, false);
+	}
+}
+
+/* ---- elements ---- */
+
+static void expect(struct ruleset *rs, const char *set, size_t n)
+{
+	if (rs->n_expect == rs->cap_expect) {
+		size_t cap = rs->cap_expect ? rs->cap_expect * 2 : 64;
+		struct expect *v = realloc(rs->expect, cap * sizeof *v);
+
+		if (!v) {
+			rs->b->error = -ENOMEM;
+			return;
+		}
+		rs->expect = v;
+		rs->cap_expect = cap;
+	}
+	bh_strcpy(rs->expect[rs->n_expect].set, NL_NAME, set);
+	rs->expect[rs->n_expect++].n = n;
+}
+
+void ruleset_fini(struct ruleset *rs)
+{
+	free(rs->expect);
+	rs->expect = NULL;
+	rs->n_expect = rs->cap_expect = 0;
+}
+
+/* a key of one address is an interval of a tree, a longer one a concatenation */
+static void put_key(struct elems *e, const struct key *k, bool v6)
+{
+	if (k->len <= 16 && k->len == (v6 ? 16u : 4u))
+		elem_range(e, v6, k->lo, k->hi, NULL);
+	else
+		elem_concat(e, k);
+}
+
+static struct key key_of(const struct bh_prefix *src, const struct bh_prefix *dst, enum svc s, uint16_t lo, uint16_t hi)
+{
+	struct key k = {.len = 0};
+
+	if (src)
+		key_prefix(&k, src);
+	key_prefix(&k, dst);
+	if (svc_has_ports(s))
+		key_ports(&k, lo, hi);
+	return k;
+}
+
+static void put_groups(struct ruleset *rs, const struct layout *l)
+{
+	for (size_t i = 0; i < l->n_groups; i++) {
+		const struct group *g = &l->groups[i];
+		struct elems e;
+		char name[NL_NAME];
+
+		group_set_name(rs, g, name);
+		e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+		for (size_t k = 0; k < g->n; k++) {
+			const struct bh_permit *p = &rs->law->permits[l->order[g->first + k]];
+			struct key key = key_of(g->hosts ? &p->src : NULL, &p->dst, g->svc, p->lo, p->hi);
+
+			put_key(&e, &key, g->v6);
+		}
+		elems_end(&e);
+		expect(rs, name, e.count);
+	}
+}
+
+static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t n, enum svc s, bool v6, const char *name)
+{
+	struct elems e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct bh_plan_pin *p = &pins[i];
+		struct key k;
+
+		if (svc_of(p->proto) != s || bh_prefix_is4(&p->to) == v6)
+			continue;
+		k = key_of(&p->from, &p->to, s, p->lo, p->hi);
+		elem_concat(&e, &k);
+	}
+	elems_end(&e);
+	if (e.count)
+		expect(rs, name, e.count);
+}
+
+/* the ends of pins with ports, without ports: for the ICMP errors that belong to them */
+static void put_pin_pairs(struct ruleset *rs)
+{
+	struct bh_plan pairs = {0};
+	size_t n = 0;
+
+	pairs.pins = malloc((rs->law->n_pins ? rs->law->n_pins : 1) * sizeof *pairs.pins);
+	if (!pairs.pins) {
+		rs->b->error = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < rs->law->n_pins; i++) {
+		if (!svc_has_ports(svc_of(rs->law->pins[i].proto)))
+			continue;
+		pairs.pins[n] = rs->law->pins[i];
+		pairs.pins[n].proto = 0;
+		n++;
+	}
+	pairs.n_pins = n;
+	if (bh_plan_normalise(&pairs) < 0) {
+		rs->b->error = -ENOMEM;
+	} else {
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, false, "pin_pair4");
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, true, "pin_pair6");
+	}
+	bh_plan_fini(&pairs);
+}
+
+static void put_ends(struct ruleset *rs, bool mgmt, enum svc s, bool v6)
+{
+	size_t n = mgmt ? rs->law->n_mgmt : rs->law->n_remedies;
+	char name[NL_NAME];
+	struct elems e;
+
+	snprintf(name, sizeof name, "%s_%s%c", mgmt ? "mgmt" : "remedy", svc_name[s], v6 ? '6' : '4');
+	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+	for (size_t i = 0; i < n; i++) {
+		const struct bh_plan_mgmt *m = mgmt ? &rs->law->mgmt[i] : NULL;
+		const struct bh_plan_remedy *r = mgmt ? NULL : &rs->law->remedies[i];
+		const struct bh_prefix *net = mgmt ? &m->from : &r->to;
+		struct key k;
+
+		if (svc_of(mgmt ? m->proto : r->proto) != s || bh_prefix_is4(net) == v6)
+			continue;
+		k = key_of(NULL, net, s, mgmt ? m->lo : r->lo, mgmt ? m->hi : r->hi);
+		put_key(&e, &k, v6);
+	}
+	elems_end(&e);
+	if (e.count)
+		expect(rs, name, e.count);
+}
+
+/* ---- who owns which addresses: nested prefixes flattened to ranges ---- */
+
+struct owned {
+	uint8_t lo[16], hi[16]; /* of the 16-byte form */
+	uint8_t bits;
+	uint16_t zone;
+};
+
+static int nesting_order(const void *a, const void *b)
+{
+	const struct owned *x = a, *y = b;
+	int d = memcmp(x->lo, y->lo, 16);
+
+	if (d)
+		return d;
+	if (x->bits != y->bits)
+		return x->bits < y->bits ? -1 : 1;
+	return (int)x->zone - (int)y->zone;
+}
+
+static void step(uint8_t v[16], int by) /* next or previous address; wraps */
+{
+	for (int i = 15; i >= 0; i--) {
+		v[i] = (uint8_t)(v[i] + by);
+		if (v[i] != (by > 0 ? 0 : 0xff))
+			break;
+	}
+}
+
+struct segments {
+	struct owned *v;
+	size_t n;
+};
+
+static void emit(struct segments *s, const uint8_t lo[16], const uint8_t hi[16], uint16_t zone)
+{
+	struct owned *last = s->n ? &s->v[s->n - 1] : NULL;
+	uint8_t next[16];
+
+	if (memcmp(lo, hi, 16) > 0)
+		return;
+	if (last && last->zone == zone) {
+		memcpy(next, last->hi, 16);
+		step(next, 1);
+		if (!memcmp(next, lo, 16)) {
+			memcpy(last->hi, hi, 16);
+			return;
+		}
+	}
+	s->v[s->n] = (struct owned){.zone = zone};
+	memcpy(s->v[s->n].lo, lo, 16);
+	memcpy(s->v[s->n].hi, hi, 16);
+	s->n++;
+}
+
+/* p is sorted so that a prefix comes before those inside it; the stack holds the ones around the current place */
+static void flatten(const struct owned *p, size_t n, struct owned *stack, struct segments *out)
+{
+	uint8_t at[16] = {0}, before[16];
+	size_t depth = 0;
+	bool past_the_end = false;
+
+	for (size_t i = 0; i <= n; i++) {
+		while (depth && (i == n || memcmp(stack[depth - 1].hi, p[i].lo, 16) < 0)) {
+			const struct owned *top = &stack[--depth];
+
+			if (!past_the_end)
+				emit(out, at, top->hi, top->zone);
+			memcpy(at, top->hi, 16);
+			step(at, 1);
+			past_the_end = memcmp(at, top->hi, 16) < 0;
+		}
+		if (i == n)
+			break;
+		if (depth) {
+			memcpy(before, p[i].lo, 16);
+			step(before, -1);
+			if (memcmp(at, p[i].lo, 16) < 0)
+				emit(out, at, before, stack[depth - 1].zone);
+		}
+		memcpy(at, p[i].lo, 16);
+		stack[depth++] = p[i];
+	}
+}
+
+static void put_segments(struct ruleset *rs, const struct layout *l, const struct segments *s, bool v6)
+{
+	char map[NL_NAME], chain[NL_NAME];
+	const char *crit = v6 ? "crit6" : "crit4";
+	unsigned skip = v6 ? 0 : 12;
+	struct elems e;
+
+	snprintf(map, sizeof map, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
+	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, map);
+	for (size_t i = 0; i < s->n; i++) {
+		struct elem_extra x = {.chain = chain};
+
+		if (!l->chain[s->v[i].zone][v6])
+			continue; /* may open nothing: falls through to deny */
+		zone_chain_name(rs, s->v[i].zone, v6, chain);
+		elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, &x);
+	}
+	elems_end(&e);
+	expect(rs, map, e.count);
+	if (!l->critical[v6])
+		return;
+	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, crit);
+	for (size_t i = 0; i < s->n; i++)
+		if (rs->law->zones[s->v[i].zone].critical)
+			elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, NULL);
+	elems_end(&e);
+	expect(rs, crit, e.count);
+}
+
+static void put_zones(struct ruleset *rs, const struct layout *l, bool v6)
+{
+	const struct bh_plan *law = rs->law;
+	struct segments out = {0};
+	struct owned *p, *stack;
+	size_t n = 0;
+
+	for (size_t z = 0; z < law->n_zones; z++)
+		n += law->zones[z].nets.n;
+	p = malloc((n + 1) * sizeof *p);
+	stack = malloc((n + 1) * sizeof *stack);
+	out.v = malloc((2 * n + 1) * sizeof *out.v);
+	n = 0;
+	for (size_t z = 0; p && z < law->n_zones; z++)
+		for (size_t i = 0; i < law->zones[z].nets.n; i++) {
+			const struct bh_prefix *net = &law->zones[z].nets.v[i];
+
+			if (bh_prefix_is4(net) == v6)
+				continue;
+			p[n] = (struct owned){.bits = net->bits, .zone = (uint16_t)z};
+			memcpy(p[n].lo, net->net.b, 16);
+			memcpy(p[n].hi, net->net.b, 16);
+			for (unsigned b = net->bits; b < 128; b++)
+				p[n].hi[b / 8] |= (uint8_t)(0x80u >> (b % 8));
+			n++;
+		}
+	if (!p || !stack || !out.v) {
+		rs->b->error = -ENOMEM;
+	} else {
+		qsort(p, n, sizeof *p, nesting_order);
+		flatten(p, n, stack, &out);
+		put_segments(rs, l, &out, v6);
+	}
+	free(p);
+	free(stack);
+	free(out.v);
+}
+
+void elements_put(struct ruleset *rs, const struct layout *l)
+{
+	char name[NL_NAME];
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		for (enum svc s = 0; s < SVCS; s++) {
+			snprintf(name, sizeof name, "pin_%s%c", svc_name[s], v6 ? '6' : '4');
+			if (l->pins[s][v6])
+				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, name);
+			put_ends(rs, false, s, v6);
+			put_ends(rs, true, s, v6);
+		}
+		put_zones(rs, l, v6);
+	}
+	put_pin_pairs(rs);
+	put_groups(rs, l);
+}
