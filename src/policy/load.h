@@ -157,7 +157,8 @@ struct bh_load {
 	struct bh_refer *refs;
 	size_t n_refs;
 	struct bh_remedy_in remedy;
-	bool named; /* name index is built */
+	size_t errors_before; /* the conduit being read */
+	bool named;	      /* name index is built */
 };
 bool bh_load_grow(struct bh_load *l, void *array, size_t n, size_t *cap, size_t size); /* room for one more */
 bool bh_load_name(struct bh_load *l, const struct bh_node *n, const char *what, char out[BH_NAME]);

@@ -106,7 +106,17 @@ static void *add_conduit(struct bh_load *l, const struct bh_node *name, const st
 	c = &l->p->conduits[l->p->n_conduits++];
 	c->from = c->to = BH_ZONE_NONE;
 	c->pos = bh_node_mark(at, "name").pos;
+	l->errors_before = l->d->errors;
 	return c;
+}
+
+/* a conduit that could not be read as a whole is not compared with others: it would look wider than it was meant */
+static void end_conduit(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	struct bh_conduit *c = elem;
+
+	if (l->d->errors > l->errors_before)
+		c->allow.n = 0;
 }
 
 static void *add_pin(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
@@ -200,7 +210,7 @@ static const struct bh_field conduit_fields[] = {
 	{"drawbridge", "opening hours", NULL, 0, 0},
 	{"breaker", "steps of closing", NULL, 0, 0},
 };
-static const struct bh_shape conduit_shape = SHAPE("conduit", conduit_fields, .add = add_conduit);
+static const struct bh_shape conduit_shape = SHAPE("conduit", conduit_fields, .add = add_conduit, .end = end_conduit);
 
 static const struct bh_field pin_fields[] = {
 	{"name", "name of the pin", &bh_type_name, AT(bh_pin, name), .required = true},

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the loader refuses and how it says so: goldens of whole files, the strict profile, bombs, and checks one by one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <cmocka.h>
+#include <bulkhead/policy.h>
+
+#define ZONES "version: 1\nzones:\n  a: {networks: [10.1.0.0/16]}\n  b: {networks: [10.2.0.0/16]}\n"
+
+struct said {
+	int r;
+	size_t errors, warnings, suppressed;
+	char text[65536]; /* as printed */
+};
+
+static void load_n(const char *text, size_t len, struct said *s)
+{
+	struct bh_diags d = {0};
+	struct bh_policy *p = NULL;
+	struct bh_text t = bh_text(s->text, sizeof s->text);
+
+	s->r = bh_policy_load(text, len, "t.yaml", &d, &p);
+	s->errors = d.errors;
+	s->suppressed = d.suppressed;
+	s->warnings = 0;
+	for (size_t i = 0; i < d.n; i++)
+		s->warnings += d.v[i].severity == BH_DIAG_WARNING;
+	bh_diags_print(&d, "t.yaml", text, len, &t);
+	bh_diags_fini(&d);
+	bh_policy_free(p);
+}
+
+static void load(const char *text, struct said *s)
+{
+	load_n(text, strlen(text), s);
+}
+
+static void must_say(const char *text, size_t errors, size_t warnings, const char *words)
+{
+	struct said s;
+
+	load(text, &s);
+	if (s.errors != errors || s.warnings != warnings || (s.r != 0) != (errors > 0) || !strstr(s.text, words))
+		fail_msg("wanted %zu errors, %zu warnings and \"%s\"; got %zu, %zu and:\n%s", errors, warnings, words, s.errors,
+			s.warnings, s.text);
+}
+
+static char *slurp(const char *name, size_t *ret_len)
+{
+	const char *src = getenv("BH_SRC");
+	char path[512];
+	char *buf;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/tests/policy/%s", src ? src : ".", name);
+	f = fopen(path, "rb");
+	if (!f)
+		return NULL;
+	buf = calloc(1, 1 << 20);
+	*ret_len = fread(buf, 1, (1 << 20) - 1, f);
+	fclose(f);
+	return buf;
+}
+
+/* BLESS=1 rewrites what is expected */
+static void golden(const char *name)
+{
+	char yaml[64], out[64], path[512];
+	struct said s;
+	size_t n, m = 0;
+	char *text, *want;
+
+	snprintf(yaml, sizeof yaml, "%s.yaml", name);
+	snprintf(out, sizeof out, "%s.out", name);
+	text = slurp(yaml, &n);
+	assert_non_null(text);
+	load_n(text, n, &s);
+	if (getenv("BLESS")) {
+		FILE *f;
+
+		snprintf(path, sizeof path, "%s/tests/policy/%s", getenv("BH_SRC") ? getenv("BH_SRC") : ".", out);
+		f = fopen(path, "wb");
+		assert_non_null(f);
+		fputs(s.text, f);
+		fclose(f);
+	}
+	want = slurp(out, &m);
+	assert_non_null(want);
+	assert_string_equal(s.text, want);
+	free(want);
+	free(text);
+}
+
+static void twenty_mistakes_are_all_told_in_one_run(void **state)
+{
+	golden("twenty-mistakes");
+}
+
+static void duplicate_keys_show_both_places(void **state)
+{
+	golden("duplicate-keys");
+}
+
+static void overlapping_zones_show_both_places(void **state)
+{
+	golden("overlaps");
+}
+
+static void the_strict_profile_refuses_what_yaml_allows(void **state)
+{
+	must_say(ZONES "\tsite: x\n", 1, 0, "t.yaml:5:1: error: tab used as indentation");
+	must_say("base: &b {a: 1}\nversion: 1\nzones:\n  <<: *b\n", 1, 0, "t.yaml:4:3: error: merge key");
+	must_say("version: !!int 1\n", 1, 0, "t.yaml:1:10: error: tags are not used here");
+	must_say("version: !x 1\n", 1, 0, "tags are not used here");
+	must_say(ZONES "---\nversion: 1\n", 1, 0, "t.yaml:5:1: error: a second document");
+	must_say("version: 1\nsite: \"\xff\"\n", 1, 0, "t.yaml:2:8: error: byte 0xff is not UTF-8");
+	must_say("version: 1\nsite: \"\xed\xa0\x80\"\n", 1, 0, "is not UTF-8"); /* a surrogate */
+	must_say("version: 1\nsite: a\x07\n", 1, 0, "U+0007");
+	must_say("version: 1\nsite: \"a\\0b\"\n", 1, 0, "a NUL");
+	must_say("? [a]\n: b\n", 1, 0, "a key must be one word");
+	must_say("version: 1\nzones: [\n", 1, 0, "not YAML");
+	must_say("version: 1\nzones: *nowhere\n", 1, 0, "no anchor '&nowhere'");
+	must_say("version: 1\nzones: &z [*z]\n", 1, 0, "stands inside what it names");
+	must_say("", 1, 0, "the policy is empty");
+	must_say("# only a comment\n", 1, 0, "the policy is empty");
+	must_say("version: 1\nzones: {}\n", 1, 0, "no zones");
+	must_say("- a\n", 1, 0, "keys and values");
+}
+
+static void numbers_and_words_are_ours_not_yamls(void **state)
+{
+	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], purdue: 010}\n", 1, 0, "whole number from 0 to 5");
+	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], ot: yes}\n", 1, 0, "true or false");
+	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], ot: }\n", 1, 0, "has no value");
+	must_say(ZONES "hosts:\n  h: {mac: 10:20:30:40:50:59}\n", 0, 1, "unquoted MAC of digits only");
+	must_say(ZONES "hosts:\n  h: {mac: '10:20:30:40:50:59'}\n", 0, 0, "");
+	must_say(ZONES "hosts:\n  h: {mac: '11:20:30:40:50:59'}\n", 1, 0, "not the MAC of a host"); /* a group address */
+	must_say(ZONES "response: {ttl: {isolate: 4}}\n", 1, 0, "a time with a unit");
+	must_say(ZONES "response: {budget: {share-of-zone: 100.1%}}\n", 1, 0, "a share from 0% to 100%");
+	must_say(ZONES "hosts:\n  10.0.0.1: {addresses: [10.1.0.1]}\n", 1, 0, "looks like an address");
+	must_say(ZONES "site: \"two\\nlines\"\n", 1, 0, "one line of printable text");
+}
+
+static void aliases_work_until_they_explode(void **state)
+{
+	char bomb[2048], *p = bomb;
+
+	must_say("version: 1\nzones:\n  a: {networks: &n [10.1.0.0/16]}\n  b: {networks: [10.2.0.0/16]}\n"
+		 "management: {from: *n, allow: [ssh]}\n", 0, 0, "");
+	p += sprintf(p, "a: &a [x,x,x,x,x,x,x,x,x]\n");
+	for (char c = 'b'; c < 'j'; c++)
+		p += sprintf(p, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1,
+			c - 1, c - 1, c - 1);
+	must_say(bomb, 1, 0, "aliases expand to more than 10000 values");
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void two_hundred_thousand_brackets_are_refused_at_once(void **state)
+{
+	static char text[200000];
+	struct said s;
+	double t = seconds();
+
+	memset(text, '[', sizeof text);
+	load_n(text, sizeof text, &s);
+	assert_true(seconds() - t < 0.5);
+	assert_int_equal(s.r, 1);
+	assert_non_null(strstr(s.text, "t.yaml:1:33: error: nested deeper than 32"));
+}
+
+static void an_alias_does_not_hide_depth(void **state)
+{
+	must_say("a: &a [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n", 1, 0, "nested deeper than 32");
+}
+
+static void a_text_over_four_mebibytes_is_refused_unread(void **state)
+{
+	size_t n = (4u << 20) + 1;
+	char *text = malloc(n);
+	struct said s;
+
+	memset(text, '#', n);
+	load_n(text, n, &s);
+	assert_int_equal(s.r, 1);
+	assert_non_null(strstr(s.text, "a policy holds at most 4194304"));
+	load_n(text, n - 1, &s);
+	assert_non_null(strstr(s.text, "the policy is empty"));
+	free(text);
+}
+
+static void beyond_two_hundred_messages_are_only_counted(void **state)
+{
+	static char text[40000];
+	struct bh_text t = bh_text(text, sizeof text);
+	struct said s;
+
+	bh_put(&t, ZONES);
+	for (int i = 0; i < 350; i++)
+		bh_putf(&t, "bad%d: x\n", i);
+	load(text, &s);
+	assert_int_equal(s.errors, 350);
+	assert_int_equal(s.suppressed, 150);
+	assert_non_null(strstr(s.text, "t.yaml: 150 more not shown"));
+}
+
+static void what_a_file_holds_cannot_drive_the_terminal(void **state)
+{
+	struct said s;
+
+	load("version: 1\n\"\\e[2J\\x9b\\u202e\": x\n", &s);
+	assert_int_equal(s.r, 1);
+	load_n("version: 1\nsite: \x1b[2J\xc2\x9b\xff\n", 25, &s);
+	for (const char *p = s.text; *p; p++)
+		assert_true(*p == '\n' || (uint8_t)*p >= 0x20);
+	assert_null(strstr(s.text, "\xc2\x9b"));
+}
+
+static void the_caret_line_copies_tabs(void **state)
+{
+	must_say(ZONES "site: x\t\t# comment\ncolour:\tgrey\n", 1, 0, "    6 | colour:\tgrey\n      | ^~~~~~\n");
+	must_say("version: 1\nzones:\n  a: {networks: [10.1.0.0/16],\tpurdue: 9}\n", 1, 0,
+		"      |                               \t        ^\n");
+}
+
+static void conduits_must_do_something(void **state)
+{
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: a, allow: [ssh]}\n", 1, 0, "stays inside zone 'a'");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, from: a, to: b, allow: [tcp/22]}\n", 1,
+		0, "conduit 'y' says the same as 'x'");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30]}\n  - {name: y, from: a, to: b, allow: [ssh]}\n", 0,
+		1, "conduit 'y' changes nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, from: a, to: b, allow: [tcp/20-30]}\n", 0,
+		0, "");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], from-hosts: [10.1.1.0/24]}\n"
+		       "  - {name: y, from: a, to: b, allow: [ssh], from-hosts: [10.1.1.9], to-hosts: [10.2.0.1]}\n", 0, 1, "changes nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], apps: [ssh]}\n"
+		       "  - {name: y, from: a, to: b, allow: [ssh]}\n", 0, 0, "");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: []}\n", 1, 0, "an empty list says nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], breaker: {}}\n", 1, 0, "'breaker' is not available yet");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], to-hosts: [10.2.0.0/15]}\n", 1, 0, "not inside zone 'b'");
+}
+
+static void a_pin_needs_a_path_and_a_reason(void **state)
+{
+	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.9.0.1, allow: [ssh], reason: r}\n", 1, 0, "no path carries pin 'p'");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16]}, b: {networks: ['fd00::/8']}}\n"
+		 "pins:\n  - {name: p, from: 10.1.0.1, to: 'fd00::1', allow: [ssh], reason: r}\n", 1, 0, "one end is IPv4, the other IPv6");
+	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh]}\n", 1, 0, "has no 'reason'");
+	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [any], reason: r}\n", 0, 1, "name the ports");
+	must_say("version: 1\nzones: {all: {networks: [0.0.0.0/0]}, b: {networks: [10.2.0.0/16]}}\n"
+		 "pins:\n  - {name: p, from: 10.0.0.0/8, to: 10.2.0.1, allow: [ssh], reason: r}\n", 1, 0, "not inside one zone");
+}
+
+static void a_name_means_one_thing(void **state)
+{
+	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh], reason: r}\n"
+		       "  - {name: p, from: 10.1.0.2, to: 10.2.0.1, allow: [ssh], reason: r}\n", 1, 0, "pin 'p' given twice");
+	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1}, y: {addresses: [10.1.0.1]}}\n", 1, 0, "10.1.0.1 is given twice");
+	must_say(ZONES "hosts: {x: {mac: '52:54:00:00:00:01'}, y: {mac: '52-54-00-00-00-01'}}\n", 1, 0, "MAC '52:54:00:00:00:01' given twice");
+	must_say(ZONES "hosts: {a: {addresses: 10.1.0.1}}\n", 1, 0, "names a zone and a host");
+	must_say(ZONES "services: {ssh: [tcp/2222]}\n", 1, 0, "service 'ssh' is built in");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], interfaces: [e0]}, b: {networks: [10.2.0.0/16], interfaces: [e0]}}\n",
+		1, 0, "interface 'e0' given twice");
+}
+
+static void doubtful_things_are_warnings(void **state)
+{
+	must_say("version: 1\nzones: {net: {networks: [0.0.0.0/0]}, b: {networks: [10.2.0.0/16], critical: true}}\n"
+		 "conduits:\n  - {name: x, from: net, to: b, allow: [ssh]}\n", 0, 1, "can be reached straight from 'net'");
+	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1, never-isolate: true}}\n", 0, 1, "no role and no pin that says why");
+	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1, never-isolate: true}}\n"
+		       "pins:\n  - {name: p, from: 10.2.0.1, to: x, allow: [ssh], reason: r}\n", 0, 0, "");
+	must_say(ZONES "hosts: {x: {addresses: 10.3.0.1}}\n", 0, 1, "is in no zone");
+	must_say(ZONES "management: {from: 0.0.0.0/0, allow: [ssh]}\n", 0, 1, "the whole world");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16, 10.1.2.0/24]}}\n", 0, 1, "already part of 10.1.0.0/16");
+	must_say("version: 1\nzones: {a: {interfaces: [e0]}}\n", 0, 1, "has only interfaces");
+}
+
+static void a_budget_must_let_something_happen(void **state)
+{
+	must_say(ZONES "response: {mode: auto, budget: {burst: 0}}\n", 1, 0, "'burst: 0' forbids every action");
+	must_say(ZONES "response: {mode: auto, budget: {per-hour: 0}}\n", 1, 0, "'per-hour: 0' forbids every action");
+	must_say(ZONES "response: {mode: ask, budget: {burst: 0}}\n", 0, 0, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(twenty_mistakes_are_all_told_in_one_run),
+		cmocka_unit_test(duplicate_keys_show_both_places),
+		cmocka_unit_test(overlapping_zones_show_both_places),
+		cmocka_unit_test(the_strict_profile_refuses_what_yaml_allows),
+		cmocka_unit_test(numbers_and_words_are_ours_not_yamls),
+		cmocka_unit_test(aliases_work_until_they_explode),
+		cmocka_unit_test(two_hundred_thousand_brackets_are_refused_at_once),
+		cmocka_unit_test(an_alias_does_not_hide_depth),
+		cmocka_unit_test(a_text_over_four_mebibytes_is_refused_unread),
+		cmocka_unit_test(beyond_two_hundred_messages_are_only_counted),
+		cmocka_unit_test(what_a_file_holds_cannot_drive_the_terminal),
+		cmocka_unit_test(the_caret_line_copies_tabs),
+		cmocka_unit_test(conduits_must_do_something),
+		cmocka_unit_test(a_pin_needs_a_path_and_a_reason),
+		cmocka_unit_test(a_name_means_one_thing),
+		cmocka_unit_test(doubtful_things_are_warnings),
+		cmocka_unit_test(a_budget_must_let_something_happen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
