@@ -3,7 +3,7 @@
  * A client, a router and a server, each its own network namespace in this one process: a socket belongs to the
  * namespace it was made in, so one thread can play all three.
  *
- *   client c0 10.1.0.2 and .3, fd00:1::2 and ::3  --  c1 router s1  --  server s0 10.2.0.2, fd00:2::2
+ *   client c0 10.1.0.2 and .3, fd00:1::2 and ::3  --  c1 router s1  --  server s0 10.2.0.2, fd00:2::2; 10.3.0.2, fd00:3::2
  */
 #ifndef TESTS_ENFORCE_LAB_H
 #define TESTS_ENFORCE_LAB_H
@@ -31,8 +31,9 @@ struct flow {
 	int client, server; /* connected sockets; -1 = closed */
 	bool tcp;
 };
-/* from: "10.1.0.2" …; to port on the server's address of the same family. 0, or 1 it could not be established */
-int flow_open(const struct lab *l, struct flow *f, const char *from, uint16_t port, bool tcp, int timeout_ms);
+/* to: NULL = the server's first address of the same family. 0, or 1 it could not be established */
+int flow_open(const struct lab *l, struct flow *f, const char *from, const char *to, uint16_t port, bool tcp,
+	      int timeout_ms);
 bool flow_ping(struct flow *f, int timeout_ms); /* one message there and one back */
 bool flow_push(struct flow *f, int timeout_ms); /* one message from the server to the client only */
 void flow_close(struct flow *f);
