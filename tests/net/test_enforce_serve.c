@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what its death leaves. */
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "enforce_help.h"
+
+struct served {
+	pid_t pid;
+	int fd;
+	uint32_t seq;
+};
+
+static struct served serve(void)
+{
+	struct served s = {.seq = 1};
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	s.pid = fork();
+	assert_true(s.pid >= 0);
+	if (s.pid == 0) {
+		int r;
+
+		close(pair[0]);
+		r = bh_enforcer_serve(pair[1]);
+		_exit(r == 0 ? 0 : 1);
+	}
+	close(pair[1]);
+	s.fd = pair[0];
+	return s;
+}
+
+static int stop(struct served *s)
+{
+	int status = -1;
+
+	close(s->fd);
+	assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+	return status;
+}
+
+static bool read_all(int fd, void *p, size_t n, int timeout_ms)
+{
+	while (n) {
+		struct pollfd pfd = {fd, POLLIN, 0};
+		ssize_t r;
+
+		if (poll(&pfd, 1, timeout_ms) != 1)
+			return false;
+		r = read(fd, p, n);
+		if (r <= 0)
+			return false;
+		p = (char *)p + r;
+		n -= (size_t)r;
+	}
+	return true;
+}
+
+static bool next_reply(struct served *s, struct bh_enf_reply *ret, int timeout_ms)
+{
+	uint8_t head[4];
+	size_t len;
+	char *p;
+
+	if (!read_all(s->fd, head, 4, timeout_ms))
+		return false;
+	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
+	p = malloc(len);
+	assert_true(read_all(s->fd, p, len, 5000));
+	assert_int_equal(bh_enf_decode(p, len, ret), 0);
+	free(p);
+	return true;
+}
+
+static void ask(struct served *s, unsigned request, const char *text)
+{
+	char *frame;
+	size_t len;
+
+	assert_int_equal(bh_enf_encode(request, s->seq++, text, text ? strlen(text) : 0, &frame, &len), 0);
+	assert_int_equal(send(s->fd, frame, len, MSG_NOSIGNAL), len);
+	free(frame);
+}
+
+/* the answer to the last request; notices on the way are left out */
+static struct bh_enf_reply answer(struct served *s)
+{
+	struct bh_enf_reply r;
+
+	do
+		assert_true(next_reply(s, &r, 5000));
+	while (r.seq == 0);
+	assert_int_equal(r.seq, s->seq - 1);
+	return r;
+}
+
+static int status_of(struct served *s, unsigned request, const char *text)
+{
+	struct bh_enf_reply r;
+
+	ask(s, request, text);
+	r = answer(s);
+	free(r.body);
+	if (r.status)
+		print_message("# %d: %s\n", r.status, r.text);
+	return r.status;
+}
+
+static char *proc_status(pid_t pid, const char *key)
+{
+	static char line[256];
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		if (!strncmp(line, key, strlen(key)))
+			break;
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return line + strlen(key);
+}
+
+static struct bh_drift notice(struct served *s)
+{
+	struct bh_enf_reply r;
+
+	do
+		if (!next_reply(s, &r, 3000))
+			fail_msg("no notice came");
+	while (r.seq != 0);
+	return r.drift;
+}
+
+static void it_serves_orders_with_one_capability_and_a_filter(void **state)
+{
+	struct served s = serve();
+	struct bh_enf_reply r;
+	struct flow f;
+
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=1\n"), -ENODATA);
+	assert_int_equal(status_of(&s, BH_ENF_DRY, law_text), 0);
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_string_equal(proc_status(s.pid, "CapEff:\t"), "0000000000001000");
+	assert_string_equal(proc_status(s.pid, "CapPrm:\t"), "0000000000001000");
+	assert_string_equal(proc_status(s.pid, "NoNewPrivs:\t"), "1");
+	assert_string_equal(proc_status(s.pid, "Seccomp:\t"), "2");
+	flow_up(&f, "10.1.0.2", 5000, false);
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=5 because=smb.ransom\n"
+						   "cut isolate fd00:1::2 ttl=1h order=5 because=smb.ransom\n"), 0);
+	assert_false(flow_ping(&f, 150));
+	ask(&s, BH_ENF_DUMP, NULL);
+	r = answer(&s);
+	assert_int_equal(count(r.body, "order=5 because=smb.ransom"), 2);
+	free(r.body);
+	assert_int_equal(status_of(&s, BH_ENF_VERIFY, NULL), 0);
+	assert_int_equal(status_of(&s, BH_ENF_RELEASE, "cut isolate 10.1.0.2 ttl=1h order=5\n"), 0);
+	assert_int_equal(pings(&f, 10), 10);
+	flow_close(&f);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
+static void it_refuses_what_the_guard_forbids_whoever_asks(void **state)
+{
+	static const struct {
+		const char *line, *code, *text;
+	} t[] = {
+		{"cut isolate 10.2.0.99 ttl=1h order=1", "never", "lab.yaml:20:3"},
+		{"cut isolate mac:52:54:00:00:00:63 ttl=1h order=1", "never", "safe-1"},
+		{"cut isolate net:10.2.0.96/29 ttl=1h order=1", "never", "safe-1"},
+		{"cut isolate 10.1.0.1 ttl=1h order=1", "self", "this box"},
+		{"cut isolate fd00:2::1 ttl=1h order=1", "self", "this box"},
+		{"cut isolate 10.1.0.2 ttl=25h order=1", "ttl", "longer"},
+		{"cut isolate 10.1.0.2 ttl=0s order=1", "ttl", "no TTL"},
+		{"cut isolate net:0.0.0.0/0 ttl=1h order=1", "width", "everybody"},
+		{"cut isolate net:10.0.0.0/8 ttl=1h order=1", "width", "zone"},
+		{"cut isolate 224.0.0.5 ttl=1h order=1", "width", "multicast"},
+	};
+	struct served s = serve();
+
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct bh_enf_reply r;
+
+		ask(&s, BH_ENF_CUT, t[i].line);
+		r = answer(&s);
+		assert_int_equal(r.status, 1);
+		assert_string_equal(bh_refusal_name(r.refused.code), t[i].code);
+		if (!strstr(r.refused.text, t[i].text))
+			fail_msg("\"%s\" does not say \"%s\"", r.refused.text, t[i].text);
+	}
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h\n"), -EBADMSG);
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, "plan generation=0\n"), -EBADMSG);
+	assert_int_equal(status_of(&s, BH_ENF_VERIFY, NULL), 0);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
+static void it_ends_when_spoken_to_in_another_language(void **state)
+{
+	static const struct {
+		const char *p;
+		size_t n;
+	} t[] = {{"\0\0\0\5hello", 9}, {"\xff\xff\xff\xff", 4}, {"\0\0\0\0", 4}, {"\0\0\0\7exec 1\n", 11}};
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct served s = serve();
+		int status;
+
+		assert_int_equal(send(s.fd, t[i].p, t[i].n, MSG_NOSIGNAL), t[i].n);
+		assert_int_equal(waitpid(s.pid, &status, 0), s.pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+		close(s.fd);
+	}
+}
+
+static void killed_it_leaves_a_valid_ruleset_which_its_successor_adopts(void **state)
+{
+	struct served s = serve();
+	struct bh_enf_reply r;
+	struct flow f, pin;
+	int status;
+
+	flow_up(&f, "10.1.0.2", 5000, false);
+	flow_up(&pin, "10.1.0.2", 7000, false);
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=77 because=smb.ransom\n"
+						   "cut isolate net:10.1.9.0/24 ttl=30m order=78 because=operator\n"
+						   "cut shield 10.1.0.3 ttl=20m order=79 because=x\n"), 0);
+	kill(s.pid, SIGKILL);
+	assert_int_equal(waitpid(s.pid, &status, 0), s.pid);
+	close(s.fd);
+	assert_false(flow_ping(&f, 150));
+	assert_int_equal(pings(&pin, 20), 20);
+	lab_sleep_ms(1100);
+
+	s = serve();
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_false(flow_ping(&f, 150));
+	ask(&s, BH_ENF_DUMP, NULL);
+	r = answer(&s);
+	assert_non_null(strstr(r.body, "order=77 because=smb.ransom"));
+	assert_non_null(strstr(r.body, "net:10.1.9.0/24"));
+	assert_non_null(strstr(r.body, "cut shield 10.1.0.3"));
+	assert_null(strstr(r.body, "ttl=1h")); /* the time that was left, not the time once given */
+	free(r.body);
+	assert_int_equal(status_of(&s, BH_ENF_RELEASE, "cut isolate 10.1.0.2 ttl=1h order=77\n"), 0);
+	assert_int_equal(pings(&f, 10), 10);
+	flow_close(&f);
+	flow_close(&pin);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
+static void a_foreign_change_is_named_and_undone_with_the_time_that_was_left(void **state)
+{
+	static const char *const attacks[] = {
+		"delete element inet bulkhead iso4 { 10.1.0.2 }",
+		"flush ruleset",
+		"insert rule inet bulkhead forward accept",
+		"flush chain inet bulkhead fwd4",
+		"add element inet bulkhead z0_tcp4_g7 { 10.2.0.0/16 . 1-65535 }",
+		"add element inet bulkhead iso4 { 10.1.0.99 timeout 1h }",
+		"add chain inet bulkhead forward { policy accept; }",
+		"delete element inet bulkhead pin_udp4 { 10.1.0.2 . 10.2.0.2 . 7000 }",
+	};
+	struct served s = serve();
+	struct flow f, pin;
+
+	flow_up(&f, "10.1.0.2", 5000, false);
+	flow_up(&pin, "10.1.0.2", 7000, false);
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=90s order=77 because=smb.ransom\n"), 0);
+	for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
+		struct bh_drift d;
+		struct bh_enf_reply r;
+
+		lab_sleep_ms(150);
+		if (lab_nft(&lab, attacks[i], NULL) != 0) {
+			print_message("# nft did not take: %s\n", attacks[i]);
+			continue;
+		}
+		d = notice(&s);
+		print_message("# %s: by %s (%u): %s\n", attacks[i], d.prog, d.pid, d.text);
+		assert_string_equal(d.prog, "nft");
+		assert_true(d.pid > 0);
+		assert_true(d.ours_touched);
+		assert_true(d.repaired);
+		assert_false(flow_ping(&f, 100));
+		assert_int_equal(pings(&pin, 10), 10);
+		assert_int_equal(status_of(&s, BH_ENF_VERIFY, NULL), 0);
+		ask(&s, BH_ENF_DUMP, NULL);
+		r = answer(&s);
+		assert_int_equal(count(r.body, "\n"), 1);
+		assert_non_null(strstr(r.body, "order=77 because=smb.ransom"));
+		assert_null(strstr(r.body, "ttl=90s"));
+		free(r.body);
+	}
+	flow_close(&f);
+	flow_close(&pin);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
+static void a_change_in_another_table_is_told_and_left_alone(void **state)
+{
+	struct served s = serve();
+	struct bh_drift d;
+	char *text;
+
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_int_equal(lab_nft(&lab, "add table ip theirs", NULL), 0);
+	d = notice(&s);
+	assert_string_equal(d.prog, "nft");
+	assert_false(d.ours_touched);
+	assert_false(d.repaired);
+	text = listing(true);
+	assert_non_null(strstr(text, "table ip theirs"));
+	free(text);
+	assert_int_equal(lab_nft(&lab, "delete table ip theirs", NULL), 0);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_serves_orders_with_one_capability_and_a_filter),
+		cmocka_unit_test(it_refuses_what_the_guard_forbids_whoever_asks),
+		cmocka_unit_test(it_ends_when_spoken_to_in_another_language),
+		cmocka_unit_test(killed_it_leaves_a_valid_ruleset_which_its_successor_adopts),
+		cmocka_unit_test(a_foreign_change_is_named_and_undone_with_the_time_that_was_left),
+		cmocka_unit_test(a_change_in_another_table_is_told_and_left_alone),
+	};
+
+	return enforce_main(tests, sizeof tests / sizeof tests[0]);
+}
