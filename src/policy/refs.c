@@ -61,6 +61,10 @@ static bool remember(struct bh_load *l, unsigned ref, const struct bh_prefix *p,
 static bool put_net(struct bh_load *l, struct bh_prefixes *s, size_t *cap, const struct bh_field *f,
 	const struct bh_prefix *p, struct bh_mark at)
 {
+	if (s->n == BH_LIST) {
+		bh_diag(l->d, BH_DIAG_ERROR, at, "more than %d addresses in one list, host names resolved", BH_LIST);
+		return false;
+	}
 	if (!remember(l, f->ref, p, at) || !bh_load_grow(l, &s->v, s->n, cap, sizeof *s->v))
 		return false;
 	s->v[s->n++] = *p;
@@ -99,10 +103,6 @@ static void load_nets(struct bh_load *l, const struct bh_field *f, const struct 
 	size_t cap = 0;
 
 	for (const struct bh_node *n = first(l, v); n && !l->error; n = following(v, n)) {
-		if (s->n == BH_LIST) {
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "more than %d networks in one list", BH_LIST);
-			break;
-		}
 		if (word(l, n) && parse_net(l, n, &p) && !put_net(l, s, &cap, f, &p, n->at))
 			break;
 	}
@@ -158,10 +158,6 @@ static void load_ends(struct bh_load *l, const struct bh_field *f, const struct 
 	size_t cap = 0;
 
 	for (const struct bh_node *n = first(l, v); n && !l->error; n = following(v, n)) {
-		if (s->n >= BH_LIST) {
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "more than %d addresses in one list", BH_LIST);
-			break;
-		}
 		if (!word(l, n))
 			continue;
 		if (strspn(n->text, "0123456789./") == n->len || strchr(n->text, ':') || strchr(n->text, '/')) {

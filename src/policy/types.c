@@ -267,7 +267,7 @@ static void load_duration(struct bh_load *l, const struct bh_field *f, const str
 
 static void schema_duration(const struct bh_field *f, struct bh_text *t)
 {
-	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[0-9]+(ms|s|m|h|d)$\"");
+	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[0-9]+(ns|us|ms|s|m|h|d)$\"");
 }
 
 /* "5%" or "0.5%", four decimals at most */

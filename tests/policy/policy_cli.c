@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* "bulkhead policy" alone, so that policies are tested before the rest of the program is built. */
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+	return bh_cli_policy(argc, argv);
+}

@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The schema is valid JSON Schema, takes the shipped policies and refuses what the loader refuses."""
+import copy, glob, json, subprocess, sys
+
+try:
+    import jsonschema
+    import yaml
+except ImportError as e:
+    print("skipped:", e)
+    sys.exit(77)
+
+binary, src = sys.argv[1:]
+schema = json.loads(subprocess.run([binary, "schema"], check=True, capture_output=True).stdout)
+jsonschema.Draft202012Validator.check_schema(schema)
+validator = jsonschema.Draft202012Validator(schema)
+failed = False
+
+
+def check(name, policy, good):
+    global failed
+    errors = [e.message for e in validator.iter_errors(policy)]
+    if bool(errors) == good:
+        print("FAIL", name, errors[:3])
+        failed = True
+
+
+files = glob.glob(src + "/policies/*.yaml")
+assert len(files) >= 3
+for f in files:
+    with open(f) as h:
+        policy = yaml.safe_load(h)
+    check(f, policy, True)
+    printed = subprocess.run([binary, "fmt", f], check=True, capture_output=True).stdout
+    check(f + " after fmt", yaml.safe_load(printed), True)
+
+base = yaml.safe_load(open(src + "/policies/municipality.yaml"))
+
+
+def but(name, change):
+    p = copy.deepcopy(base)
+    change(p)
+    check(name, p, False)
+
+
+but("unknown key", lambda p: p.update(colour="grey"))
+but("no version", lambda p: p.pop("version"))
+but("other version", lambda p: p.update(version=2))
+but("purdue 9", lambda p: p["zones"]["office"].update(purdue=9))
+but("drawbridge", lambda p: p["conduits"][0].update(drawbridge={}))
+but("breaker", lambda p: p["conduits"][0].update(breaker={}))
+but("inside", lambda p: p["zones"]["office"].update(inside="deny"))
+but("unknown mode", lambda p: p["response"].update(mode="automatic"))
+but("pin without reason", lambda p: p["pins"][0].pop("reason"))
+but("unknown role", lambda p: p["hosts"]["dc-1"].update(roles=["domain"]))
+but("base-60 MAC", lambda p: p["hosts"]["dc-1"].update(mac=8041827059))
+but("time without unit", lambda p: p["response"]["ttl"].update(isolate=4))
+but("name with blank", lambda p: p["zones"].update({"a b": {"networks": ["10.99.0.0/16"]}}))
+sys.exit(1 if failed else 0)
