@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * bulkhead policy: check, show, fmt, schema and test, all on a file, none of them needs a daemon or a privilege.
- * What a person asked for goes to stdout, complaints go to stderr in the form compilers use, so editors can jump to them.
+ * bulkhead policy: check, show, fmt, schema and test, all on a file, none of them needs a daemon or
+ * a privilege. What a person asked for goes to stdout, complaints go to stderr in the form
+ * compilers use, so editors can jump to them.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -30,13 +31,19 @@ struct table {
 
 static void usage(FILE *to)
 {
-	fputs("Usage: bulkhead policy check FILE [--json]     say everything that is wrong with a policy\n"
-	      "       bulkhead policy show FILE [--json]      zones, conduits and pins at a glance\n"
-	      "       bulkhead policy fmt FILE                print it in canonical form (comments and own service names\n"
-	      "                                               are not kept; nothing is written to FILE)\n"
+	fputs("Usage: bulkhead policy check FILE [--json]     say everything that is wrong with a "
+	      "policy\n"
+	      "       bulkhead policy show FILE [--json]      zones, conduits and pins at a "
+	      "glance\n"
+	      "       bulkhead policy fmt FILE                print it in canonical form (comments "
+	      "and own service names\n"
+	      "                                               are not kept; nothing is written to "
+	      "FILE)\n"
 	      "       bulkhead policy schema                  JSON Schema for an editor\n"
-	      "       bulkhead policy test FILE [ASSERTIONS]  check the assertions beside it (port.yaml: port.expect)\n"
-	      "Exit code: 0 fine, 1 cannot read or an assertion does not hold, 2 usage, 3 the file is invalid\n",
+	      "       bulkhead policy test FILE [ASSERTIONS]  check the assertions beside it "
+	      "(port.yaml: port.expect)\n"
+	      "Exit code: 0 fine, 1 cannot read or an assertion does not hold, 2 usage, 3 the file "
+	      "is invalid\n",
 		to);
 }
 
@@ -76,7 +83,8 @@ static int cannot(const char *path, int r)
 }
 
 /* prints through a bounded text, with more room until it fits */
-static int print_with(FILE *to, void (*print)(const void *what, struct bh_text *t), const void *what)
+static int print_with(
+	FILE *to, void (*print)(const void *what, struct bh_text *t), const void *what)
 {
 	for (size_t cap = 1 << 16; cap <= (size_t)1 << 30; cap *= 4) {
 		char *buf = malloc(cap);
@@ -167,12 +175,17 @@ static int check_json(const struct file *f, int code)
 	for (size_t i = 0; i < f->d.n; i++) {
 		const struct bh_diag *v = &f->d.v[i];
 
-		json_array_append_new(list, json_pack("{s:s,s:i,s:i,s:i,s:s}", "severity", word[v->severity % 3], "line",
-			(int)v->pos.line, "col", (int)v->pos.col, "width", (int)v->width, "text", v->text));
+		json_array_append_new(
+			list, json_pack("{s:s,s:i,s:i,s:i,s:s}", "severity", word[v->severity % 3],
+				      "line", (int)v->pos.line, "col", (int)v->pos.col, "width",
+				      (int)v->width, "text", v->text));
 	}
-	return put_json(json_pack("{s:i,s:s%,s:b,s:I,s:I,s:I,s:o}", "v", 1, "file", f->path, strlen(f->path), "ok", code == 0,
-		       "errors", (json_int_t)f->d.errors, "warnings", (json_int_t)warnings(&f->d), "suppressed",
-		       (json_int_t)f->d.suppressed, "diagnostics", list)) ? 1 : code;
+	return put_json(json_pack("{s:i,s:s%,s:b,s:I,s:I,s:I,s:o}", "v", 1, "file", f->path,
+		       strlen(f->path), "ok", code == 0, "errors", (json_int_t)f->d.errors,
+		       "warnings", (json_int_t)warnings(&f->d), "suppressed",
+		       (json_int_t)f->d.suppressed, "diagnostics", list))
+		       ? 1
+		       : code;
 }
 
 static int cmd_check(const char *path, bool json)
@@ -186,11 +199,13 @@ static int cmd_check(const char *path, bool json)
 		if (f.d.n)
 			print_with(stderr, put_diags, &f);
 		if (code)
-			fprintf(stderr, "%s: %zu error%s, nothing was loaded\n", path, f.d.errors, plural(f.d.errors));
+			fprintf(stderr, "%s: %zu error%s, nothing was loaded\n", path, f.d.errors,
+				plural(f.d.errors));
 		else
-			printf("%s: %zu zone%s, %zu conduit%s, %zu pin%s; %zu warning%s\n", path, f.p->n_zones, plural(f.p->n_zones),
-				f.p->n_conduits, plural(f.p->n_conduits), f.p->n_pins, plural(f.p->n_pins), warnings(&f.d),
-				plural(warnings(&f.d)));
+			printf("%s: %zu zone%s, %zu conduit%s, %zu pin%s; %zu warning%s\n", path,
+				f.p->n_zones, plural(f.p->n_zones), f.p->n_conduits,
+				plural(f.p->n_conduits), f.p->n_pins, plural(f.p->n_pins),
+				warnings(&f.d), plural(warnings(&f.d)));
 	}
 	unload(&f);
 	return code;
@@ -284,8 +299,8 @@ static void show_zones(const struct bh_policy *p)
 		struct bh_text l = bh_text(level, sizeof level), m = bh_text(marks, sizeof marks);
 
 		bh_putf(&l, "%u", z->purdue);
-		bh_putf(&m, "%s%s%s%s", z->critical ? "critical " : "", z->ot ? "ot " : "", z->is_static ? "static " : "",
-			z->two_person ? "two-person " : "");
+		bh_putf(&m, "%s%s%s%s", z->critical ? "critical " : "", z->ot ? "ot " : "",
+			z->is_static ? "static " : "", z->two_person ? "two-person " : "");
 		if (z->sl_t)
 			bh_putf(&m, "SL-T %u ", z->sl_t);
 		if (m.len)
@@ -357,7 +372,8 @@ static json_t *json_svcs(const struct bh_svcs *s)
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < s->n; i++)
-		json_array_append_new(a, json_pack("{s:i,s:i,s:i}", "proto", s->v[i].proto, "lo", s->v[i].lo, "hi", s->v[i].hi));
+		json_array_append_new(a, json_pack("{s:i,s:i,s:i}", "proto", s->v[i].proto, "lo",
+						 s->v[i].lo, "hi", s->v[i].hi));
 	return a;
 }
 
@@ -367,9 +383,10 @@ static json_t *json_conduit(const struct bh_policy *p, const struct bh_conduit *
 
 	for (size_t i = 0; i < c->n_apps; i++)
 		json_array_append_new(apps, json_string(bh_app_name(c->apps[i])));
-	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:i}", "name", c->name, "from", p->zones[c->from].name, "to",
-		p->zones[c->to].name, "allow", json_svcs(&c->allow), "apps", apps, "from_hosts", json_nets(&c->from_hosts),
-		"to_hosts", json_nets(&c->to_hosts), "line", (int)c->pos.line);
+	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:i}", "name", c->name, "from",
+		p->zones[c->from].name, "to", p->zones[c->to].name, "allow", json_svcs(&c->allow),
+		"apps", apps, "from_hosts", json_nets(&c->from_hosts), "to_hosts",
+		json_nets(&c->to_hosts), "line", (int)c->pos.line);
 }
 
 static int show_json(const struct bh_policy *p)
@@ -379,21 +396,28 @@ static int show_json(const struct bh_policy *p)
 	for (size_t i = 0; i < p->n_zones; i++) {
 		const struct bh_zone *z = &p->zones[i];
 
-		json_array_append_new(zones, json_pack("{s:s,s:o,s:i,s:i,s:b,s:b,s:b,s:b,s:i}", "name", z->name, "networks",
-			json_nets(&z->nets), "purdue", z->purdue, "sl_t", z->sl_t, "critical", z->critical, "ot", z->ot, "static",
-			z->is_static, "two_person", z->two_person, "line", (int)z->pos.line));
+		json_array_append_new(
+			zones, json_pack("{s:s,s:o,s:i,s:i,s:b,s:b,s:b,s:b,s:i}", "name", z->name,
+				       "networks", json_nets(&z->nets), "purdue", z->purdue, "sl_t",
+				       z->sl_t, "critical", z->critical, "ot", z->ot, "static",
+				       z->is_static, "two_person", z->two_person, "line",
+				       (int)z->pos.line));
 	}
 	for (size_t i = 0; i < p->n_conduits; i++)
 		json_array_append_new(conduits, json_conduit(p, &p->conduits[i]));
 	for (size_t i = 0; i < p->n_pins; i++) {
 		const struct bh_pin *pin = &p->pins[i];
 
-		json_array_append_new(pins, json_pack("{s:s,s:o,s:o,s:o,s:s,s:i}", "name", pin->name, "from", json_nets(&pin->from),
-			"to", json_nets(&pin->to), "allow", json_svcs(&pin->allow), "reason", pin->reason, "line", (int)pin->pos.line));
+		json_array_append_new(
+			pins, json_pack("{s:s,s:o,s:o,s:o,s:s,s:i}", "name", pin->name, "from",
+				      json_nets(&pin->from), "to", json_nets(&pin->to), "allow",
+				      json_svcs(&pin->allow), "reason", pin->reason, "line",
+				      (int)pin->pos.line));
 	}
-	return put_json(json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:o}", "v", 1, "site", p->site, "sha256", p->sha256, "mode",
-		bh_mode_name(p->response.mode), "profile", bh_profile_name(p->response.profile), "hosts", (json_int_t)p->n_hosts,
-		"zones", zones, "conduits", conduits, "pins", pins));
+	return put_json(json_pack("{s:i,s:s,s:s,s:s,s:s,s:I,s:o,s:o,s:o}", "v", 1, "site", p->site,
+		"sha256", p->sha256, "mode", bh_mode_name(p->response.mode), "profile",
+		bh_profile_name(p->response.profile), "hosts", (json_int_t)p->n_hosts, "zones",
+		zones, "conduits", conduits, "pins", pins));
 }
 
 static int cmd_show(const char *path, bool json)
@@ -406,9 +430,10 @@ static int cmd_show(const char *path, bool json)
 	if (code == 0 && json)
 		code = show_json(f.p);
 	else if (code == 0) {
-		printf("%s  %s\nsha256 %s\nmode %s, profile %s, %zu named host%s\n\n", f.p->site[0] ? f.p->site : "(no site name)",
-			path, f.p->sha256, bh_mode_name(f.p->response.mode), bh_profile_name(f.p->response.profile), f.p->n_hosts,
-			plural(f.p->n_hosts));
+		printf("%s  %s\nsha256 %s\nmode %s, profile %s, %zu named host%s\n\n",
+			f.p->site[0] ? f.p->site : "(no site name)", path, f.p->sha256,
+			bh_mode_name(f.p->response.mode), bh_profile_name(f.p->response.profile),
+			f.p->n_hosts, plural(f.p->n_hosts));
 		show_zones(f.p);
 		putchar('\n');
 		show_conduits(f.p);
@@ -491,7 +516,8 @@ static int cmd_test(const char *path, const char *expect)
 
 int bh_cli_policy(int argc, char **argv)
 {
-	static const struct option opts[] = {{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+	static const struct option opts[] = {
+		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
 	bool json = false;
 	const char *verb;
 	int c, n;

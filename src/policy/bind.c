@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Walking the table: nodes into structs, and the table into a JSON Schema. The recursion here follows the table, which
- * is four levels deep, never the text.
+ * Walking the table: nodes into structs, and the table into a JSON Schema. The recursion here
+ * follows the table, which is four levels deep, never the text.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +30,8 @@ bool bh_load_grow(struct bh_load *l, void *array, size_t n, size_t *cap, size_t 
 
 bool bh_load_name(struct bh_load *l, const struct bh_node *n, const char *what, char out[BH_NAME])
 {
-	static const char ok[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	static const char ok[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	struct bh_prefix p;
 	const char *why = NULL;
 
@@ -69,13 +70,15 @@ static void unknown_key(struct bh_load *l, const struct bh_shape *s, const struc
 		for (size_t i = 0; i < s->n; i++)
 			if (s->fields[i].type)
 				bh_guess_offer(&g, s->fields[i].key);
-	bh_diag(l->d, BH_DIAG_ERROR, key->at, "a %s has no key '%s'%s", s->what, key->text, bh_guess_text(&g, buf));
+	bh_diag(l->d, BH_DIAG_ERROR, key->at, "a %s has no key '%s'%s", s->what, key->text,
+		bh_guess_text(&g, buf));
 }
 
 void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *map, void *base)
 {
 	if (map->kind != BH_NODE_MAP) {
-		bh_diag(l->d, BH_DIAG_ERROR, map->at, "a %s is written as keys and values: {key: value, ...}", s->what);
+		bh_diag(l->d, BH_DIAG_ERROR, map->at,
+			"a %s is written as keys and values: {key: value, ...}", s->what);
 		return;
 	}
 	for (const struct bh_node *k = map->kids; k && k->next; k = k->next->next) {
@@ -84,7 +87,8 @@ void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *
 		if (!f)
 			unknown_key(l, s, k);
 		else if (!f->type)
-			bh_diag(l->d, BH_DIAG_ERROR, k->at, "'%s' is not available yet; remove it (%s)", k->text, f->doc);
+			bh_diag(l->d, BH_DIAG_ERROR, k->at,
+				"'%s' is not available yet; remove it (%s)", k->text, f->doc);
 	}
 	for (size_t i = 0; i < s->n && !l->error; i++) {
 		const struct bh_field *f = &s->fields[i];
@@ -93,7 +97,8 @@ void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *
 		if (v)
 			f->type->load(l, f, v, (char *)base + f->off);
 		else if (f->type && f->required)
-			bh_diag(l->d, BH_DIAG_ERROR, map->at, "this %s has no '%s' (%s)", s->what, f->key, f->doc);
+			bh_diag(l->d, BH_DIAG_ERROR, map->at, "this %s has no '%s' (%s)", s->what,
+				f->key, f->doc);
 	}
 	if (s->end && !l->error)
 		s->end(l, base, map);
@@ -105,35 +110,41 @@ static bool bare(const struct bh_shape *s)
 	return s->n == 1 && !s->fields[0].key[0];
 }
 
-static void load_map(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_map(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	bh_bind(l, f->sub, v, base);
 }
 
-static void load_named(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_named(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	const struct bh_shape *s = f->sub;
 
 	if (v->kind != BH_NODE_MAP) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is written as one line per %s: 'name: ...'", f->key, s->what);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' is written as one line per %s: 'name: ...'", f->key, s->what);
 		return;
 	}
 	for (const struct bh_node *k = v->kids; k && k->next && !l->error; k = k->next->next) {
 		void *elem = k->twice ? NULL : s->add(l, k, k->next);
 
 		if (elem && bare(s))
-			s->fields[0].type->load(l, &s->fields[0], k->next, (char *)elem + s->fields[0].off);
+			s->fields[0].type->load(
+				l, &s->fields[0], k->next, (char *)elem + s->fields[0].off);
 		else if (elem)
 			bh_bind(l, s, k->next, elem);
 	}
 }
 
-static void load_list(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_list(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	const struct bh_shape *s = f->sub;
 
 	if (v->kind != BH_NODE_LIST) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a list: one '- {...}' per %s", f->key, s->what);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a list: one '- {...}' per %s", f->key,
+			s->what);
 		return;
 	}
 	for (const struct bh_node *n = v->kids; n && !l->error; n = n->next) {
@@ -199,7 +210,8 @@ static void schema_map(const struct bh_field *f, struct bh_text *t)
 
 static void schema_named(const struct bh_field *f, struct bh_text *t)
 {
-	bh_put(t, "\"type\": \"object\", \"propertyNames\": {\"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$\"},\n"
+	bh_put(t, "\"type\": \"object\", \"propertyNames\": {\"pattern\": "
+		  "\"^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$\"},\n"
 		  "\"additionalProperties\": ");
 	if (bare(f->sub)) {
 		put_field(&f->sub->fields[0], t);

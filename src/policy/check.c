@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Checks that need the whole policy: one name, one meaning; disjoint zones; conduits that do something; pins that a path
- * can carry; a budget that lets something happen. Each message stands at the item that is wrong and says what to do.
- * Lists are sorted before they are compared, so a large or hostile policy costs n log n.
+ * Checks that need the whole policy: one name, one meaning; disjoint zones; conduits that do
+ * something; pins that a path can carry; a budget that lets something happen. Each message stands
+ * at the item that is wrong and says what to do. Lists are sorted before they are compared, so a
+ * large or hostile policy costs n log n.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -51,7 +52,8 @@ static void report_twice(struct check *c, struct word_at *v, size_t n, const cha
 		}
 		if (!v[i].word[0])
 			continue;
-		bh_diag(c->d, BH_DIAG_ERROR, v[i].at, "%s '%s' given twice; names must differ", what, v[i].word);
+		bh_diag(c->d, BH_DIAG_ERROR, v[i].at, "%s '%s' given twice; names must differ",
+			what, v[i].word);
 		bh_diag(c->d, BH_DIAG_NOTE, v[first].at, "first given here");
 	}
 }
@@ -65,7 +67,8 @@ static bool check_names(struct check *c)
 	if (!v)
 		return no_memory(c);
 	for (size_t i = 0; i < p->n_conduits; i++)
-		v[i] = (struct word_at){p->conduits[i].name, bh_node_mark(c->l->conduit_at[i], "name")};
+		v[i] = (struct word_at){
+			p->conduits[i].name, bh_node_mark(c->l->conduit_at[i], "name")};
 	report_twice(c, v, p->n_conduits, "conduit");
 	for (size_t i = 0; i < p->n_pins; i++)
 		v[i] = (struct word_at){p->pins[i].name, bh_node_mark(c->l->pin_at[i], "name")};
@@ -79,7 +82,8 @@ static bool check_names(struct check *c)
 			continue;
 		bh_diag(c->d, BH_DIAG_ERROR, (struct bh_mark){h->pos, strlen(h->name)},
 			"'%s' names a zone and a host; rename one", h->name);
-		bh_diag(c->d, BH_DIAG_NOTE, (struct bh_mark){p->zones[z].pos, strlen(h->name)}, "the zone is here");
+		bh_diag(c->d, BH_DIAG_NOTE, (struct bh_mark){p->zones[z].pos, strlen(h->name)},
+			"the zone is here");
 	}
 	return true;
 }
@@ -98,7 +102,8 @@ static bool check_interfaces(struct check *c)
 	n = 0;
 	for (size_t i = 0; i < p->n_zones; i++)
 		for (size_t k = 0; k < p->zones[i].n_interfaces; k++)
-			v[n++] = (struct word_at){p->zones[i].interfaces[k], bh_node_mark(c->l->zone_at[i], "interfaces")};
+			v[n++] = (struct word_at){p->zones[i].interfaces[k],
+				bh_node_mark(c->l->zone_at[i], "interfaces")};
 	report_twice(c, v, n, "interface");
 	free(v);
 	return true;
@@ -145,18 +150,22 @@ static void overlap(struct check *c, const struct bh_refer *outer, const struct 
 	bh_prefix_print(&outer->net, o);
 	bh_prefix_print(&inner->net, i);
 	if (outer->owner == inner->owner) {
-		bh_diag(c->d, BH_DIAG_WARNING, inner->at, "%s is already part of %s; remove it", i, o);
+		bh_diag(c->d, BH_DIAG_WARNING, inner->at, "%s is already part of %s; remove it", i,
+			o);
 		return;
 	}
 	if (bh_net_any(&outer->net) && !bh_net_any(&inner->net))
 		return; /* the catch-all: the most specific prefix wins */
 	if (late)
-		bh_diag(c->d, BH_DIAG_ERROR, inner->at, "%s of zone '%s' is inside %s of zone '%s'; zones are disjoint, split one",
+		bh_diag(c->d, BH_DIAG_ERROR, inner->at,
+			"%s of zone '%s' is inside %s of zone '%s'; zones are disjoint, split one",
 			i, zi, o, zo);
 	else
-		bh_diag(c->d, BH_DIAG_ERROR, outer->at, "%s of zone '%s' contains %s of zone '%s'; zones are disjoint, split one",
+		bh_diag(c->d, BH_DIAG_ERROR, outer->at,
+			"%s of zone '%s' contains %s of zone '%s'; zones are disjoint, split one",
 			o, zo, i, zi);
-	bh_diag(c->d, BH_DIAG_NOTE, late ? outer->at : inner->at, "the other zone's network is here");
+	bh_diag(c->d, BH_DIAG_NOTE, late ? outer->at : inner->at,
+		"the other zone's network is here");
 }
 
 static bool check_zones(struct check *c)
@@ -164,7 +173,8 @@ static bool check_zones(struct check *c)
 	uint32_t open = UINT32_MAX, *wider;
 
 	if (!c->p->n_zones && !c->d->errors)
-		bh_diag(c->d, BH_DIAG_ERROR, (struct bh_mark){{1, 1}, 1}, "no zones; a policy divides a network into zones");
+		bh_diag(c->d, BH_DIAG_ERROR, (struct bh_mark){{1, 1}, 1},
+			"no zones; a policy divides a network into zones");
 	c->nets = sorted(c, BH_REFER_ZONE, &c->n_nets);
 	wider = calloc(c->n_nets + 1, sizeof *wider);
 	if (!c->nets || !wider) {
@@ -210,7 +220,7 @@ static bool check_hosts(struct check *c)
 {
 	struct bh_policy *p = c->p;
 	struct word_at *macs = calloc(p->n_hosts + 1, sizeof *macs);
-	char (*text)[BH_MAC_TEXT] = calloc(p->n_hosts + 1, sizeof *text), buf[BH_PREFIX_TEXT];
+	char(*text)[BH_MAC_TEXT] = calloc(p->n_hosts + 1, sizeof *text), buf[BH_PREFIX_TEXT];
 	size_t n = 0, n_macs = 0;
 	struct bh_refer *v = sorted(c, BH_REFER_HOST, &n);
 
@@ -223,17 +233,22 @@ static bool check_hosts(struct check *c)
 	for (size_t i = 0; i < n; i++) {
 		bh_prefix_print(&v[i].net, buf);
 		if (i && bh_net_cmp(&v[i].net, &v[i - 1].net) == 0) {
-			bh_diag(c->d, BH_DIAG_ERROR, v[i].at, "address %s is given twice (host '%s')", buf, p->hosts[v[i].owner].name);
-			bh_diag(c->d, BH_DIAG_NOTE, v[i - 1].at, "first given here (host '%s')", p->hosts[v[i - 1].owner].name);
+			bh_diag(c->d, BH_DIAG_ERROR, v[i].at,
+				"address %s is given twice (host '%s')", buf,
+				p->hosts[v[i].owner].name);
+			bh_diag(c->d, BH_DIAG_NOTE, v[i - 1].at, "first given here (host '%s')",
+				p->hosts[v[i - 1].owner].name);
 		} else if (bh_policy_zone_of(p, &v[i].net.net) == BH_ZONE_NONE) {
-			bh_diag(c->d, BH_DIAG_WARNING, v[i].at, "%s of host '%s' is in no zone", buf, p->hosts[v[i].owner].name);
+			bh_diag(c->d, BH_DIAG_WARNING, v[i].at, "%s of host '%s' is in no zone",
+				buf, p->hosts[v[i].owner].name);
 		}
 	}
 	for (size_t i = 0; i < p->n_hosts; i++) {
 		if (bh_mac_none(&p->hosts[i].mac))
 			continue;
 		bh_mac_print(&p->hosts[i].mac, text[n_macs]);
-		macs[n_macs] = (struct word_at){text[n_macs], bh_node_mark(c->l->host_at[i], "mac")};
+		macs[n_macs] =
+			(struct word_at){text[n_macs], bh_node_mark(c->l->host_at[i], "mac")};
 		n_macs++;
 	}
 	report_twice(c, macs, n_macs, "MAC");
@@ -252,8 +267,11 @@ static void check_never(struct check *c)
 		for (size_t k = 0; k < h->n_addrs && !pinned; k++)
 			pinned = bh_policy_pin_of(c->p, &h->addrs[k]) != NULL;
 		if (h->never_isolate && !h->roles && !pinned)
-			bh_diag(c->d, BH_DIAG_WARNING, bh_node_mark(c->l->host_at[i], "never-isolate"),
-				"host '%s' may never be isolated, but has no role and no pin that says why", h->name);
+			bh_diag(c->d, BH_DIAG_WARNING,
+				bh_node_mark(c->l->host_at[i], "never-isolate"),
+				"host '%s' may never be isolated, but has no role and no pin that "
+				"says why",
+				h->name);
 	}
 }
 
@@ -279,7 +297,8 @@ static bool hosts_cover(const struct bh_prefixes *a, const struct bh_prefixes *b
 
 static bool conduit_covers(const struct bh_conduit *a, const struct bh_conduit *b)
 {
-	return apps_cover(a, b) && bh_svcs_cover(&a->allow, &b->allow) && hosts_cover(&a->from_hosts, &b->from_hosts) &&
+	return apps_cover(a, b) && bh_svcs_cover(&a->allow, &b->allow) &&
+	       hosts_cover(&a->from_hosts, &b->from_hosts) &&
 	       hosts_cover(&a->to_hosts, &b->to_hosts);
 }
 
@@ -292,11 +311,15 @@ static bool report_shadow(struct check *c, uint32_t ia, uint32_t ib)
 	if (!a->allow.n || !b->allow.n || !conduit_covers(a, b))
 		return false;
 	if (conduit_covers(b, a))
-		bh_diag(c->d, BH_DIAG_ERROR, at, "conduit '%s' says the same as '%s'; remove one", b->name, a->name);
+		bh_diag(c->d, BH_DIAG_ERROR, at, "conduit '%s' says the same as '%s'; remove one",
+			b->name, a->name);
 	else
-		bh_diag(c->d, BH_DIAG_WARNING, at, "conduit '%s' changes nothing: all of it already passes by '%s'; remove it or narrow '%s'",
+		bh_diag(c->d, BH_DIAG_WARNING, at,
+			"conduit '%s' changes nothing: all of it already passes by '%s'; remove it "
+			"or narrow '%s'",
 			b->name, a->name, a->name);
-	bh_diag(c->d, BH_DIAG_NOTE, bh_node_mark(c->l->conduit_at[ia], "name"), "'%s' is here", a->name);
+	bh_diag(c->d, BH_DIAG_NOTE, bh_node_mark(c->l->conduit_at[ia], "name"), "'%s' is here",
+		a->name);
 	return true;
 }
 
@@ -334,13 +357,15 @@ static void check_conduits(struct check *c)
 			continue;
 		if (u->from == u->to) {
 			bh_diag(c->d, BH_DIAG_ERROR, bh_node_mark(at, "to"),
-				"conduit '%s' stays inside zone '%s', where everything passes already; remove it", u->name,
-				c->p->zones[u->to].name);
+				"conduit '%s' stays inside zone '%s', where everything passes "
+				"already; remove it",
+				u->name, c->p->zones[u->to].name);
 			continue;
 		}
 		if (c->p->zones[u->to].critical && catch_all(&c->p->zones[u->from]))
 			bh_diag(c->d, BH_DIAG_WARNING, bh_node_mark(at, "to"),
-				"critical zone '%s' can be reached straight from '%s'; put a zone between them",
+				"critical zone '%s' can be reached straight from '%s'; put a zone "
+				"between them",
 				c->p->zones[u->to].name, c->p->zones[u->from].name);
 		n = bh_index_pair(c->p, u->from, u->to, &list);
 		if (n > 1 && list[0] == i)
@@ -355,7 +380,8 @@ static void check_conduit_end(struct check *c, const struct bh_refer *r)
 	char buf[BH_PREFIX_TEXT];
 
 	if (z != BH_ZONE_NONE && zone_of_net(c, &r->net) != z)
-		bh_diag(c->d, BH_DIAG_ERROR, r->at, "%s is not inside zone '%s'", bh_prefix_print(&r->net, buf), c->p->zones[z].name);
+		bh_diag(c->d, BH_DIAG_ERROR, r->at, "%s is not inside zone '%s'",
+			bh_prefix_print(&r->net, buf), c->p->zones[z].name);
 }
 
 static void check_refers(struct check *c)
@@ -375,16 +401,22 @@ static void check_refers(struct check *c)
 		case BH_REFER_PIN_FROM:
 		case BH_REFER_PIN_TO:
 			if (zone_of_net(c, &r->net) == BH_ZONE_NONE)
-				bh_diag(c->d, BH_DIAG_ERROR, r->at, "no path carries pin '%s': %s is not inside one zone",
+				bh_diag(c->d, BH_DIAG_ERROR, r->at,
+					"no path carries pin '%s': %s is not inside one zone",
 					c->p->pins[r->owner].name, buf);
 			break;
 		case BH_REFER_REMEDY:
 			if (zone_of_net(c, &r->net) == BH_ZONE_NONE)
-				bh_diag(c->d, BH_DIAG_ERROR, r->at, "%s is not inside one zone; an isolated host could not reach it", buf);
+				bh_diag(c->d, BH_DIAG_ERROR, r->at,
+					"%s is not inside one zone; an isolated host could not "
+					"reach it",
+					buf);
 			break;
 		case BH_REFER_MANAGEMENT:
 			if (bh_net_any(&r->net))
-				bh_diag(c->d, BH_DIAG_WARNING, r->at, "the whole world may manage the enforcer; name a few addresses");
+				bh_diag(c->d, BH_DIAG_WARNING, r->at,
+					"the whole world may manage the enforcer; name a few "
+					"addresses");
 			break;
 		default:
 			break;
@@ -409,23 +441,31 @@ static void check_pins(struct check *c)
 
 		if (from && to && !(from & to))
 			bh_diag(c->d, BH_DIAG_ERROR, bh_node_mark(c->l->pin_at[i], "to"),
-				"no path carries pin '%s': one end is IPv4, the other IPv6", pin->name);
+				"no path carries pin '%s': one end is IPv4, the other IPv6",
+				pin->name);
 		if (pin->allow.n && pin->allow.v[0].proto == 0)
 			bh_diag(c->d, BH_DIAG_WARNING, bh_node_mark(c->l->pin_at[i], "allow"),
-				"pin '%s' lets everything pass for ever; name the ports", pin->name);
+				"pin '%s' lets everything pass for ever; name the ports",
+				pin->name);
 	}
 }
 
 static void check_response(struct check *c, const struct bh_node *root)
 {
-	const struct bh_node *resp = bh_node_get(root, "response"), *budget = bh_node_get(resp, "budget");
+	const struct bh_node *resp = bh_node_get(root, "response"),
+			     *budget = bh_node_get(resp, "budget");
 	const struct bh_response *r = &c->p->response;
-	const char *key = r->burst == 0 ? "burst" : r->per_hour == 0 ? "per-hour" : r->share_zone_ppm == 0 ? "share-of-zone" :
-			  r->share_role_ppm == 0 ? "share-of-role" : NULL;
+	const char *key = r->burst == 0            ? "burst"
+			  : r->per_hour == 0       ? "per-hour"
+			  : r->share_zone_ppm == 0 ? "share-of-zone"
+			  : r->share_role_ppm == 0 ? "share-of-role"
+						   : NULL;
 
 	if (key && budget && r->mode == BH_MODE_AUTO)
 		bh_diag(c->d, BH_DIAG_ERROR, bh_node_mark(budget, key),
-			"'%s: 0' forbids every action, but the mode is auto; raise it or use mode ask", key);
+			"'%s: 0' forbids every action, but the mode is auto; raise it or use mode "
+			"ask",
+			key);
 }
 
 void bh_check(struct bh_load *l, const struct bh_node *root)

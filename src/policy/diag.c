@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Diagnostics. A mistake is kept as a value: severity, place, width, one line of text; printing looks up the line in
- * the text. Notes belong to the message before them and move with it when messages are sorted by place. What is
- * shown comes from a file that may be hostile, so control characters never reach the terminal.
+ * Diagnostics. A mistake is kept as a value: severity, place, width, one line of text; printing
+ * looks up the line in the text. Notes belong to the message before them and move with it when
+ * messages are sorted by place. What is shown comes from a file that may be hostile, so control
+ * characters never reach the terminal.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +15,11 @@
 unsigned bh_utf8_take(const uint8_t *p, size_t n, uint32_t *ret_cp)
 {
 	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-	unsigned len = p[0] < 0x80 ? 1 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4 : 0;
+	unsigned len = p[0] < 0x80                   ? 1
+		       : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+		       : (p[0] & 0xf0) == 0xe0       ? 3
+		       : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+						     : 0;
 	uint32_t cp;
 
 	if (!len || len > n)
@@ -33,8 +38,9 @@ unsigned bh_utf8_take(const uint8_t *p, size_t n, uint32_t *ret_cp)
 
 static bool shown(uint32_t cp)
 {
-	return cp >= 0x20 && cp != 0x7f && !(cp >= 0x80 && cp < 0xa0) && !(cp >= 0x200b && cp <= 0x200f) &&
-	       !(cp >= 0x2028 && cp <= 0x202e) && !(cp >= 0x2066 && cp <= 0x2069) && cp != 0xfeff;
+	return cp >= 0x20 && cp != 0x7f && !(cp >= 0x80 && cp < 0xa0) &&
+	       !(cp >= 0x200b && cp <= 0x200f) && !(cp >= 0x2028 && cp <= 0x202e) &&
+	       !(cp >= 0x2066 && cp <= 0x2069) && cp != 0xfeff;
 }
 
 /* in place: every character a terminal could act on, and a cut last character, becomes '?' */
@@ -85,7 +91,8 @@ void bh_diag(struct bh_diags *d, unsigned severity, struct bh_mark at, const cha
 		d->cap = cap;
 	}
 	v = &d->v[d->n++];
-	*v = (struct bh_diag){.severity = severity, .pos = at.pos, .width = at.width ? at.width : 1};
+	*v = (struct bh_diag){
+		.severity = severity, .pos = at.pos, .width = at.width ? at.width : 1};
 	va_start(ap, fmt);
 	vsnprintf(v->text, sizeof v->text, fmt, ap);
 	va_end(ap);
@@ -143,7 +150,8 @@ void bh_diags_sort(struct bh_diags *d)
 /* the line of the text and a line of ^~~~ under the place; long lines are shown around the place */
 static void put_line(const struct bh_diag *v, const char *line, size_t len, struct bh_text *t)
 {
-	uint32_t from = v->pos.col > SHOW / 2 && len > SHOW ? v->pos.col - SHOW / 2 : 1, col = 1, cp;
+	uint32_t from = v->pos.col > SHOW / 2 && len > SHOW ? v->pos.col - SHOW / 2 : 1, col = 1,
+		 cp;
 	char caret[SHOW + 8], *c = caret;
 	unsigned n;
 
@@ -159,7 +167,8 @@ static void put_line(const struct bh_diag *v, const char *line, size_t len, stru
 			*c++ = line[i] == '\t' ? '\t' : ' ';
 		n = n ? n : 1;
 	}
-	while (col >= from && col < v->pos.col && col++ < from + SHOW) /* the place is past the end of the line */
+	while (col >= from && col < v->pos.col &&
+		col++ < from + SHOW) /* the place is past the end of the line */
 		*c++ = ' ';
 	*c = '\0';
 	bh_putf(t, "\n      | %s^", caret);
@@ -168,7 +177,8 @@ static void put_line(const struct bh_diag *v, const char *line, size_t len, stru
 	bh_put(t, "\n");
 }
 
-void bh_diags_print(const struct bh_diags *d, const char *file, const char *text, size_t len, struct bh_text *t)
+void bh_diags_print(
+	const struct bh_diags *d, const char *file, const char *text, size_t len, struct bh_text *t)
 {
 	static const char *const word[] = {"error", "warning", "note"};
 	const char *line = text, *end = text + len, *stop;
@@ -177,7 +187,8 @@ void bh_diags_print(const struct bh_diags *d, const char *file, const char *text
 	for (size_t i = 0; i < d->n; i++) {
 		const struct bh_diag *v = &d->v[i];
 
-		bh_putf(t, "%s:%u:%u: %s: %s\n", file, v->pos.line, v->pos.col, word[v->severity % 3], v->text);
+		bh_putf(t, "%s:%u:%u: %s: %s\n", file, v->pos.line, v->pos.col,
+			word[v->severity % 3], v->text);
 		if (v->pos.line < at) {
 			line = text;
 			at = 1;
@@ -199,7 +210,8 @@ void bh_diags_print(const struct bh_diags *d, const char *file, const char *text
 		bh_putf(t, "%s: %zu more not shown\n", file, d->suppressed);
 }
 
-/* optimal string alignment: insert, delete, change, swap of neighbours; words longer than 63 are far from all */
+/* optimal string alignment: insert, delete, change, swap of neighbours; words longer than 63 are
+ * far from all */
 static unsigned distance(const char *a, const char *b)
 {
 	size_t na = strlen(a), nb = strlen(b);
@@ -218,7 +230,8 @@ static unsigned distance(const char *a, const char *b)
 
 			d = up[j] + 1u < d ? up[j] + 1u : d;
 			d = cur[j - 1] + 1u < d ? cur[j - 1] + 1u : d;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1u < d)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				up2[j - 2] + 1u < d)
 				d = up2[j - 2] + 1u;
 			cur[j] = d;
 		}

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Assertions. A statement about a whole zone is about every address in it and, for "any", every port. They need not all
- * be tried: what judge() answers can only change where a prefix or a port range of the policy begins or ends, so one
- * address and one port from each stretch between such places stand for all of it. Nothing is sampled; the answer is exact.
+ * Assertions. A statement about a whole zone is about every address in it and, for "any", every
+ * port. They need not all be tried: what judge() answers can only change where a prefix or a port
+ * range of the policy begins or ends, so one address and one port from each stretch between such
+ * places stand for all of it. Nothing is sampled; the answer is exact.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "policy/load.h"
 
-#define POINTS 20000	 /* addresses that stand for one side */
+#define POINTS 20000           /* addresses that stand for one side */
 #define JUDGEMENTS 40000000ull /* for one line */
 
 enum verdict { DENY, ALLOW, ALLOW_SAME, ALLOW_CONDUIT, ALLOW_PIN };
@@ -117,7 +118,9 @@ static int parse_side(struct line *l, size_t i, struct side *s)
 		bh_guess_offer(&g, l->p->zones[k].name);
 	for (size_t k = 0; k < l->p->n_hosts; k++)
 		bh_guess_offer(&g, l->p->hosts[k].name);
-	bh_diag(l->d, BH_DIAG_ERROR, l->at[i], "'%s' is not a zone, a host, an address or a prefix%s", name, bh_guess_text(&g, buf));
+	bh_diag(l->d, BH_DIAG_ERROR, l->at[i],
+		"'%s' is not a zone, a host, an address or a prefix%s", name,
+		bh_guess_text(&g, buf));
 	return 2;
 }
 
@@ -134,7 +137,8 @@ static int parse_service(struct line *l)
 		word[n - 1] = '\0';
 	b = bh_service_find(word);
 	if (!b && bh_svc_parse(word, &one) != 0) {
-		bh_diag(l->d, BH_DIAG_ERROR, l->at[3], "'%s' is not a built-in service, tcp/PORT or udp/PORT", word);
+		bh_diag(l->d, BH_DIAG_ERROR, l->at[3],
+			"'%s' is not a built-in service, tcp/PORT or udp/PORT", word);
 		return 2;
 	}
 	l->svcs.n = b ? b->n : 1;
@@ -164,7 +168,8 @@ static int parse_named(struct line *l, bool pin)
 		}
 		bh_guess_offer(&g, have);
 	}
-	bh_diag(l->d, BH_DIAG_ERROR, l->at[6], "no %s is called '%s'%s", pin ? "pin" : "conduit", name, bh_guess_text(&g, buf));
+	bh_diag(l->d, BH_DIAG_ERROR, l->at[6], "no %s is called '%s'%s", pin ? "pin" : "conduit",
+		name, bh_guess_text(&g, buf));
 	return 2;
 }
 
@@ -181,7 +186,8 @@ static int parse_verdict(struct line *l)
 		if (l->n == 7 && (bh_word_is(l->w[5], "conduit") || bh_word_is(l->w[5], "pin")))
 			return parse_named(l, bh_word_is(l->w[5], "pin"));
 	}
-	bh_diag(l->d, BH_DIAG_ERROR, l->at[4], "write: deny, allow, allow same-zone, allow conduit NAME or allow pin NAME");
+	bh_diag(l->d, BH_DIAG_ERROR, l->at[4],
+		"write: deny, allow, allow same-zone, allow conduit NAME or allow pin NAME");
 	return 2;
 }
 
@@ -299,7 +305,8 @@ static int ports_of(struct line *l, uint8_t proto, uint16_t lo, uint16_t hi)
 	for (size_t i = 0; edge && i < l->p->n_conduits; i++) {
 		const struct bh_conduit *c = &l->p->conduits[i];
 
-		if ((l->src.zone == BH_ZONE_NONE || c->from == l->src.zone) && (l->dst.zone == BH_ZONE_NONE || c->to == l->dst.zone))
+		if ((l->src.zone == BH_ZONE_NONE || c->from == l->src.zone) &&
+			(l->dst.zone == BH_ZONE_NONE || c->to == l->dst.zone))
 			edges_of(&c->allow, proto, edge);
 	}
 	for (size_t i = 0; edge && i < l->p->n_pins; i++)
@@ -333,9 +340,11 @@ static bool holds(const struct line *l, const struct bh_judgement *j)
 {
 	switch (l->want) {
 	case DENY:
-		return j->rule == BH_RULE_DENY || j->rule == BH_RULE_UNZONED || (l->any && j->rule == BH_RULE_PIN);
+		return j->rule == BH_RULE_DENY || j->rule == BH_RULE_UNZONED ||
+		       (l->any && j->rule == BH_RULE_PIN);
 	case ALLOW:
-		return j->rule == BH_RULE_PIN || j->rule == BH_RULE_CONDUIT || j->rule == BH_RULE_SAME_ZONE;
+		return j->rule == BH_RULE_PIN || j->rule == BH_RULE_CONDUIT ||
+		       j->rule == BH_RULE_SAME_ZONE;
 	case ALLOW_SAME:
 		return j->rule == BH_RULE_SAME_ZONE;
 	case ALLOW_CONDUIT:
@@ -346,7 +355,8 @@ static bool holds(const struct line *l, const struct bh_judgement *j)
 	return false;
 }
 
-static int report(struct line *l, const struct bh_judgement *j, const struct bh_addr *a, const struct bh_addr *b, struct port q)
+static int report(struct line *l, const struct bh_judgement *j, const struct bh_addr *a,
+	const struct bh_addr *b, struct port q)
 {
 	char src[BH_ADDR_TEXT], dst[BH_ADDR_TEXT], svc[32], what[96];
 	struct bh_svc s = {q.proto, q.port, q.port};
@@ -364,10 +374,12 @@ static int report(struct line *l, const struct bh_judgement *j, const struct bh_
 		bh_putf(&w, "is allowed by conduit '%s'", l->p->conduits[j->index].name);
 		break;
 	default:
-		bh_put(&w, j->rule == BH_RULE_SAME_ZONE ? "stays inside one zone" :
-			j->rule == BH_RULE_UNZONED ? "has an end in no zone" : "is denied");
+		bh_put(&w, j->rule == BH_RULE_SAME_ZONE ? "stays inside one zone"
+			   : j->rule == BH_RULE_UNZONED ? "has an end in no zone"
+							: "is denied");
 	}
-	bh_diag(l->d, BH_DIAG_ERROR, l->at[4], "does not hold: %s -> %s %s %s", bh_addr_print(a, src), bh_addr_print(b, dst), svc, what);
+	bh_diag(l->d, BH_DIAG_ERROR, l->at[4], "does not hold: %s -> %s %s %s",
+		bh_addr_print(a, src), bh_addr_print(b, dst), svc, what);
 	return 1;
 }
 
@@ -375,8 +387,10 @@ static int try_all(struct line *l)
 {
 	bool tried = false;
 
-	if ((uint64_t)l->src.n_pt * l->dst.n_pt * l->n_port > JUDGEMENTS || l->src.n_pt > POINTS || l->dst.n_pt > POINTS) {
-		bh_diag(l->d, BH_DIAG_ERROR, l->at[0], "too many cases to try them all; ask about smaller parts");
+	if ((uint64_t)l->src.n_pt * l->dst.n_pt * l->n_port > JUDGEMENTS || l->src.n_pt > POINTS ||
+		l->dst.n_pt > POINTS) {
+		bh_diag(l->d, BH_DIAG_ERROR, l->at[0],
+			"too many cases to try them all; ask about smaller parts");
 		return 2;
 	}
 	for (size_t i = 0; i < l->src.n_pt; i++)
@@ -387,7 +401,8 @@ static int try_all(struct line *l)
 				continue;
 			tried = true;
 			for (size_t m = 0; m < l->n_port; m++) {
-				struct bh_judgement j = bh_policy_judge(l->p, a, b, l->port[m].proto, l->port[m].port);
+				struct bh_judgement j = bh_policy_judge(
+					l->p, a, b, l->port[m].proto, l->port[m].port);
 
 				if (!holds(l, &j))
 					return report(l, &j, a, b, l->port[m]);
@@ -395,7 +410,8 @@ static int try_all(struct line *l)
 		}
 	if (tried)
 		return 0;
-	bh_diag(l->d, BH_DIAG_ERROR, l->at[0], "the two sides have no address family in common; the line says nothing");
+	bh_diag(l->d, BH_DIAG_ERROR, l->at[0],
+		"the two sides have no address family in common; the line says nothing");
 	return 2;
 }
 
@@ -404,8 +420,10 @@ static int check_line(struct line *l)
 	size_t len = l->n > 3 ? l->w[3].len : 0;
 	int r;
 
-	if (l->n < 5 || (!bh_word_is(l->w[1], "->") && !bh_word_is(l->w[1], "→")) || l->w[3].p[len - 1] != ':') {
-		bh_diag(l->d, BH_DIAG_ERROR, l->at[0], "write: FROM -> TO SERVICE: allow ... or deny");
+	if (l->n < 5 || (!bh_word_is(l->w[1], "->") && !bh_word_is(l->w[1], "→")) ||
+		l->w[3].p[len - 1] != ':') {
+		bh_diag(l->d, BH_DIAG_ERROR, l->at[0],
+			"write: FROM -> TO SERVICE: allow ... or deny");
 		return 2;
 	}
 	r = parse_side(l, 0, &l->src);
@@ -418,7 +436,8 @@ static int check_line(struct line *l)
 	return r ? r : try_all(l);
 }
 
-int bh_policy_expect(const struct bh_policy *p, const char *text, size_t len, struct bh_diags *diags, size_t *ret_n)
+int bh_policy_expect(const struct bh_policy *p, const char *text, size_t len,
+	struct bh_diags *diags, size_t *ret_n)
 {
 	const char *s = text, *end = text + len;
 	int worst = 0;

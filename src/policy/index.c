@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The index: what judge() needs without allocating or walking lists. Prefixes are nested or disjoint, never crossing,
- * so a family's address line falls into intervals, each with one most specific prefix; a binary search finds the
- * interval, and each prefix knows the next wider one. One such table holds the zones, one the pins' ends.
+ * The index: what judge() needs without allocating or walking lists. Prefixes are nested or
+ * disjoint, never crossing, so a family's address line falls into intervals, each with one most
+ * specific prefix; a binary search finds the interval, and each prefix knows the next wider one.
+ * One such table holds the zones, one the pins' ends.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct entry {
 struct lpm { /* of one family */
 	struct entry *e;
 	struct key *start; /* where an interval begins */
-	uint32_t *deep;	   /* its most specific entry, NONE = none */
+	uint32_t *deep;    /* its most specific entry, NONE = none */
 	size_t n, n_start;
 };
 struct lpm2 {
@@ -399,7 +400,8 @@ const struct bh_phost *bh_policy_host_by_mac(const struct bh_policy *p, const st
 	return h ? &p->hosts[h->host] : NULL;
 }
 
-size_t bh_index_pair(const struct bh_policy *p, uint16_t from, uint16_t to, const uint32_t **ret_list)
+size_t bh_index_pair(
+	const struct bh_policy *p, uint16_t from, uint16_t to, const uint32_t **ret_list)
 {
 	const struct bh_policy_index *x = p->index;
 	uint32_t key = pair_key(from, to);
@@ -420,8 +422,8 @@ size_t bh_index_pair(const struct bh_policy *p, uint16_t from, uint16_t to, cons
 }
 
 /* the first pin, in file order, that allows the flow; NONE = none */
-static uint32_t find_pin(const struct bh_policy *p, const struct bh_addr *src, const struct bh_addr *dst, uint8_t proto,
-	uint16_t dport)
+static uint32_t find_pin(const struct bh_policy *p, const struct bh_addr *src,
+	const struct bh_addr *dst, uint8_t proto, uint16_t dport)
 {
 	const struct lpm2 *l = &p->index->pins_from;
 	uint32_t best = NONE;
@@ -429,16 +431,19 @@ static uint32_t find_pin(const struct bh_policy *p, const struct bh_addr *src, c
 	for (const struct entry *e = lpm_find(l, src); e; e = lpm_wider(l, e)) {
 		const struct bh_pin *pin = &p->pins[e->value];
 
-		if (e->value < best && bh_svcs_has(&pin->allow, proto, dport) && bh_nets_have(&pin->to, dst))
+		if (e->value < best && bh_svcs_has(&pin->allow, proto, dport) &&
+			bh_nets_have(&pin->to, dst))
 			best = e->value;
 	}
 	return best;
 }
 
-struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_addr *src, const struct bh_addr *dst,
-	uint8_t proto, uint16_t dport)
+struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_addr *src,
+	const struct bh_addr *dst, uint8_t proto, uint16_t dport)
 {
-	struct bh_judgement j = {.rule = BH_RULE_DENY, .from = bh_policy_zone_of(p, src), .to = bh_policy_zone_of(p, dst)};
+	struct bh_judgement j = {.rule = BH_RULE_DENY,
+		.from = bh_policy_zone_of(p, src),
+		.to = bh_policy_zone_of(p, dst)};
 	uint32_t pin = find_pin(p, src, dst, proto, dport);
 	const uint32_t *list;
 	size_t n;
@@ -460,7 +465,8 @@ struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_a
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_conduit *c = &p->conduits[list[i]];
 
-		if (!bh_svcs_has(&c->allow, proto, dport) || (c->from_hosts.n && !bh_nets_have(&c->from_hosts, src)) ||
+		if (!bh_svcs_has(&c->allow, proto, dport) ||
+			(c->from_hosts.n && !bh_nets_have(&c->from_hosts, src)) ||
 			(c->to_hosts.n && !bh_nets_have(&c->to_hosts, dst)))
 			continue;
 		j.rule = BH_RULE_CONDUIT;

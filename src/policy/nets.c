@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Prefixes and sorted lists of them. Both families share one 16-byte form in which ::/0 would hold every IPv4 address;
- * here it does not: a prefix holds addresses of its own family only.
+ * Prefixes and sorted lists of them. Both families share one 16-byte form in which ::/0 would hold
+ * every IPv4 address; here it does not: a prefix holds addresses of its own family only.
  */
 #include <stdlib.h>
 #include "policy/load.h"

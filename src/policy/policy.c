@@ -2,29 +2,31 @@
 /*
  * policy - what a network engineer writes, loaded once, checked as a whole, then only asked.
  *
- * A load has five steps, each in its own file. yaml.c turns bytes into nodes under the strict profile. bind.c walks
- * the table of table.c over the nodes and fills the structs; types.c and refs.c hold the types, refs.c those with
- * addresses. check.c looks at the whole: overlaps, shadows, pins nobody can carry. index.c builds what the questions
- * need. Every step goes on after a mistake as far as it makes sense, so one run tells all of them, sorted by place.
+ * A load has five steps, each in its own file. yaml.c turns bytes into nodes under the strict
+ * profile. bind.c walks the table of table.c over the nodes and fills the structs; types.c and
+ * refs.c hold the types, refs.c those with addresses. check.c looks at the whole: overlaps,
+ * shadows, pins nobody can carry. index.c builds what the questions need. Every step goes on after
+ * a mistake as far as it makes sense, so one run tells all of them, sorted by place.
  *
- * The law is short. Between zones nothing passes unless a pin or a conduit says so; inside a zone everything does. Pins
- * are asked first because nothing may overrule them. A conduit speaks of who opens the connection; answers follow.
+ * The law is short. Between zones nothing passes unless a pin or a conduit says so; inside a zone
+ * everything does. Pins are asked first because nothing may overrule them. A conduit speaks of who
+ * opens the connection; answers follow.
  */
 #include <errno.h>
 #include <sodium/crypto_hash_sha256.h>
 #include <stdlib.h>
 #include "policy/load.h"
 
-static const char builtin_text[] =
-	"version: 1\n"
-	"site: built-in\n"
-	"zones:\n"
-	"  inside: {networks: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 169.254.0.0/16, 127.0.0.0/8,\n"
-	"    'fc00::/7', 'fe80::/10', '::1'], purdue: 4}\n"
-	"  outside: {networks: [0.0.0.0/0, '::/0'], purdue: 5}\n"
-	"conduits:\n"
-	"  - {name: outward, from: inside, to: outside, allow: [any]}\n"
-	"response: {mode: observe}\n";
+static const char builtin_text[] = "version: 1\n"
+				   "site: built-in\n"
+				   "zones:\n"
+				   "  inside: {networks: [10.0.0.0/8, 172.16.0.0/12, "
+				   "192.168.0.0/16, 169.254.0.0/16, 127.0.0.0/8,\n"
+				   "    'fc00::/7', 'fe80::/10', '::1'], purdue: 4}\n"
+				   "  outside: {networks: [0.0.0.0/0, '::/0'], purdue: 5}\n"
+				   "conduits:\n"
+				   "  - {name: outward, from: inside, to: outside, allow: [any]}\n"
+				   "response: {mode: observe}\n";
 
 static void hash_text(const char *text, size_t len, char out[65])
 {
@@ -51,9 +53,15 @@ static struct bh_policy *new_policy(const char *file)
 		return NULL;
 	}
 	bh_strcpy(p->file, sizeof p->file, file);
-	p->response = (struct bh_response){.mode = BH_MODE_OBSERVE, .profile = BH_PROFILE_BALANCED,
-		.ttl_shield = BH_MIN(30), .ttl_contain = BH_MIN(60), .ttl_isolate = BH_HOUR(4), .burst = 3,
-		.per_hour = 10, .share_zone_ppm = 50000, .share_role_ppm = 250000};
+	p->response = (struct bh_response){.mode = BH_MODE_OBSERVE,
+		.profile = BH_PROFILE_BALANCED,
+		.ttl_shield = BH_MIN(30),
+		.ttl_contain = BH_MIN(60),
+		.ttl_isolate = BH_HOUR(4),
+		.burst = 3,
+		.per_hour = 10,
+		.share_zone_ppm = 50000,
+		.share_role_ppm = 250000};
 	return p;
 }
 
@@ -76,7 +84,8 @@ static int load_nodes(struct bh_load *l, const struct bh_node *root)
 	struct bh_mark top = {{1, 1}, 1};
 
 	if (!root || (root->kind == BH_NODE_SCALAR && !root->len)) {
-		bh_diag(l->d, BH_DIAG_ERROR, top, "the policy is empty; it needs at least 'version: 1' and 'zones'");
+		bh_diag(l->d, BH_DIAG_ERROR, top,
+			"the policy is empty; it needs at least 'version: 1' and 'zones'");
 		return 0;
 	}
 	bh_bind(l, &bh_root_shape, root, l->p);
@@ -87,7 +96,8 @@ static int load_nodes(struct bh_load *l, const struct bh_node *root)
 	return l->error;
 }
 
-int bh_policy_load(const char *text, size_t len, const char *file, struct bh_diags *diags, struct bh_policy **ret_policy)
+int bh_policy_load(const char *text, size_t len, const char *file, struct bh_diags *diags,
+	struct bh_policy **ret_policy)
 {
 	struct bh_load l = {.p = new_policy(file), .d = diags};
 	struct bh_arena arena = {0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The canonical text of a policy: one line per construct, lists sorted, ports by their built-in name where one fits,
- * IPv6, MACs and sentences in quotes. What a policy does not keep (comments, its own service names, host names used in
- * place of addresses) is not printed; loading the text gives the same law, and printing that the same bytes.
+ * The canonical text of a policy: one line per construct, lists sorted, ports by their built-in
+ * name where one fits, IPv6, MACs and sentences in quotes. What a policy does not keep (comments,
+ * its own service names, host names used in place of addresses) is not printed; loading the text
+ * gives the same law, and printing that the same bytes.
  */
 #include <bulkhead/event.h>
 #include "policy/load.h"
@@ -21,7 +22,8 @@ static void put_text(struct bh_text *t, const char *s)
 /* words YAML readers would take for something else are quoted */
 static void put_name(struct bh_text *t, const char *s)
 {
-	static const char *const special[] = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
+	static const char *const special[] = {
+		"true", "false", "yes", "no", "on", "off", "null", "y", "n"};
 	bool quote = strspn(s, "0123456789._-eE+") == strlen(s);
 
 	for (size_t i = 0; i < BH_COUNT(special) && !quote; i++)
@@ -190,9 +192,11 @@ static void put_response(struct bh_text *t, const struct bh_response *r)
 {
 	char a[24], b[24], c[24];
 
-	bh_putf(t, "\nresponse:\n  mode: %s\n  profile: %s\n", bh_mode_name(r->mode), bh_profile_name(r->profile));
-	bh_putf(t, "  ttl: {shield: %s, contain: %s, isolate: %s}\n", bh_duration_print(r->ttl_shield, a),
-		bh_duration_print(r->ttl_contain, b), bh_duration_print(r->ttl_isolate, c));
+	bh_putf(t, "\nresponse:\n  mode: %s\n  profile: %s\n", bh_mode_name(r->mode),
+		bh_profile_name(r->profile));
+	bh_putf(t, "  ttl: {shield: %s, contain: %s, isolate: %s}\n",
+		bh_duration_print(r->ttl_shield, a), bh_duration_print(r->ttl_contain, b),
+		bh_duration_print(r->ttl_isolate, c));
 	bh_putf(t, "  budget: {burst: %u, per-hour: %u, ", r->burst, r->per_hour);
 	put_share(t, "share-of-zone", r->share_zone_ppm);
 	bh_put(t, ", ");

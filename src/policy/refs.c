@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The types of the table that hold addresses. Each address is also remembered with its place in the text and the
- * construct it belongs to, so that check.c can speak about the very item that is wrong.
+ * The types of the table that hold addresses. Each address is also remembered with its place in the
+ * text and the construct it belongs to, so that check.c can speak about the very item that is
+ * wrong.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ static bool parse_net(struct bh_load *l, const struct bh_node *v, struct bh_pref
 		p.bits = strchr(v->text, ':') ? bits : bits + 96;
 		for (unsigned i = p.bits; i < 128; i++)
 			p.net.b[i / 8] &= ~(0x80 >> (i % 8));
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' has bits set beyond its length; did you mean '%s'?", v->text,
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' has bits set beyond its length; did you mean '%s'?", v->text,
 			bh_prefix_print(&p, buf));
 	} else {
 		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not an address or prefix", v->text);
@@ -37,9 +39,14 @@ static bool parse_net(struct bh_load *l, const struct bh_node *v, struct bh_pref
 static uint32_t owner_of(const struct bh_load *l, unsigned ref)
 {
 	const struct bh_policy *p = l->p;
-	size_t n[] = {[BH_REFER_ZONE] = p->n_zones, [BH_REFER_HOST] = p->n_hosts, [BH_REFER_CONDUIT_FROM] = p->n_conduits,
-		[BH_REFER_CONDUIT_TO] = p->n_conduits, [BH_REFER_PIN_FROM] = p->n_pins, [BH_REFER_PIN_TO] = p->n_pins,
-		[BH_REFER_REMEDY] = 1, [BH_REFER_MANAGEMENT] = 1};
+	size_t n[] = {[BH_REFER_ZONE] = p->n_zones,
+		[BH_REFER_HOST] = p->n_hosts,
+		[BH_REFER_CONDUIT_FROM] = p->n_conduits,
+		[BH_REFER_CONDUIT_TO] = p->n_conduits,
+		[BH_REFER_PIN_FROM] = p->n_pins,
+		[BH_REFER_PIN_TO] = p->n_pins,
+		[BH_REFER_REMEDY] = 1,
+		[BH_REFER_MANAGEMENT] = 1};
 
 	return n[ref] - 1;
 }
@@ -48,7 +55,9 @@ static bool remember(struct bh_load *l, unsigned ref, const struct bh_prefix *p,
 {
 	if (l->n_refs >= BH_MAX_REFS) {
 		if (l->n_refs == BH_MAX_REFS)
-			bh_diag(l->d, BH_DIAG_ERROR, at, "more than %u addresses in one policy, host names resolved", BH_MAX_REFS);
+			bh_diag(l->d, BH_DIAG_ERROR, at,
+				"more than %u addresses in one policy, host names resolved",
+				BH_MAX_REFS);
 		l->n_refs = BH_MAX_REFS + 1; /* said once */
 		return false;
 	}
@@ -62,7 +71,8 @@ static bool put_net(struct bh_load *l, struct bh_prefixes *s, size_t *cap, const
 	const struct bh_prefix *p, struct bh_mark at)
 {
 	if (s->n == BH_LIST) {
-		bh_diag(l->d, BH_DIAG_ERROR, at, "more than %d addresses in one list, host names resolved", BH_LIST);
+		bh_diag(l->d, BH_DIAG_ERROR, at,
+			"more than %d addresses in one list, host names resolved", BH_LIST);
 		return false;
 	}
 	if (!remember(l, f->ref, p, at) || !bh_load_grow(l, &s->v, s->n, cap, sizeof *s->v))
@@ -78,8 +88,9 @@ static const struct bh_node *first(struct bh_load *l, const struct bh_node *v)
 		return v->kids;
 	if (v->kind == BH_NODE_SCALAR && v->len)
 		return v;
-	bh_diag(l->d, BH_DIAG_ERROR, v->at, v->kind == BH_NODE_LIST ? "an empty list says nothing; remove it or fill it"
-								      : "an address or a list of addresses is expected");
+	bh_diag(l->d, BH_DIAG_ERROR, v->at,
+		v->kind == BH_NODE_LIST ? "an empty list says nothing; remove it or fill it"
+					: "an address or a list of addresses is expected");
 	return NULL;
 }
 
@@ -96,7 +107,8 @@ static bool word(struct bh_load *l, const struct bh_node *n)
 	return false;
 }
 
-static void load_nets(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_nets(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_prefixes *s = base;
 	struct bh_prefix p;
@@ -117,7 +129,8 @@ static void unknown_host(struct bh_load *l, const struct bh_node *n)
 	if (!bh_diags_full(l->d))
 		for (size_t i = 0; i < l->p->n_hosts; i++)
 			bh_guess_offer(&g, l->p->hosts[i].name);
-	bh_diag(l->d, BH_DIAG_ERROR, n->at, "'%s' is not an address, a prefix or a host of this policy%s", n->text,
+	bh_diag(l->d, BH_DIAG_ERROR, n->at,
+		"'%s' is not an address, a prefix or a host of this policy%s", n->text,
 		bh_guess_text(&g, buf));
 }
 
@@ -131,7 +144,8 @@ static bool names_ready(struct bh_load *l)
 	return l->named;
 }
 
-static bool put_host(struct bh_load *l, struct bh_prefixes *s, size_t *cap, const struct bh_field *f, const struct bh_node *n)
+static bool put_host(struct bh_load *l, struct bh_prefixes *s, size_t *cap,
+	const struct bh_field *f, const struct bh_node *n)
 {
 	const struct bh_phost *h = names_ready(l) ? bh_policy_host_by_name(l->p, n->text) : NULL;
 
@@ -141,7 +155,8 @@ static bool put_host(struct bh_load *l, struct bh_prefixes *s, size_t *cap, cons
 		return !l->error;
 	}
 	if (!h->n_addrs)
-		bh_diag(l->d, BH_DIAG_ERROR, n->at, "host '%s' has no addresses; give it some (line %u)", h->name, h->pos.line);
+		bh_diag(l->d, BH_DIAG_ERROR, n->at,
+			"host '%s' has no addresses; give it some (line %u)", h->name, h->pos.line);
 	for (size_t i = 0; i < h->n_addrs; i++) {
 		struct bh_prefix p = bh_prefix_host(&h->addrs[i]);
 
@@ -151,7 +166,8 @@ static bool put_host(struct bh_load *l, struct bh_prefixes *s, size_t *cap, cons
 	return true;
 }
 
-static void load_ends(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_ends(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_prefixes *s = base;
 	struct bh_prefix p;
@@ -160,7 +176,8 @@ static void load_ends(struct bh_load *l, const struct bh_field *f, const struct 
 	for (const struct bh_node *n = first(l, v); n && !l->error; n = following(v, n)) {
 		if (!word(l, n))
 			continue;
-		if (strspn(n->text, "0123456789./") == n->len || strchr(n->text, ':') || strchr(n->text, '/')) {
+		if (strspn(n->text, "0123456789./") == n->len || strchr(n->text, ':') ||
+			strchr(n->text, '/')) {
 			if (parse_net(l, n, &p) && !put_net(l, s, &cap, f, &p, n->at))
 				break;
 		} else if (!put_host(l, s, &cap, f, n)) {
@@ -177,7 +194,8 @@ static int addr_cmp(const void *x, const void *y)
 	return bh_net_cmp(&a, &b);
 }
 
-static void load_addrs(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_addrs(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_phost *h = (void *)((char *)base - f->off);
 	struct bh_prefix p;
@@ -189,15 +207,18 @@ static void load_addrs(struct bh_load *l, const struct bh_field *f, const struct
 	}
 	for (const struct bh_node *n = first(l, v); n && !l->error; n = following(v, n)) {
 		if (h->n_addrs == HOST_ADDRS) {
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "more than %d addresses of one host", HOST_ADDRS);
+			bh_diag(l->d, BH_DIAG_ERROR, n->at, "more than %d addresses of one host",
+				HOST_ADDRS);
 			break;
 		}
 		if (!word(l, n) || !parse_net(l, n, &p))
 			continue;
 		if (p.bits != 128)
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "'%s' is a prefix; a host has addresses", n->text);
+			bh_diag(l->d, BH_DIAG_ERROR, n->at,
+				"'%s' is a prefix; a host has addresses", n->text);
 		else if (bh_addr_none(&p.net) || bh_addr_multicast(&p.net))
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "'%s' cannot be the address of a host", n->text);
+			bh_diag(l->d, BH_DIAG_ERROR, n->at, "'%s' cannot be the address of a host",
+				n->text);
 		else if (!remember(l, f->ref, &p, n->at))
 			break;
 		else
@@ -206,7 +227,8 @@ static void load_addrs(struct bh_load *l, const struct bh_field *f, const struct
 	qsort(h->addrs, h->n_addrs, sizeof *h->addrs, addr_cmp);
 }
 
-static void load_zone(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_zone(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_guess g = {.word = v->text};
 	char buf[96];
@@ -231,18 +253,20 @@ static void load_zone(struct bh_load *l, const struct bh_field *f, const struct 
 
 static void schema_nets(const struct bh_field *f, struct bh_text *t)
 {
-	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", \"pattern\": \"" ADDR_PATTERN
-		  "(/[0-9]{1,3})?$\"}");
+	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", "
+		  "\"pattern\": \"" ADDR_PATTERN "(/[0-9]{1,3})?$\"}");
 }
 
 static void schema_addrs(const struct bh_field *f, struct bh_text *t)
 {
-	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", \"pattern\": \"" ADDR_PATTERN "$\"}");
+	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", "
+		  "\"pattern\": \"" ADDR_PATTERN "$\"}");
 }
 
 static void schema_ends(const struct bh_field *f, struct bh_text *t)
 {
-	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", \"minLength\": 1}");
+	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\", "
+		  "\"minLength\": 1}");
 }
 
 static void schema_zone(const struct bh_field *f, struct bh_text *t)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Services: names for protocol and ports, and arithmetic on lists of them. Only fixed ports have names; a protocol that
- * moves to learnt ports (RPC, RTP, passive FTP) needs its range written out. Port numbers are IANA's registrations.
+ * Services: names for protocol and ports, and arithmetic on lists of them. Only fixed ports have
+ * names; a protocol that moves to learnt ports (RPC, RTP, passive FTP) needs its range written out.
+ * Port numbers are IANA's registrations.
  */
 #include <stdlib.h>
 #include "policy/load.h"
 
+/* clang-format off */
 #define TCP(lo, hi) {6, lo, hi}
 #define UDP(lo, hi) {17, lo, hi}
+/* clang-format on */
 /* items of a row are sorted: protocol, then port. On printing, the first row that fits wins. */
 const struct bh_service bh_services[] = {
 	{"any", {{0, 0, 65535}}, 1},
@@ -202,7 +205,8 @@ void bh_svcs_normalise(struct bh_svcs *s)
 		struct bh_svc *last = &s->v[out];
 
 		if (s->v[i].proto != last->proto || s->v[i].lo > last->hi)
-			s->v[++out] = s->v[i]; /* neighbours stay apart: 80 and 81 keep their names */
+			s->v[++out] =
+				s->v[i]; /* neighbours stay apart: 80 and 81 keep their names */
 		else if (s->v[i].hi > last->hi)
 			last->hi = s->v[i].hi;
 	}
@@ -216,7 +220,8 @@ bool bh_svcs_has(const struct bh_svcs *s, uint8_t proto, uint16_t port)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct bh_svc *v = &s->v[i];
 
-		if (v->proto == 0 || (v->proto == proto && (proto == 1 || (v->lo <= port && port <= v->hi))))
+		if (v->proto == 0 ||
+			(v->proto == proto && (proto == 1 || (v->lo <= port && port <= v->hi))))
 			return true;
 	}
 	return false;
@@ -232,7 +237,9 @@ bool bh_svcs_cover(const struct bh_svcs *outer, const struct bh_svcs *inner)
 		const struct bh_svc *v = &inner->v[i];
 		uint32_t need = v->lo;
 
-		while (o < outer->n && (outer->v[o].proto < v->proto || (outer->v[o].proto == v->proto && outer->v[o].hi < v->lo)))
+		while (o < outer->n &&
+			(outer->v[o].proto < v->proto ||
+				(outer->v[o].proto == v->proto && outer->v[o].hi < v->lo)))
 			o++;
 		/* both sorted; neighbours of the outer list may join to hold one of the inner */
 		for (size_t k = o; need <= v->hi; k++) {

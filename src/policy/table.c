@@ -1,29 +1,36 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The language as one table: every construct, key, type, range and sentence of help. bind.c walks it to load and check
- * a text and again to print the JSON Schema, so an editor and the loader cannot disagree. The order of the root's
- * fields is the order of loading: names are known before they are used, wherever they stand in the file.
+ * The language as one table: every construct, key, type, range and sentence of help. bind.c walks
+ * it to load and check a text and again to print the JSON Schema, so an editor and the loader
+ * cannot disagree. The order of the root's fields is the order of loading: names are known before
+ * they are used, wherever they stand in the file.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "policy/load.h"
 
 #define AT(s, m) .off = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m)
-#define SHAPE(w, f, ...) {.what = w, .fields = f, .n = BH_COUNT(f), __VA_ARGS__}
+#define SHAPE(w, f, ...)                                                                           \
+	{                                                                                          \
+		.what = w, .fields = f, .n = BH_COUNT(f), __VA_ARGS__                              \
+	}
 
 /* room for one more of p->what, with its node kept beside it */
-#define ADD(l, array, at_array, limit, word, node)                                                             \
-	do {                                                                                                    \
-		struct bh_policy *pol = (l)->p;                                                                 \
-		if (pol->n_##array >= (limit)) {                                                                \
-			if (pol->n_##array == (limit))                                                          \
-				bh_diag((l)->d, BH_DIAG_ERROR, (node)->at, "more than %u %ss", (unsigned)(limit), word); \
-			return NULL;                                                                            \
-		}                                                                                               \
-		if (!bh_load_grow(l, &pol->array, pol->n_##array, &(l)->cap_##array, sizeof *pol->array) ||     \
-			!bh_load_grow(l, &(l)->at_array, pol->n_##array, &(l)->cap_##at_array, sizeof *(l)->at_array)) \
-			return NULL;                                                                            \
-		(l)->at_array[pol->n_##array] = (node);                                                         \
+#define ADD(l, array, at_array, limit, word, node)                                                 \
+	do {                                                                                       \
+		struct bh_policy *pol = (l)->p;                                                    \
+		if (pol->n_##array >= (limit)) {                                                   \
+			if (pol->n_##array == (limit))                                             \
+				bh_diag((l)->d, BH_DIAG_ERROR, (node)->at, "more than %u %ss",     \
+					(unsigned)(limit), word);                                  \
+			return NULL;                                                               \
+		}                                                                                  \
+		if (!bh_load_grow(l, &pol->array, pol->n_##array, &(l)->cap_##array,               \
+			    sizeof *pol->array) ||                                                 \
+			!bh_load_grow(l, &(l)->at_array, pol->n_##array, &(l)->cap_##at_array,     \
+				sizeof *(l)->at_array))                                            \
+			return NULL;                                                               \
+		(l)->at_array[pol->n_##array] = (node);                                            \
 	} while (0)
 
 static void *add_service(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
@@ -34,7 +41,8 @@ static void *add_service(struct bh_load *l, const struct bh_node *name, const st
 	if (!bh_load_name(l, name, "service", word))
 		return NULL;
 	if (bh_service_find(word)) {
-		bh_diag(l->d, BH_DIAG_ERROR, name->at, "service '%s' is built in; choose another name", word);
+		bh_diag(l->d, BH_DIAG_ERROR, name->at,
+			"service '%s' is built in; choose another name", word);
 		return NULL;
 	}
 	if (l->n_services >= BH_MAX_SERVICES) {
@@ -68,10 +76,12 @@ static void end_zone(struct bh_load *l, void *elem, const struct bh_node *at)
 
 	if (!bh_node_get(at, "networks") && !bh_node_get(at, "interfaces"))
 		bh_diag(l->d, BH_DIAG_ERROR, (struct bh_mark){z->pos, strlen(z->name)},
-			"zone '%s' has no networks and no interfaces; nothing can belong to it", z->name);
+			"zone '%s' has no networks and no interfaces; nothing can belong to it",
+			z->name);
 	else if (!bh_node_get(at, "networks"))
 		bh_diag(l->d, BH_DIAG_WARNING, (struct bh_mark){z->pos, strlen(z->name)},
-			"zone '%s' has only interfaces: conduits and pins go by address and cannot reach it; add its networks",
+			"zone '%s' has only interfaces: conduits and pins go by address and cannot "
+			"reach it; add its networks",
 			z->name);
 }
 
@@ -95,7 +105,8 @@ static void end_host(struct bh_load *l, void *elem, const struct bh_node *at)
 
 	if (!bh_node_get(at, "addresses") && !bh_node_get(at, "mac"))
 		bh_diag(l->d, BH_DIAG_ERROR, (struct bh_mark){h->pos, strlen(h->name)},
-			"host '%s' has neither addresses nor mac; nothing could recognise it", h->name);
+			"host '%s' has neither addresses nor mac; nothing could recognise it",
+			h->name);
 }
 
 static void *add_conduit(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
@@ -110,7 +121,8 @@ static void *add_conduit(struct bh_load *l, const struct bh_node *name, const st
 	return c;
 }
 
-/* a conduit that could not be read as a whole is not compared with others: it would look wider than it was meant */
+/* a conduit that could not be read as a whole is not compared with others: it would look wider than
+ * it was meant */
 static void end_conduit(struct bh_load *l, void *elem, const struct bh_node *at)
 {
 	struct bh_conduit *c = elem;
@@ -145,10 +157,12 @@ static void end_remedy(struct bh_load *l, void *elem, const struct bh_node *at)
 		struct bh_remedy *r;
 
 		if (p->n_remedies >= BH_MAX_REMEDIES) {
-			bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %d remedies", BH_MAX_REMEDIES);
+			bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %d remedies",
+				BH_MAX_REMEDIES);
 			break;
 		}
-		if (!bh_load_grow(l, &p->remedies, p->n_remedies, &l->cap_remedies, sizeof *p->remedies))
+		if (!bh_load_grow(
+			    l, &p->remedies, p->n_remedies, &l->cap_remedies, sizeof *p->remedies))
 			break;
 		r = &p->remedies[p->n_remedies];
 		r->to = in->to.v[i];
@@ -174,13 +188,16 @@ static void end_management(struct bh_load *l, void *elem, const struct bh_node *
 }
 
 static const struct bh_field service_fields[] = {
-	{"", "what the name stands for", &bh_type_services, AT(bh_service_in, allow), .required = true},
+	{"", "what the name stands for", &bh_type_services, AT(bh_service_in, allow),
+		.required = true},
 };
 static const struct bh_shape service_shape = SHAPE("service", service_fields, .add = add_service);
 
 static const struct bh_field zone_fields[] = {
-	{"networks", "prefixes that belong to the zone", &bh_type_nets, AT(bh_zone, nets), .ref = BH_REFER_ZONE},
-	{"interfaces", "interfaces of the enforcer that lead to the zone", &bh_type_interfaces, AT(bh_zone, interfaces)},
+	{"networks", "prefixes that belong to the zone", &bh_type_nets, AT(bh_zone, nets),
+		.ref = BH_REFER_ZONE},
+	{"interfaces", "interfaces of the enforcer that lead to the zone", &bh_type_interfaces,
+		AT(bh_zone, interfaces)},
 	{"purdue", "level of the Purdue model", &bh_type_uint, AT(bh_zone, purdue), .max = 5},
 	{"critical", "shielded first when something spreads", &bh_type_bool, AT(bh_zone, critical)},
 	{"sl-t", "target security level of IEC 62443", &bh_type_uint, AT(bh_zone, sl_t), .max = 4},
@@ -189,72 +206,96 @@ static const struct bh_field zone_fields[] = {
 	{"two-person", "isolation here takes two people", &bh_type_bool, AT(bh_zone, two_person)},
 	{"inside", "rules inside a zone", NULL, 0, 0},
 };
-static const struct bh_shape zone_shape = SHAPE("zone", zone_fields, .add = add_zone, .end = end_zone);
+static const struct bh_shape zone_shape =
+	SHAPE("zone", zone_fields, .add = add_zone, .end = end_zone);
 
 static const struct bh_field host_fields[] = {
-	{"addresses", "addresses of the host", &bh_type_addrs, AT(bh_phost, addrs), .ref = BH_REFER_HOST},
+	{"addresses", "addresses of the host", &bh_type_addrs, AT(bh_phost, addrs),
+		.ref = BH_REFER_HOST},
 	{"mac", "hardware address, in quotes", &bh_type_mac, AT(bh_phost, mac)},
-	{"roles", "what the host is for", &bh_type_words, AT(bh_phost, roles), .max = BH_ROLE_COUNT, .name = bh_role_name},
-	{"never-isolate", "may not be isolated by anyone", &bh_type_bool, AT(bh_phost, never_isolate)},
+	{"roles", "what the host is for", &bh_type_words, AT(bh_phost, roles), .max = BH_ROLE_COUNT,
+		.name = bh_role_name},
+	{"never-isolate", "may not be isolated by anyone", &bh_type_bool,
+		AT(bh_phost, never_isolate)},
 };
-static const struct bh_shape host_shape = SHAPE("host", host_fields, .add = add_host, .end = end_host);
+static const struct bh_shape host_shape =
+	SHAPE("host", host_fields, .add = add_host, .end = end_host);
 
 static const struct bh_field conduit_fields[] = {
 	{"name", "name of the conduit", &bh_type_name, AT(bh_conduit, name), .required = true},
-	{"from", "zone that opens connections", &bh_type_zone, AT(bh_conduit, from), .required = true},
+	{"from", "zone that opens connections", &bh_type_zone, AT(bh_conduit, from),
+		.required = true},
 	{"to", "zone that is reached", &bh_type_zone, AT(bh_conduit, to), .required = true},
-	{"allow", "services that may pass", &bh_type_services, AT(bh_conduit, allow), .required = true},
-	{"apps", "applications the traffic must turn out to be", &bh_type_apps, AT(bh_conduit, apps)},
-	{"from-hosts", "only these open connections", &bh_type_ends, AT(bh_conduit, from_hosts), .ref = BH_REFER_CONDUIT_FROM},
-	{"to-hosts", "only these are reached", &bh_type_ends, AT(bh_conduit, to_hosts), .ref = BH_REFER_CONDUIT_TO},
+	{"allow", "services that may pass", &bh_type_services, AT(bh_conduit, allow),
+		.required = true},
+	{"apps", "applications the traffic must turn out to be", &bh_type_apps,
+		AT(bh_conduit, apps)},
+	{"from-hosts", "only these open connections", &bh_type_ends, AT(bh_conduit, from_hosts),
+		.ref = BH_REFER_CONDUIT_FROM},
+	{"to-hosts", "only these are reached", &bh_type_ends, AT(bh_conduit, to_hosts),
+		.ref = BH_REFER_CONDUIT_TO},
 	{"drawbridge", "opening hours", NULL, 0, 0},
 	{"breaker", "steps of closing", NULL, 0, 0},
 };
-static const struct bh_shape conduit_shape = SHAPE("conduit", conduit_fields, .add = add_conduit, .end = end_conduit);
+static const struct bh_shape conduit_shape =
+	SHAPE("conduit", conduit_fields, .add = add_conduit, .end = end_conduit);
 
 static const struct bh_field pin_fields[] = {
 	{"name", "name of the pin", &bh_type_name, AT(bh_pin, name), .required = true},
-	{"from", "who opens the connection", &bh_type_ends, AT(bh_pin, from), .required = true, .ref = BH_REFER_PIN_FROM},
-	{"to", "who is reached", &bh_type_ends, AT(bh_pin, to), .required = true, .ref = BH_REFER_PIN_TO},
-	{"allow", "services that always pass", &bh_type_services, AT(bh_pin, allow), .required = true},
-	{"reason", "why a life or a safety function depends on it", &bh_type_text, AT(bh_pin, reason), .required = true},
+	{"from", "who opens the connection", &bh_type_ends, AT(bh_pin, from), .required = true,
+		.ref = BH_REFER_PIN_FROM},
+	{"to", "who is reached", &bh_type_ends, AT(bh_pin, to), .required = true,
+		.ref = BH_REFER_PIN_TO},
+	{"allow", "services that always pass", &bh_type_services, AT(bh_pin, allow),
+		.required = true},
+	{"reason", "why a life or a safety function depends on it", &bh_type_text,
+		AT(bh_pin, reason), .required = true},
 };
 static const struct bh_shape pin_shape = SHAPE("pin", pin_fields, .add = add_pin);
 
 static const struct bh_field remedy_fields[] = {
-	{"to", "what an isolated host may still reach", &bh_type_ends, AT(bh_remedy_in, to), .required = true,
-		.ref = BH_REFER_REMEDY},
-	{"allow", "services it may use there", &bh_type_services, AT(bh_remedy_in, allow), .required = true},
+	{"to", "what an isolated host may still reach", &bh_type_ends, AT(bh_remedy_in, to),
+		.required = true, .ref = BH_REFER_REMEDY},
+	{"allow", "services it may use there", &bh_type_services, AT(bh_remedy_in, allow),
+		.required = true},
 };
-static const struct bh_shape remedy_shape = SHAPE("remedy", remedy_fields, .add = add_remedy, .end = end_remedy);
+static const struct bh_shape remedy_shape =
+	SHAPE("remedy", remedy_fields, .add = add_remedy, .end = end_remedy);
 
 static const struct bh_field management_fields[] = {
-	{"from", "who manages the enforcer", &bh_type_ends, AT(bh_management, from), .required = true,
-		.ref = BH_REFER_MANAGEMENT},
-	{"allow", "services they use on it", &bh_type_services, AT(bh_management, allow), .required = true},
+	{"from", "who manages the enforcer", &bh_type_ends, AT(bh_management, from),
+		.required = true, .ref = BH_REFER_MANAGEMENT},
+	{"allow", "services they use on it", &bh_type_services, AT(bh_management, allow),
+		.required = true},
 };
-static const struct bh_shape management_shape = SHAPE("management", management_fields, .end = end_management);
+static const struct bh_shape management_shape =
+	SHAPE("management", management_fields, .end = end_management);
 
 static const struct bh_field ttl_fields[] = {
-	{"shield", "a shield around a critical zone", &bh_type_duration, AT(bh_response, ttl_shield)},
-	{"contain", "closing admin protocols of a host", &bh_type_duration, AT(bh_response, ttl_contain)},
+	{"shield", "a shield around a critical zone", &bh_type_duration,
+		AT(bh_response, ttl_shield)},
+	{"contain", "closing admin protocols of a host", &bh_type_duration,
+		AT(bh_response, ttl_contain)},
 	{"isolate", "isolation of a host", &bh_type_duration, AT(bh_response, ttl_isolate)},
 };
 static const struct bh_shape ttl_shape = SHAPE("ttl", ttl_fields);
 
 static const struct bh_field budget_fields[] = {
 	{"burst", "isolations at once", &bh_type_uint, AT(bh_response, burst), .max = 1000},
-	{"per-hour", "isolations in an hour", &bh_type_uint, AT(bh_response, per_hour), .max = 10000},
-	{"share-of-zone", "largest part of a zone's hosts isolated at once", &bh_type_share, AT(bh_response, share_zone_ppm)},
-	{"share-of-role", "largest part of a role's hosts isolated at once", &bh_type_share, AT(bh_response, share_role_ppm)},
+	{"per-hour", "isolations in an hour", &bh_type_uint, AT(bh_response, per_hour),
+		.max = 10000},
+	{"share-of-zone", "largest part of a zone's hosts isolated at once", &bh_type_share,
+		AT(bh_response, share_zone_ppm)},
+	{"share-of-role", "largest part of a role's hosts isolated at once", &bh_type_share,
+		AT(bh_response, share_role_ppm)},
 };
 static const struct bh_shape budget_shape = SHAPE("budget", budget_fields);
 
 static const struct bh_field response_fields[] = {
-	{"mode", "observe: count only; ask: propose; auto: act", &bh_type_word, AT(bh_response, mode), .max = BH_MODE_COUNT,
-		.name = bh_mode_name},
-	{"profile", "how far automatic action goes", &bh_type_word, AT(bh_response, profile), .max = BH_PROFILE_COUNT,
-		.name = bh_profile_name},
+	{"mode", "observe: count only; ask: propose; auto: act", &bh_type_word,
+		AT(bh_response, mode), .max = BH_MODE_COUNT, .name = bh_mode_name},
+	{"profile", "how far automatic action goes", &bh_type_word, AT(bh_response, profile),
+		.max = BH_PROFILE_COUNT, .name = bh_profile_name},
 	{"ttl", "how long each action lasts", &bh_type_map, 0, 0, .sub = &ttl_shape},
 	{"budget", "how much may be cut", &bh_type_map, 0, 0, .sub = &budget_shape},
 };
@@ -264,14 +305,17 @@ static const struct bh_field root_fields[] = {
 	{"version", "version of the language", &bh_type_version, 0, 0, .required = true},
 	{"site", "name of the site", &bh_type_text, AT(bh_policy, site)},
 	{"services", "names for ports", &bh_type_named, 0, 0, .sub = &service_shape},
-	{"zones", "groups of networks; between zones nothing passes unless a conduit or a pin says so", &bh_type_named, 0, 0,
-		.required = true, .sub = &zone_shape},
+	{"zones", "groups of networks; between them only conduits and pins pass", &bh_type_named, 0,
+		0, .required = true, .sub = &zone_shape},
 	{"hosts", "hosts worth a name", &bh_type_named, 0, 0, .sub = &host_shape},
-	{"conduits", "what may cross from one zone to another", &bh_type_list, 0, 0, .sub = &conduit_shape},
+	{"conduits", "what may cross from one zone to another", &bh_type_list, 0, 0,
+		.sub = &conduit_shape},
 	{"pins", "exact flows that nothing may cut", &bh_type_list, 0, 0, .sub = &pin_shape},
-	{"remedy", "what an isolated host may still reach", &bh_type_list, 0, 0, .sub = &remedy_shape},
-	{"management", "who is never locked out of the enforcer", &bh_type_map, AT(bh_policy, management),
-		.sub = &management_shape},
-	{"response", "how far Bulkhead goes by itself", &bh_type_map, AT(bh_policy, response), .sub = &response_shape},
+	{"remedy", "what an isolated host may still reach", &bh_type_list, 0, 0,
+		.sub = &remedy_shape},
+	{"management", "who is never locked out of the enforcer", &bh_type_map,
+		AT(bh_policy, management), .sub = &management_shape},
+	{"response", "how far Bulkhead goes by itself", &bh_type_map, AT(bh_policy, response),
+		.sub = &response_shape},
 };
 const struct bh_shape bh_root_shape = SHAPE("policy", root_fields);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The types of the table: how each is read from a node and how it is told to an editor. Every scalar arrives as text;
- * what it means is decided here and nowhere else, so YAML's own ideas about numbers and yes/no never matter.
+ * The types of the table: how each is read from a node and how it is told to an editor. Every
+ * scalar arrives as text; what it means is decided here and nowhere else, so YAML's own ideas about
+ * numbers and yes/no never matter.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,11 +15,13 @@ static bool scalar(struct bh_load *l, const struct bh_field *f, const struct bh_
 {
 	if (v->kind == BH_NODE_SCALAR && (v->len || !v->plain))
 		return true;
-	bh_diag(l->d, BH_DIAG_ERROR, v->at, v->kind == BH_NODE_SCALAR ? "'%s' has no value" : "'%s' takes one value", f->key);
+	bh_diag(l->d, BH_DIAG_ERROR, v->at,
+		v->kind == BH_NODE_SCALAR ? "'%s' has no value" : "'%s' takes one value", f->key);
 	return false;
 }
 
-/* A list, or one value that stands for a list of one. Items that are not scalars are reported and left out. */
+/* A list, or one value that stands for a list of one. Items that are not scalars are reported and
+ * left out. */
 struct items {
 	const struct bh_node *next;
 	bool one;
@@ -32,7 +35,8 @@ static struct items items(struct bh_load *l, const struct bh_field *f, const str
 	if (v->kind == BH_NODE_LIST) {
 		it = (struct items){.next = v->kids};
 		if (!v->kids)
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "an empty list says nothing; remove it or fill it");
+			bh_diag(l->d, BH_DIAG_ERROR, v->at,
+				"an empty list says nothing; remove it or fill it");
 	} else if (v->kind == BH_NODE_MAP || (v->plain && !v->len)) {
 		bh_diag(l->d, BH_DIAG_ERROR, v->at, "a list is expected: [one, two]");
 		it.next = NULL;
@@ -47,7 +51,8 @@ static const struct bh_node *item(struct bh_load *l, struct items *it)
 
 		it->next = it->one ? NULL : v->next;
 		if (++it->n > BH_LIST) {
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "more than %d items in one list", BH_LIST);
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "more than %d items in one list",
+				BH_LIST);
 			return it->next = NULL;
 		}
 		if (v->kind == BH_NODE_SCALAR && v->len)
@@ -57,10 +62,12 @@ static const struct bh_node *item(struct bh_load *l, struct items *it)
 	return NULL;
 }
 
-static void load_version(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_version(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	if (scalar(l, f, v) && strcmp(v->text, "1") != 0)
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "version '%s' is not known; this program reads version 1", v->text);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"version '%s' is not known; this program reads version 1", v->text);
 }
 
 static void schema_version(const struct bh_field *f, struct bh_text *t)
@@ -68,7 +75,8 @@ static void schema_version(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "\"const\": 1");
 }
 
-static void load_name(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_name(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	char word[BH_NAME];
 
@@ -81,21 +89,24 @@ static void schema_name(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[A-Za-z0-9][A-Za-z0-9._-]{0,30}$\"");
 }
 
-static void load_text(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_text(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	uint32_t cp;
 
 	if (!scalar(l, f, v))
 		return;
 	if (!v->len || v->len >= f->size) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' holds 1 to %zu bytes, this is %u", f->key, f->size - 1, v->len);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' holds 1 to %zu bytes, this is %u", f->key,
+			f->size - 1, v->len);
 		return;
 	}
 	for (size_t i = 0, n; i < v->len; i += n) {
 		n = bh_utf8_take((const uint8_t *)v->text + i, v->len - i, &cp);
-		if (!n || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 || cp == 0xfeff ||
-			(cp & 0xfffe) == 0xfffe) {
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is one line of printable text", f->key);
+		if (!n || cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
+			cp == 0xfeff || (cp & 0xfffe) == 0xfffe) {
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is one line of printable text",
+				f->key);
 			return;
 		}
 	}
@@ -107,20 +118,24 @@ static void schema_text(const struct bh_field *f, struct bh_text *t)
 	bh_putf(t, "\"type\": \"string\", \"minLength\": 1, \"maxLength\": %zu", f->size - 1);
 }
 
-static void load_uint(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_uint(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	uint32_t n = 0;
 
 	if (!scalar(l, f, v))
 		return;
-	if (strspn(v->text, "0123456789") != v->len || v->len > 9 || (v->len > 1 && v->text[0] == '0')) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a whole number from %u to %u", f->key, f->min, f->max);
+	if (strspn(v->text, "0123456789") != v->len || v->len > 9 ||
+		(v->len > 1 && v->text[0] == '0')) {
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a whole number from %u to %u", f->key,
+			f->min, f->max);
 		return;
 	}
 	for (const char *p = v->text; *p; p++)
 		n = n * 10 + (*p - '0');
 	if (n < f->min || n > f->max) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' goes from %u to %u", f->key, f->min, f->max);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' goes from %u to %u", f->key, f->min,
+			f->max);
 		return;
 	}
 	if (f->size == 1)
@@ -134,7 +149,8 @@ static void schema_uint(const struct bh_field *f, struct bh_text *t)
 	bh_putf(t, "\"type\": \"integer\", \"minimum\": %u, \"maximum\": %u", f->min, f->max);
 }
 
-static void load_bool(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_bool(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	if (!scalar(l, f, v))
 		return;
@@ -143,7 +159,8 @@ static void load_bool(struct bh_load *l, const struct bh_field *f, const struct 
 	else if (strcmp(v->text, "false") == 0)
 		*(bool *)base = false;
 	else
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is true or false, not '%s'", f->key, v->text);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is true or false, not '%s'", f->key,
+			v->text);
 }
 
 static void schema_bool(const struct bh_field *f, struct bh_text *t)
@@ -167,13 +184,16 @@ static unsigned word_of(struct bh_load *l, const struct bh_field *f, const struc
 	}
 	bh_guess_text(&g, buf);
 	if (buf[0])
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not known for '%s'%s", v->text, f->key, buf);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not known for '%s'%s", v->text, f->key,
+			buf);
 	else
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not known for '%s'; it is one of %s", v->text, f->key, names);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not known for '%s'; it is one of %s",
+			v->text, f->key, names);
 	return f->max;
 }
 
-static void load_word(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_word(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	unsigned i;
 
@@ -192,7 +212,8 @@ static void put_words(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "]");
 }
 
-static void load_words(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_words(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct items it = items(l, f, v);
 
@@ -216,7 +237,8 @@ static int app_cmp(const void *x, const void *y)
 	return (int)*(const uint16_t *)x - (int)*(const uint16_t *)y;
 }
 
-static void load_apps(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_apps(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_conduit *c = (void *)((char *)base - f->off);
 	struct items it = items(l, f, v);
@@ -233,7 +255,8 @@ static void load_apps(struct bh_load *l, const struct bh_field *f, const struct 
 
 		for (unsigned i = BH_APP_UNKNOWN + 1; i < BH_APP_COUNT && !bh_diags_full(l->d); i++)
 			bh_guess_offer(&g, bh_app_name(i));
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "unknown application '%s'%s", v->text, bh_guess_text(&g, buf));
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "unknown application '%s'%s", v->text,
+			bh_guess_text(&g, buf));
 	}
 	c->apps = calloc(BH_APP_COUNT, sizeof *c->apps);
 	if (!c->apps) {
@@ -251,14 +274,16 @@ static void schema_apps(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "\"type\": [\"string\", \"array\"], \"items\": {\"type\": \"string\"}");
 }
 
-static void load_duration(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_duration(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	bh_ns ns;
 
 	if (!scalar(l, f, v))
 		return;
 	if (strspn(v->text, "0123456789") == v->len || bh_duration_parse(v->text, v->len, &ns) != 0)
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a time with a unit: 90s, 30m, 4h, 2d", f->key);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a time with a unit: 90s, 30m, 4h, 2d",
+			f->key);
 	else if (ns < BH_SEC(1) || ns > BH_HOUR(24 * 7))
 		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' goes from 1s to 7d", f->key);
 	else
@@ -271,7 +296,8 @@ static void schema_duration(const struct bh_field *f, struct bh_text *t)
 }
 
 /* "5%" or "0.5%", four decimals at most */
-static void load_share(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_share(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	uint32_t n = 0, scale = 10000;
 	bool point = false, ok = false;
@@ -294,7 +320,8 @@ static void load_share(struct bh_load *l, const struct bh_field *f, const struct
 		}
 	}
 	if (!ok || strcmp(p, "%") != 0 || n > 1000000)
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is a share from 0%% to 100%%, such as 5%%", f->key);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' is a share from 0%% to 100%%, such as 5%%", f->key);
 	else
 		*(uint32_t *)base = n;
 }
@@ -304,20 +331,24 @@ static void schema_share(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[0-9]+([.][0-9]{1,4})?%$\"");
 }
 
-static void load_mac(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_mac(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_mac m;
 
 	if (!scalar(l, f, v))
 		return;
 	if (bh_mac_parse(v->text, v->len, &m) != 0 || bh_mac_none(&m) || (m.b[0] & 1)) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not the MAC of a host; write \"52:54:00:00:00:0a\"", v->text);
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' is not the MAC of a host; write \"52:54:00:00:00:0a\"", v->text);
 		return;
 	}
 	*(struct bh_mac *)base = m;
 	if (v->plain && strspn(v->text, "0123456789:") == v->len)
 		bh_diag(l->d, BH_DIAG_WARNING, v->at,
-			"unquoted MAC of digits only: other YAML readers take it for a base-60 number; write \"%s\"", v->text);
+			"unquoted MAC of digits only: other YAML readers take it for a base-60 "
+			"number; write \"%s\"",
+			v->text);
 }
 
 static void schema_mac(const struct bh_field *f, struct bh_text *t)
@@ -325,7 +356,8 @@ static void schema_mac(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$\"");
 }
 
-static void load_interfaces(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_interfaces(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct bh_zone *z = (void *)((char *)base - f->off);
 	struct items it = items(l, f, v);
@@ -336,13 +368,16 @@ static void load_interfaces(struct bh_load *l, const struct bh_field *f, const s
 		return;
 	}
 	while ((v = item(l, &it))) {
-		if (v->len > 15 || strpbrk(v->text, "/ \t\"'\\,[]{}#:") || strspn(v->text, ".") == v->len) {
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not an interface name (1 to 15 characters)", v->text);
+		if (v->len > 15 || strpbrk(v->text, "/ \t\"'\\,[]{}#:") ||
+			strspn(v->text, ".") == v->len) {
+			bh_diag(l->d, BH_DIAG_ERROR, v->at,
+				"'%s' is not an interface name (1 to 15 characters)", v->text);
 			continue;
 		}
 		for (const char *p = v->text; *p; p++)
 			if (*p < 0x21 || *p > 0x7e) {
-				bh_diag(l->d, BH_DIAG_ERROR, v->at, "an interface name is plain ASCII");
+				bh_diag(l->d, BH_DIAG_ERROR, v->at,
+					"an interface name is plain ASCII");
 				goto next;
 			}
 		bh_strcpy(z->interfaces[z->n_interfaces++], sizeof *z->interfaces, v->text);
@@ -355,7 +390,8 @@ static void schema_interfaces(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, LIST_OF("\"type\": \"string\", \"minLength\": 1, \"maxLength\": 15"));
 }
 
-static bool svc_add(struct bh_svcs *s, const struct bh_svc *v, size_t n, size_t *cap, struct bh_load *l)
+static bool svc_add(
+	struct bh_svcs *s, const struct bh_svc *v, size_t n, size_t *cap, struct bh_load *l)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (s->n == BH_LIST) {
@@ -376,7 +412,8 @@ static void unknown_service(struct bh_load *l, const struct bh_node *v)
 	char buf[96];
 
 	if (strncmp(v->text, "tcp/", 4) == 0 || strncmp(v->text, "udp/", 4) == 0) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is not a port or range; write %.3s/8443 or %.3s/5004-5060", v->text,
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' is not a port or range; write %.3s/8443 or %.3s/5004-5060", v->text,
 			v->text, v->text);
 		return;
 	}
@@ -391,7 +428,8 @@ static void unknown_service(struct bh_load *l, const struct bh_node *v)
 		buf[0] ? buf : "; name it under 'services' or write tcp/PORT, udp/PORT");
 }
 
-static void load_services(struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+static void load_services(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
 {
 	struct items it = items(l, f, v);
 	struct bh_svcs *s = base;
@@ -415,7 +453,8 @@ static void load_services(struct bh_load *l, const struct bh_field *f, const str
 		else
 			unknown_service(l, v);
 		if (!room) {
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "more than %d port ranges in one list", BH_LIST);
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "more than %d port ranges in one list",
+				BH_LIST);
 			break;
 		}
 	}
@@ -425,7 +464,8 @@ static void load_services(struct bh_load *l, const struct bh_field *f, const str
 static void schema_services(const struct bh_field *f, struct bh_text *t)
 {
 	bh_put(t, LIST_OF("\"type\": \"string\", \"pattern\": "
-		"\"^((tcp|udp)/[0-9]{1,5}(-[0-9]{1,5})?|[A-Za-z0-9][A-Za-z0-9._-]{0,30})$\""));
+			  "\"^((tcp|udp)/"
+			  "[0-9]{1,5}(-[0-9]{1,5})?|[A-Za-z0-9][A-Za-z0-9._-]{0,30})$\""));
 }
 
 const struct bh_type bh_type_version = {load_version, schema_version};

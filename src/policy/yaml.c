@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * YAML text to nodes, through libyaml's event interface, in the strict profile: one document, no tags, no merge keys,
- * no key given twice, no tab as indentation, UTF-8 only, at most BH_DEPTH deep, aliases capped by what they expand to.
- * Every scalar stays text. The open containers are an explicit stack, so nothing here recurses over the input; the
- * bytes are checked before libyaml sees them, so its reader cannot fail and a line means the same to both.
+ * YAML text to nodes, through libyaml's event interface, in the strict profile: one document, no
+ * tags, no merge keys, no key given twice, no tab as indentation, UTF-8 only, at most BH_DEPTH
+ * deep, aliases capped by what they expand to. Every scalar stays text. The open containers are an
+ * explicit stack, so nothing here recurses over the input; the bytes are checked before libyaml
+ * sees them, so its reader cannot fail and a line means the same to both.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -91,7 +92,8 @@ static struct bh_mark mark(const yaml_mark_t *from, const yaml_mark_t *to)
 	return m;
 }
 
-/* bytes: UTF-8, no control characters, one kind of line end, no tab as indentation. Number of errors. */
+/* bytes: UTF-8, no control characters, one kind of line end, no tab as indentation. Number of
+ * errors. */
 static size_t check_bytes(struct bh_diags *d, const char *text, size_t len)
 {
 	struct bh_mark at = {{1, 1}, 1}, tab = at;
@@ -104,7 +106,9 @@ static size_t check_bytes(struct bh_diags *d, const char *text, size_t len)
 
 		n = bh_utf8_take((const uint8_t *)text + i, len - i, &cp);
 		if (!n) {
-			bh_diag(d, BH_DIAG_ERROR, at, "byte 0x%02x is not UTF-8; save the file as UTF-8", (uint8_t)text[i]);
+			bh_diag(d, BH_DIAG_ERROR, at,
+				"byte 0x%02x is not UTF-8; save the file as UTF-8",
+				(uint8_t)text[i]);
 			break;
 		}
 		if (cp == '\n') {
@@ -117,9 +121,10 @@ static size_t check_bytes(struct bh_diags *d, const char *text, size_t len)
 			continue;
 		if (cp == 0xfeff && i == 0)
 			continue;
-		if ((cp < 0x20 && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 || cp == 0x2029 ||
-			cp == 0xfeff || (cp & 0xfffe) == 0xfffe) {
-			bh_diag(d, BH_DIAG_ERROR, at, "character U+%04X has no place in a policy; remove it", cp);
+		if ((cp < 0x20 && cp != '\t') || (cp >= 0x7f && cp < 0xa0) || cp == 0x2028 ||
+			cp == 0x2029 || cp == 0xfeff || (cp & 0xfffe) == 0xfffe) {
+			bh_diag(d, BH_DIAG_ERROR, at,
+				"character U+%04X has no place in a policy; remove it", cp);
 			break;
 		}
 		if (indent && cp == '\t' && !tabbed) {
@@ -129,7 +134,8 @@ static size_t check_bytes(struct bh_diags *d, const char *text, size_t len)
 		if (indent && cp != ' ' && cp != '\t') {
 			indent = false;
 			if (tabbed && cp != '#')
-				bh_diag(d, BH_DIAG_ERROR, tab, "tab used as indentation; use spaces");
+				bh_diag(d, BH_DIAG_ERROR, tab,
+					"tab used as indentation; use spaces");
 		}
 	}
 	return d->errors - before;
@@ -181,7 +187,8 @@ static void account(struct build *b, const struct bh_node *n)
 
 	if (!up)
 		return;
-	up->weight = up->weight + n->weight < UINT32_MAX / 2 ? up->weight + n->weight : UINT32_MAX / 2;
+	up->weight =
+		up->weight + n->weight < UINT32_MAX / 2 ? up->weight + n->weight : UINT32_MAX / 2;
 	if (up->height < n->height + 1)
 		up->height = n->height + 1;
 }
@@ -201,7 +208,8 @@ static int attach(struct build *b, struct bh_node *n)
 			return 1;
 		}
 		if (n->plain && strcmp(n->text, "<<") == 0) {
-			bh_diag(b->d, BH_DIAG_ERROR, n->at, "merge key '<<' is not used here; write the keys out");
+			bh_diag(b->d, BH_DIAG_ERROR, n->at,
+				"merge key '<<' is not used here; write the keys out");
 			return 1;
 		}
 	}
@@ -241,12 +249,16 @@ static int on_alias(struct build *b, const yaml_event_t *e)
 		if (strcmp(b->anchor[i - 1].name, name) == 0)
 			target = b->anchor[i - 1].node;
 	if (!target || target->open) {
-		bh_diag(b->d, BH_DIAG_ERROR, at, target ? "alias '*%s' stands inside what it names" : "no anchor '&%s' before this alias", name);
+		bh_diag(b->d, BH_DIAG_ERROR, at,
+			target ? "alias '*%s' stands inside what it names"
+			       : "no anchor '&%s' before this alias",
+			name);
 		return 1;
 	}
 	b->expanded += target->weight;
 	if (b->expanded > BH_EXPAND) {
-		bh_diag(b->d, BH_DIAG_ERROR, at, "aliases expand to more than %d values; write them out", BH_EXPAND);
+		bh_diag(b->d, BH_DIAG_ERROR, at,
+			"aliases expand to more than %d values; write them out", BH_EXPAND);
 		return 1;
 	}
 	if (b->depth + target->height > BH_DEPTH) {
@@ -277,11 +289,15 @@ static int on_scalar(struct build *b, const yaml_event_t *e)
 		return -ENOMEM;
 	text = (char *)(n + 1);
 	memcpy(text, e->data.scalar.value, len);
-	*n = (struct bh_node){.text = text, .len = len, .weight = 1, .kind = BH_NODE_SCALAR,
+	*n = (struct bh_node){.text = text,
+		.len = len,
+		.weight = 1,
+		.kind = BH_NODE_SCALAR,
 		.at = mark(&e->start_mark, &e->end_mark),
 		.plain = e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE};
 	if (e->data.scalar.tag) {
-		bh_diag(b->d, BH_DIAG_ERROR, n->at, "tags are not used here; remove '%s'", (const char *)e->data.scalar.tag);
+		bh_diag(b->d, BH_DIAG_ERROR, n->at, "tags are not used here; remove '%s'",
+			(const char *)e->data.scalar.tag);
 		return 1;
 	}
 	if (strlen(text) != len) {
@@ -296,16 +312,22 @@ static int on_scalar(struct build *b, const yaml_event_t *e)
 	return r;
 }
 
-static int on_start(struct build *b, const yaml_event_t *e, unsigned kind, const yaml_char_t *anchor, const yaml_char_t *tag)
+static int on_start(struct build *b, const yaml_event_t *e, unsigned kind,
+	const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct bh_node *n = bh_arena_take(b->a, sizeof *n);
 	int r;
 
 	if (!n)
 		return -ENOMEM;
-	*n = (struct bh_node){.kind = kind, .weight = 1, .height = 1, .open = true, .at = mark(&e->start_mark, NULL)};
+	*n = (struct bh_node){.kind = kind,
+		.weight = 1,
+		.height = 1,
+		.open = true,
+		.at = mark(&e->start_mark, NULL)};
 	if (tag) {
-		bh_diag(b->d, BH_DIAG_ERROR, n->at, "tags are not used here; remove '%s'", (const char *)tag);
+		bh_diag(b->d, BH_DIAG_ERROR, n->at, "tags are not used here; remove '%s'",
+			(const char *)tag);
 		return 1;
 	}
 	if (b->depth == BH_DEPTH) {
@@ -340,7 +362,8 @@ static int on_event(struct build *b, const yaml_event_t *e)
 		return 2;
 	case YAML_DOCUMENT_START_EVENT:
 		if (b->documents++) {
-			bh_diag(b->d, BH_DIAG_ERROR, mark(&e->start_mark, &e->end_mark), "a second document; one file holds one policy");
+			bh_diag(b->d, BH_DIAG_ERROR, mark(&e->start_mark, &e->end_mark),
+				"a second document; one file holds one policy");
 			return 1;
 		}
 		return 0;
@@ -349,9 +372,11 @@ static int on_event(struct build *b, const yaml_event_t *e)
 	case YAML_SCALAR_EVENT:
 		return on_scalar(b, e);
 	case YAML_SEQUENCE_START_EVENT:
-		return on_start(b, e, BH_NODE_LIST, e->data.sequence_start.anchor, e->data.sequence_start.tag);
+		return on_start(b, e, BH_NODE_LIST, e->data.sequence_start.anchor,
+			e->data.sequence_start.tag);
 	case YAML_MAPPING_START_EVENT:
-		return on_start(b, e, BH_NODE_MAP, e->data.mapping_start.anchor, e->data.mapping_start.tag);
+		return on_start(
+			b, e, BH_NODE_MAP, e->data.mapping_start.anchor, e->data.mapping_start.tag);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
 		return on_end(b);
@@ -360,7 +385,8 @@ static int on_event(struct build *b, const yaml_event_t *e)
 	}
 }
 
-int bh_yaml_parse(const char *text, size_t len, struct bh_diags *d, struct bh_arena *a, struct bh_node **ret_root)
+int bh_yaml_parse(const char *text, size_t len, struct bh_diags *d, struct bh_arena *a,
+	struct bh_node **ret_root)
 {
 	struct bh_mark top = {{1, 1}, 1};
 	struct build *b;
@@ -369,7 +395,8 @@ int bh_yaml_parse(const char *text, size_t len, struct bh_diags *d, struct bh_ar
 	int r = 0;
 
 	if (len > BH_POLICY_BYTES) {
-		bh_diag(d, BH_DIAG_ERROR, top, "%zu bytes; a policy holds at most %u", len, BH_POLICY_BYTES);
+		bh_diag(d, BH_DIAG_ERROR, top, "%zu bytes; a policy holds at most %u", len,
+			BH_POLICY_BYTES);
 		return 1;
 	}
 	if (check_bytes(d, text, len))
@@ -387,8 +414,10 @@ int bh_yaml_parse(const char *text, size_t len, struct bh_diags *d, struct bh_ar
 		if (!yaml_parser_parse(&y, &e)) {
 			r = y.error == YAML_MEMORY_ERROR ? -ENOMEM : 1;
 			if (r == 1)
-				bh_diag(d, BH_DIAG_ERROR, mark(&y.problem_mark, NULL), "not YAML: %s%s%s",
-					y.problem ? y.problem : "cannot read on", y.context ? ", " : "", y.context ? y.context : "");
+				bh_diag(d, BH_DIAG_ERROR, mark(&y.problem_mark, NULL),
+					"not YAML: %s%s%s",
+					y.problem ? y.problem : "cannot read on",
+					y.context ? ", " : "", y.context ? y.context : "");
 			break;
 		}
 		r = on_event(b, &e);

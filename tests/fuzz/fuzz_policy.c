@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Policies: whatever is refused says why, in text a terminal can take; whatever loads prints, and the print loads and
- * prints the same. The same bytes are also read as assertions.
+ * Policies: whatever is refused says why, in text a terminal can take; whatever loads prints, and
+ * the print loads and prints the same. The same bytes are also read as assertions.
  */
 #include <stdlib.h>
 #include <bulkhead/policy.h>

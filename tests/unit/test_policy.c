@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The questions a policy answers: whose zone is it, may this flow pass, what stands against a cut, does the law hold. */
+/* The questions a policy answers: whose zone is it, may this flow pass, what stands against a cut,
+ * does the law hold. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,22 +16,28 @@ static const char site[] =
 	"  internet: {networks: [0.0.0.0/0, '::/0'], purdue: 5}\n"
 	"  office: {networks: [10.10.0.0/16, 'fd00:10::/48'], purdue: 4}\n"
 	"  tos: {networks: [10.20.0.0/24], purdue: 3, critical: true, sl-t: 3}\n"
-	"  crane: {networks: [10.40.0.0/22], interfaces: [eth3.40], ot: true, static: true, two-person: true}\n"
+	"  crane: {networks: [10.40.0.0/22], interfaces: [eth3.40], ot: true, static: true, "
+	"two-person: true}\n"
 	"hosts:\n"
-	"  dc-1: {addresses: [10.10.0.10, 'fd00:10::10'], mac: '52:54:00:00:00:0A', roles: [dc, dns], never-isolate: true}\n"
+	"  dc-1: {addresses: [10.10.0.10, 'fd00:10::10'], mac: '52:54:00:00:00:0A', roles: [dc, "
+	"dns], never-isolate: true}\n"
 	"  hmi: {addresses: 10.20.0.7}\n"
 	"conduits:\n"
-	"  - {name: first, from: tos, to: crane, allow: [modbus], from-hosts: [hmi], apps: [Modbus]}\n"
+	"  - {name: first, from: tos, to: crane, allow: [modbus], from-hosts: [hmi], apps: "
+	"[Modbus]}\n"
 	"  - {name: second, from: tos, to: crane, allow: [tcp/500-510], to-hosts: [10.40.1.0/24]}\n"
 	"  - {name: web, from: office, to: internet, allow: [https, icmp]}\n"
 	"  - {name: all, from: office, to: tos, allow: [any], from-hosts: [dc-1]}\n"
 	"pins:\n"
-	"  - {name: estop, from: hmi, to: 10.40.0.9, allow: [tcp/502, tcp/5020], reason: 'emergency stop'}\n"
-	"  - {name: voice, from: dc-1, to: [10.20.0.7, 'fd00:10::20'], allow: [radio], reason: calls}\n"
+	"  - {name: estop, from: hmi, to: 10.40.0.9, allow: [tcp/502, tcp/5020], reason: "
+	"'emergency stop'}\n"
+	"  - {name: voice, from: dc-1, to: [10.20.0.7, 'fd00:10::20'], allow: [radio], reason: "
+	"calls}\n"
 	"remedy:\n"
 	"  - {to: dc-1, allow: [dns]}\n"
 	"management: {from: [10.10.250.0/28], allow: [ssh, https]}\n"
-	"response: {mode: auto, profile: aggressive, ttl: {isolate: 2h}, budget: {burst: 5, share-of-zone: 0.5%}}\n";
+	"response: {mode: auto, profile: aggressive, ttl: {isolate: 2h}, budget: {burst: 5, "
+	"share-of-zone: 0.5%}}\n";
 
 static struct bh_policy *must_load(const char *text)
 {
@@ -53,7 +60,8 @@ static struct bh_addr addr(const char *s)
 	return a;
 }
 
-static struct bh_judgement judge(const struct bh_policy *p, const char *src, const char *dst, uint8_t proto, uint16_t port)
+static struct bh_judgement judge(
+	const struct bh_policy *p, const char *src, const char *dst, uint8_t proto, uint16_t port)
 {
 	struct bh_addr a = addr(src), b = addr(dst);
 
@@ -73,7 +81,8 @@ static void everything_written_is_kept(void **state)
 	struct bh_policy *p = must_load(site);
 
 	assert_int_equal(p->n_zones, 4);
-	assert_true(p->zones[3].ot && p->zones[3].is_static && p->zones[3].two_person && !p->zones[3].critical);
+	assert_true(p->zones[3].ot && p->zones[3].is_static && p->zones[3].two_person &&
+		    !p->zones[3].critical);
 	assert_string_equal(p->zones[3].interfaces[0], "eth3.40");
 	assert_int_equal(p->zones[2].sl_t, 3);
 	assert_int_equal(p->zones[2].pos.line, 6);
@@ -100,7 +109,8 @@ static void the_sha256_is_of_the_text(void **state)
 	struct bh_policy *p = must_load(text);
 
 	/* sha256sum of the same bytes */
-	assert_string_equal(p->sha256, "4b3d99e29e4415fbd92ab8ab05778635c9144f64fb237d99d723c75a9cae64f1");
+	assert_string_equal(
+		p->sha256, "4b3d99e29e4415fbd92ab8ab05778635c9144f64fb237d99d723c75a9cae64f1");
 	bh_policy_free(p);
 }
 
@@ -161,7 +171,8 @@ static void a_pin_is_asked_before_a_conduit_and_a_conduit_before_deny(void **sta
 	assert_int_equal(judge(p, "10.20.0.8", "10.40.0.10", 6, 502).rule, BH_RULE_DENY);
 	assert_int_equal(judge(p, "10.20.0.8", "10.40.1.10", 6, 511).rule, BH_RULE_DENY);
 	assert_int_equal(judge(p, "10.20.0.8", "10.40.1.10", 17, 502).rule, BH_RULE_DENY);
-	assert_int_equal(judge(p, "10.40.0.9", "10.20.0.7", 6, 5020).rule, BH_RULE_DENY); /* who opens matters */
+	assert_int_equal(judge(p, "10.40.0.9", "10.20.0.7", 6, 5020).rule,
+		BH_RULE_DENY); /* who opens matters */
 	bh_policy_free(p);
 }
 
@@ -199,7 +210,8 @@ static void an_address_outside_every_zone_is_unzoned(void **state)
 static void pin_of_knows_both_ends_and_nothing_else(void **state)
 {
 	struct bh_policy *p = must_load(site);
-	struct bh_addr from = addr("10.20.0.7"), to = addr("10.40.0.9"), dc = addr("10.10.0.10"), free_one = addr("10.20.0.8");
+	struct bh_addr from = addr("10.20.0.7"), to = addr("10.40.0.9"), dc = addr("10.10.0.10"),
+		       free_one = addr("10.20.0.8");
 
 	assert_ptr_equal(bh_policy_pin_of(p, &from), &p->pins[0]);
 	assert_ptr_equal(bh_policy_pin_of(p, &to), &p->pins[0]);
@@ -252,9 +264,11 @@ static int expect(const char *line, char *why, size_t size)
 static void assertions_that_are_true_hold(void **state)
 {
 	static const char *const lines[] = {"10.20.0.7 → 10.40.0.9 tcp/5020: allow pin estop",
-		"10.20.0.7 -> 10.40.0.9 tcp/5020: allow  # comment", "office -> crane any: deny", "office -> office ssh: allow same-zone",
-		"hmi -> 10.40.1.0/24 modbus: allow conduit first", "tos -> 10.40.1.0/24 tcp/503-510: allow conduit second",
-		"dc-1 -> tos any: allow", "internet -> tos any: deny", "hmi -> 10.40.0.9 any: allow conduit first"};
+		"10.20.0.7 -> 10.40.0.9 tcp/5020: allow  # comment", "office -> crane any: deny",
+		"office -> office ssh: allow same-zone",
+		"hmi -> 10.40.1.0/24 modbus: allow conduit first",
+		"tos -> 10.40.1.0/24 tcp/503-510: allow conduit second", "dc-1 -> tos any: allow",
+		"internet -> tos any: deny", "hmi -> 10.40.0.9 any: allow conduit first"};
 	char why[232];
 
 	for (size_t i = 0; i + 1 < BH_COUNT(lines); i++) {
@@ -268,19 +282,23 @@ static void an_assertion_about_a_zone_finds_the_one_exception(void **state)
 {
 	char why[232];
 
-	assert_int_equal(expect("office -> tos any: deny", why, sizeof why), 1); /* only dc-1, in the middle of a /16 */
-	assert_string_equal(why, "does not hold: 10.10.0.10 -> 10.20.0.0 tcp/0 is allowed by conduit 'all'");
+	assert_int_equal(expect("office -> tos any: deny", why, sizeof why),
+		1); /* only dc-1, in the middle of a /16 */
+	assert_string_equal(
+		why, "does not hold: 10.10.0.10 -> 10.20.0.0 tcp/0 is allowed by conduit 'all'");
 	assert_int_equal(expect("tos -> crane tcp/500-502: allow", why, sizeof why), 1);
 	assert_int_equal(expect("tos -> 10.40.1.0/24 tcp/499-510: allow", why, sizeof why), 1);
 	assert_int_equal(expect("office -> internet tcp/440-450: deny", why, sizeof why), 1);
 	assert_non_null(strstr(why, "tcp/443"));
-	assert_int_equal(expect("10.20.0.7 -> 10.40.0.9 tcp/5020: deny", why, sizeof why), 1); /* a pin, and not 'any' */
+	assert_int_equal(expect("10.20.0.7 -> 10.40.0.9 tcp/5020: deny", why, sizeof why),
+		1); /* a pin, and not 'any' */
 }
 
 static void lines_that_are_no_assertion_are_told_apart(void **state)
 {
-	static const char *const lines[] = {"office crane any: deny", "office -> cran any: deny", "office -> crane any: maybe",
-		"office -> crane any: allow pin estopp", "office -> crane any deny", "office -> crane tcp/99999: deny",
+	static const char *const lines[] = {"office crane any: deny", "office -> cran any: deny",
+		"office -> crane any: maybe", "office -> crane any: allow pin estopp",
+		"office -> crane any deny", "office -> crane tcp/99999: deny",
 		"a -> b c: d e f g h i", "10.10.0.1 -> ::1 any: deny", ":", "x"};
 	char why[232];
 

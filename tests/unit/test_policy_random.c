@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Random policies: what is printed loads again and prints the same, and every answer of the index equals the answer of
- * a plain walk over the arrays. A failing seed is printed.
+ * Random policies: what is printed loads again and prints the same, and every answer of the index
+ * equals the answer of a plain walk over the arrays. A failing seed is printed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +25,8 @@ static unsigned below(uint64_t *s, unsigned n)
 
 static const char *service(uint64_t *s, char buf[32])
 {
-	static const char *const names[] = {"https", "ssh", "dns", "sip", "modbus", "icmp", "rdp", "ethernetip", "smb", "kerberos"};
+	static const char *const names[] = {"https", "ssh", "dns", "sip", "modbus", "icmp", "rdp",
+		"ethernetip", "smb", "kerberos"};
 	unsigned lo = below(s, 1000);
 
 	if (below(s, 3))
@@ -83,12 +84,16 @@ static void generate(struct bh_text *t, uint64_t *s)
 	if (below(s, 2))
 		bh_put(t, "  world: {networks: [0.0.0.0/0, '::/0'], purdue: 5}\n");
 	for (unsigned z = 0; z < n; z++)
-		bh_putf(t, "  z%u: {networks: [10.%u.0.0/17, 10.%u.128.0/17, 'fd00:%x::/32'], purdue: %u, critical: %s, sl-t: %u}\n", z, z, z,
-			z, below(s, 6), below(s, 2) ? "true" : "false", below(s, 5));
+		bh_putf(t,
+			"  z%u: {networks: [10.%u.0.0/17, 10.%u.128.0/17, 'fd00:%x::/32'], purdue: "
+			"%u, critical: %s, sl-t: %u}\n",
+			z, z, z, z, below(s, 6), below(s, 2) ? "true" : "false", below(s, 5));
 	bh_put(t, "hosts:\n");
 	for (unsigned z = 0; z < n; z++)
-		bh_putf(t, "  h%u: {addresses: ['fd00:%x:1::%x', 10.%u.1.%u], roles: [plc, dns], mac: \"52:54:00:00:00:%02x\"}\n", z, z,
-			1 + below(s, 3), z, below(s, 4), z);
+		bh_putf(t,
+			"  h%u: {addresses: ['fd00:%x:1::%x', 10.%u.1.%u], roles: [plc, dns], mac: "
+			"\"52:54:00:00:00:%02x\"}\n",
+			z, z, 1 + below(s, 3), z, below(s, 4), z);
 	bh_put(t, k ? "conduits:\n" : "");
 	for (unsigned i = 0; i < k; i++) {
 		unsigned a = below(s, n), b = (a + 1 + below(s, n - 1)) % n;
@@ -111,8 +116,10 @@ static void generate(struct bh_text *t, uint64_t *s)
 		put_ends(t, s, "to", below(s, n));
 		bh_put(t, "}\n");
 	}
-	bh_putf(t, "remedy: [{to: h0, allow: [dns]}]\nmanagement: {from: h1, allow: [ssh]}\n"
-		   "response: {mode: ask, ttl: {shield: %us, contain: %um}, budget: {share-of-zone: %u.%04u%%}}\n",
+	bh_putf(t,
+		"remedy: [{to: h0, allow: [dns]}]\nmanagement: {from: h1, allow: [ssh]}\n"
+		"response: {mode: ask, ttl: {shield: %us, contain: %um}, budget: {share-of-zone: "
+		"%u.%04u%%}}\n",
 		1 + below(s, 5000), 1 + below(s, 500), below(s, 99), below(s, 10000));
 }
 
@@ -153,13 +160,14 @@ static uint16_t plain_zone(const struct bh_policy *p, const struct bh_addr *a)
 	return best;
 }
 
-static struct bh_judgement plain_judge(const struct bh_policy *p, const struct bh_addr *a, const struct bh_addr *b, uint8_t proto,
-	uint16_t port)
+static struct bh_judgement plain_judge(const struct bh_policy *p, const struct bh_addr *a,
+	const struct bh_addr *b, uint8_t proto, uint16_t port)
 {
 	struct bh_judgement j = {.from = plain_zone(p, a), .to = plain_zone(p, b)};
 
 	for (size_t i = 0; i < p->n_pins; i++)
-		if (in(&p->pins[i].from, a) && in(&p->pins[i].to, b) && allows(&p->pins[i].allow, proto, port)) {
+		if (in(&p->pins[i].from, a) && in(&p->pins[i].to, b) &&
+			allows(&p->pins[i].allow, proto, port)) {
 			j.rule = BH_RULE_PIN;
 			j.index = i;
 			return j;
@@ -172,7 +180,8 @@ static struct bh_judgement plain_judge(const struct bh_policy *p, const struct b
 		const struct bh_conduit *c = &p->conduits[i];
 
 		if (c->from != j.from || c->to != j.to || !allows(&c->allow, proto, port) ||
-			(c->from_hosts.n && !in(&c->from_hosts, a)) || (c->to_hosts.n && !in(&c->to_hosts, b)))
+			(c->from_hosts.n && !in(&c->from_hosts, a)) ||
+			(c->to_hosts.n && !in(&c->to_hosts, b)))
 			continue;
 		j.rule = BH_RULE_CONDUIT;
 		j.index = i;
@@ -221,7 +230,8 @@ static void compare(const struct bh_policy *p, uint64_t *s, uint64_t seed, unsig
 		y = plain_judge(p, &a, &b, proto, port);
 		pin = bh_policy_pin_of(p, &a);
 		if (x.rule != y.rule || x.index != y.index || x.from != y.from || x.to != y.to)
-			fail_msg("seed %llu: rule %u/%u, index %u/%u", (unsigned long long)seed, x.rule, y.rule, x.index, y.index);
+			fail_msg("seed %llu: rule %u/%u, index %u/%u", (unsigned long long)seed,
+				x.rule, y.rule, x.index, y.index);
 		while (k < p->n_pins && !in(&p->pins[k].from, &a) && !in(&p->pins[k].to, &a))
 			k++;
 		assert_ptr_equal(pin, k < p->n_pins ? &p->pins[k] : NULL);
@@ -244,11 +254,14 @@ static struct bh_policy *load(const char *text, uint64_t seed)
 	struct bh_diags d = {0};
 	struct bh_policy *p = NULL;
 	int r = bh_policy_load(text, strlen(text), "r", &d, &p);
-	bool same = true; /* a random conduit may repeat another, or a pin's families may not meet: not what is tested here */
+	bool same = true; /* a random conduit may repeat another, or a pin's families may not meet:
+			     not what is tested here */
 
 	for (size_t i = 0; i < d.n; i++)
-		if (d.v[i].severity == BH_DIAG_ERROR && !strstr(d.v[i].text, "says the same") && !strstr(d.v[i].text, "the other IPv6")) {
-			print_error("seed %llu %u:%u %s\n%s", (unsigned long long)seed, d.v[i].pos.line, d.v[i].pos.col, d.v[i].text, text);
+		if (d.v[i].severity == BH_DIAG_ERROR && !strstr(d.v[i].text, "says the same") &&
+			!strstr(d.v[i].text, "the other IPv6")) {
+			print_error("seed %llu %u:%u %s\n%s", (unsigned long long)seed,
+				d.v[i].pos.line, d.v[i].pos.col, d.v[i].text, text);
 			same = false;
 		}
 	assert_true(same);
@@ -290,7 +303,8 @@ static void random_policies_print_load_and_judge_alike(void **state)
 			fail_msg("rule %u: %u times in %u policies", r, rules[r], loaded);
 }
 
-/* nested prefixes of random length around few addresses; zones may not nest, so pins' ends carry the nesting */
+/* nested prefixes of random length around few addresses; zones may not nest, so pins' ends carry
+ * the nesting */
 static void nested_prefixes_are_found_like_a_walk_finds_them(void **state)
 {
 	static char text[65536];
@@ -301,13 +315,19 @@ static void nested_prefixes_are_found_like_a_walk_finds_them(void **state)
 		unsigned rules[5] = {0};
 		struct bh_policy *p;
 
-		bh_put(&t, "version: 1\nzones: {a: {networks: [10.0.0.0/8]}, b: {networks: [11.0.0.0/8]}}\npins:\n");
+		bh_put(&t, "version: 1\nzones: {a: {networks: [10.0.0.0/8]}, b: {networks: "
+			   "[11.0.0.0/8]}}\npins:\n");
 		for (unsigned i = 0; i < 24; i++) {
 			unsigned bits = 9 + below(&s, 24);
-			uint32_t a = (10u << 24 | below(&s, 9) << 16 | below(&s, 5) << 8 | below(&s, 5)) & ~((1ull << (32 - bits)) - 1);
+			uint32_t a = (10u << 24 | below(&s, 9) << 16 | below(&s, 5) << 8 |
+					     below(&s, 5)) &
+				     ~((1ull << (32 - bits)) - 1);
 
-			bh_putf(&t, "  - {name: p%u, reason: r, allow: [tcp/%u-%u], from: %u.%u.%u.%u/%u, to: 10.0.0.0/%u}\n", i, below(&s, 600),
-				600 + below(&s, 400), a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, bits, 9 + below(&s, 24));
+			bh_putf(&t,
+				"  - {name: p%u, reason: r, allow: [tcp/%u-%u], from: "
+				"%u.%u.%u.%u/%u, to: 10.0.0.0/%u}\n",
+				i, below(&s, 600), 600 + below(&s, 400), a >> 24, a >> 16 & 255,
+				a >> 8 & 255, a & 255, bits, 9 + below(&s, 24));
 		}
 		p = load(text, seed);
 		assert_non_null(p);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the loader refuses and how it says so: goldens of whole files, the strict profile, bombs, and checks one by one. */
+/* What the loader refuses and how it says so: goldens of whole files, the strict profile, bombs,
+ * and checks one by one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,9 +44,10 @@ static void must_say(const char *text, size_t errors, size_t warnings, const cha
 	struct said s;
 
 	load(text, &s);
-	if (s.errors != errors || s.warnings != warnings || (s.r != 0) != (errors > 0) || !strstr(s.text, words))
-		fail_msg("wanted %zu errors, %zu warnings and \"%s\"; got %zu, %zu and:\n%s", errors, warnings, words, s.errors,
-			s.warnings, s.text);
+	if (s.errors != errors || s.warnings != warnings || (s.r != 0) != (errors > 0) ||
+		!strstr(s.text, words))
+		fail_msg("wanted %zu errors, %zu warnings and \"%s\"; got %zu, %zu and:\n%s",
+			errors, warnings, words, s.errors, s.warnings, s.text);
 }
 
 static char *slurp(const char *name, size_t *ret_len)
@@ -81,7 +83,8 @@ static void golden(const char *name)
 	if (getenv("BLESS")) {
 		FILE *f;
 
-		snprintf(path, sizeof path, "%s/tests/policy/%s", getenv("BH_SRC") ? getenv("BH_SRC") : ".", out);
+		snprintf(path, sizeof path, "%s/tests/policy/%s",
+			getenv("BH_SRC") ? getenv("BH_SRC") : ".", out);
 		f = fopen(path, "wb");
 		assert_non_null(f);
 		fputs(s.text, f);
@@ -112,7 +115,8 @@ static void overlapping_zones_show_both_places(void **state)
 static void the_strict_profile_refuses_what_yaml_allows(void **state)
 {
 	must_say(ZONES "\tsite: x\n", 1, 0, "t.yaml:5:1: error: tab used as indentation");
-	must_say("base: &b {a: 1}\nversion: 1\nzones:\n  <<: *b\n", 1, 0, "t.yaml:4:3: error: merge key");
+	must_say("base: &b {a: 1}\nversion: 1\nzones:\n  <<: *b\n", 1, 0,
+		"t.yaml:4:3: error: merge key");
 	must_say("version: !!int 1\n", 1, 0, "t.yaml:1:10: error: tags are not used here");
 	must_say("version: !x 1\n", 1, 0, "tags are not used here");
 	must_say(ZONES "---\nversion: 1\n", 1, 0, "t.yaml:5:1: error: a second document");
@@ -132,15 +136,21 @@ static void the_strict_profile_refuses_what_yaml_allows(void **state)
 
 static void numbers_and_words_are_ours_not_yamls(void **state)
 {
-	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], purdue: 010}\n", 1, 0, "whole number from 0 to 5");
-	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], ot: yes}\n", 1, 0, "true or false");
+	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], purdue: 010}\n", 1, 0,
+		"whole number from 0 to 5");
+	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], ot: yes}\n", 1, 0,
+		"true or false");
 	must_say("version: 1\nzones:\n  a: {networks: [10.0.0.0/8], ot: }\n", 1, 0, "has no value");
-	must_say(ZONES "hosts:\n  h: {mac: 10:20:30:40:50:59}\n", 0, 1, "unquoted MAC of digits only");
+	must_say(ZONES "hosts:\n  h: {mac: 10:20:30:40:50:59}\n", 0, 1,
+		"unquoted MAC of digits only");
 	must_say(ZONES "hosts:\n  h: {mac: '10:20:30:40:50:59'}\n", 0, 0, "");
-	must_say(ZONES "hosts:\n  h: {mac: '11:20:30:40:50:59'}\n", 1, 0, "not the MAC of a host"); /* a group address */
+	must_say(ZONES "hosts:\n  h: {mac: '11:20:30:40:50:59'}\n", 1, 0,
+		"not the MAC of a host"); /* a group address */
 	must_say(ZONES "response: {ttl: {isolate: 4}}\n", 1, 0, "a time with a unit");
-	must_say(ZONES "response: {budget: {share-of-zone: 100.1%}}\n", 1, 0, "a share from 0% to 100%");
-	must_say(ZONES "hosts:\n  10.0.0.1: {addresses: [10.1.0.1]}\n", 1, 0, "looks like an address");
+	must_say(ZONES "response: {budget: {share-of-zone: 100.1%}}\n", 1, 0,
+		"a share from 0% to 100%");
+	must_say(ZONES "hosts:\n  10.0.0.1: {addresses: [10.1.0.1]}\n", 1, 0,
+		"looks like an address");
 	must_say(ZONES "site: \"two\\nlines\"\n", 1, 0, "one line of printable text");
 }
 
@@ -148,12 +158,14 @@ static void aliases_work_until_they_explode(void **state)
 {
 	char bomb[2048], *p = bomb;
 
-	must_say("version: 1\nzones:\n  a: {networks: &n [10.1.0.0/16]}\n  b: {networks: [10.2.0.0/16]}\n"
-		 "management: {from: *n, allow: [ssh]}\n", 0, 0, "");
+	must_say("version: 1\nzones:\n  a: {networks: &n [10.1.0.0/16]}\n  b: {networks: "
+		 "[10.2.0.0/16]}\n"
+		 "management: {from: *n, allow: [ssh]}\n",
+		0, 0, "");
 	p += sprintf(p, "a: &a [x,x,x,x,x,x,x,x,x]\n");
 	for (char c = 'b'; c < 'j'; c++)
-		p += sprintf(p, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1,
-			c - 1, c - 1, c - 1);
+		p += sprintf(p, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c - 1,
+			c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1, c - 1);
 	must_say(bomb, 1, 0, "aliases expand to more than 10000 values");
 }
 
@@ -180,7 +192,9 @@ static void two_hundred_thousand_brackets_are_refused_at_once(void **state)
 
 static void an_alias_does_not_hide_depth(void **state)
 {
-	must_say("a: &a [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\nb: [[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n", 1, 0, "nested deeper than 32");
+	must_say("a: &a [[[[[[[[[[[[[[[[[[[[x]]]]]]]]]]]]]]]]]]]]\nb: "
+		 "[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]\n",
+		1, 0, "nested deeper than 32");
 }
 
 static void a_text_over_four_mebibytes_is_refused_unread(void **state)
@@ -227,69 +241,101 @@ static void what_a_file_holds_cannot_drive_the_terminal(void **state)
 
 static void the_caret_line_copies_tabs(void **state)
 {
-	must_say(ZONES "site: x\t\t# comment\ncolour:\tgrey\n", 1, 0, "    6 | colour:\tgrey\n      | ^~~~~~\n");
+	must_say(ZONES "site: x\t\t# comment\ncolour:\tgrey\n", 1, 0,
+		"    6 | colour:\tgrey\n      | ^~~~~~\n");
 	must_say("version: 1\nzones:\n  a: {networks: [10.1.0.0/16],\tpurdue: 9}\n", 1, 0,
 		"      |                               \t        ^\n");
 }
 
 static void conduits_must_do_something(void **state)
 {
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: a, allow: [ssh]}\n", 1, 0, "stays inside zone 'a'");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, from: a, to: b, allow: [tcp/22]}\n", 1,
-		0, "conduit 'y' says the same as 'x'");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30]}\n  - {name: y, from: a, to: b, allow: [ssh]}\n", 0,
-		1, "conduit 'y' changes nothing");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, from: a, to: b, allow: [tcp/20-30]}\n", 0,
-		0, "");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], from-hosts: [10.1.1.0/24]}\n"
-		       "  - {name: y, from: a, to: b, allow: [ssh], from-hosts: [10.1.1.9], to-hosts: [10.2.0.1]}\n", 0, 1, "changes nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: a, allow: [ssh]}\n", 1, 0,
+		"stays inside zone 'a'");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, "
+		       "from: a, to: b, allow: [tcp/22]}\n",
+		1, 0, "conduit 'y' says the same as 'x'");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30]}\n  - {name: "
+		       "y, from: a, to: b, allow: [ssh]}\n",
+		0, 1, "conduit 'y' changes nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh]}\n  - {name: y, "
+		       "from: a, to: b, allow: [tcp/20-30]}\n",
+		0, 0, "");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], from-hosts: "
+		       "[10.1.1.0/24]}\n"
+		       "  - {name: y, from: a, to: b, allow: [ssh], from-hosts: [10.1.1.9], "
+		       "to-hosts: [10.2.0.1]}\n",
+		0, 1, "changes nothing");
 	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], apps: [ssh]}\n"
-		       "  - {name: y, from: a, to: b, allow: [ssh]}\n", 0, 0, "");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: []}\n", 1, 0, "an empty list says nothing");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], breaker: {}}\n", 1, 0, "'breaker' is not available yet");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], to-hosts: [10.2.0.0/15]}\n", 1, 0, "not inside zone 'b'");
+		       "  - {name: y, from: a, to: b, allow: [ssh]}\n",
+		0, 0, "");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: []}\n", 1, 0,
+		"an empty list says nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], breaker: {}}\n", 1,
+		0, "'breaker' is not available yet");
+	must_say(ZONES
+		"conduits:\n  - {name: x, from: a, to: b, allow: [ssh], to-hosts: [10.2.0.0/15]}\n",
+		1, 0, "not inside zone 'b'");
 }
 
 static void a_pin_needs_a_path_and_a_reason(void **state)
 {
-	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.9.0.1, allow: [ssh], reason: r}\n", 1, 0, "no path carries pin 'p'");
+	must_say(ZONES
+		"pins:\n  - {name: p, from: 10.1.0.1, to: 10.9.0.1, allow: [ssh], reason: r}\n",
+		1, 0, "no path carries pin 'p'");
 	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16]}, b: {networks: ['fd00::/8']}}\n"
-		 "pins:\n  - {name: p, from: 10.1.0.1, to: 'fd00::1', allow: [ssh], reason: r}\n", 1, 0, "one end is IPv4, the other IPv6");
-	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh]}\n", 1, 0, "has no 'reason'");
-	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [any], reason: r}\n", 0, 1, "name the ports");
+		 "pins:\n  - {name: p, from: 10.1.0.1, to: 'fd00::1', allow: [ssh], reason: r}\n",
+		1, 0, "one end is IPv4, the other IPv6");
+	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh]}\n", 1, 0,
+		"has no 'reason'");
+	must_say(ZONES
+		"pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [any], reason: r}\n",
+		0, 1, "name the ports");
 	must_say("version: 1\nzones: {all: {networks: [0.0.0.0/0]}, b: {networks: [10.2.0.0/16]}}\n"
-		 "pins:\n  - {name: p, from: 10.0.0.0/8, to: 10.2.0.1, allow: [ssh], reason: r}\n", 1, 0, "not inside one zone");
+		 "pins:\n  - {name: p, from: 10.0.0.0/8, to: 10.2.0.1, allow: [ssh], reason: r}\n",
+		1, 0, "not inside one zone");
 }
 
 static void a_name_means_one_thing(void **state)
 {
-	must_say(ZONES "pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh], reason: r}\n"
-		       "  - {name: p, from: 10.1.0.2, to: 10.2.0.1, allow: [ssh], reason: r}\n", 1, 0, "pin 'p' given twice");
-	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1}, y: {addresses: [10.1.0.1]}}\n", 1, 0, "10.1.0.1 is given twice");
-	must_say(ZONES "hosts: {x: {mac: '52:54:00:00:00:01'}, y: {mac: '52-54-00-00-00-01'}}\n", 1, 0, "MAC '52:54:00:00:00:01' given twice");
+	must_say(ZONES
+		"pins:\n  - {name: p, from: 10.1.0.1, to: 10.2.0.1, allow: [ssh], reason: r}\n"
+		"  - {name: p, from: 10.1.0.2, to: 10.2.0.1, allow: [ssh], reason: r}\n",
+		1, 0, "pin 'p' given twice");
+	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1}, y: {addresses: [10.1.0.1]}}\n", 1, 0,
+		"10.1.0.1 is given twice");
+	must_say(ZONES "hosts: {x: {mac: '52:54:00:00:00:01'}, y: {mac: '52-54-00-00-00-01'}}\n", 1,
+		0, "MAC '52:54:00:00:00:01' given twice");
 	must_say(ZONES "hosts: {a: {addresses: 10.1.0.1}}\n", 1, 0, "names a zone and a host");
 	must_say(ZONES "services: {ssh: [tcp/2222]}\n", 1, 0, "service 'ssh' is built in");
-	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], interfaces: [e0]}, b: {networks: [10.2.0.0/16], interfaces: [e0]}}\n",
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], interfaces: [e0]}, b: "
+		 "{networks: [10.2.0.0/16], interfaces: [e0]}}\n",
 		1, 0, "interface 'e0' given twice");
 }
 
 static void doubtful_things_are_warnings(void **state)
 {
-	must_say("version: 1\nzones: {net: {networks: [0.0.0.0/0]}, b: {networks: [10.2.0.0/16], critical: true}}\n"
-		 "conduits:\n  - {name: x, from: net, to: b, allow: [ssh]}\n", 0, 1, "can be reached straight from 'net'");
-	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1, never-isolate: true}}\n", 0, 1, "no role and no pin that says why");
+	must_say("version: 1\nzones: {net: {networks: [0.0.0.0/0]}, b: {networks: [10.2.0.0/16], "
+		 "critical: true}}\n"
+		 "conduits:\n  - {name: x, from: net, to: b, allow: [ssh]}\n",
+		0, 1, "can be reached straight from 'net'");
+	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1, never-isolate: true}}\n", 0, 1,
+		"no role and no pin that says why");
 	must_say(ZONES "hosts: {x: {addresses: 10.1.0.1, never-isolate: true}}\n"
-		       "pins:\n  - {name: p, from: 10.2.0.1, to: x, allow: [ssh], reason: r}\n", 0, 0, "");
+		       "pins:\n  - {name: p, from: 10.2.0.1, to: x, allow: [ssh], reason: r}\n",
+		0, 0, "");
 	must_say(ZONES "hosts: {x: {addresses: 10.3.0.1}}\n", 0, 1, "is in no zone");
 	must_say(ZONES "management: {from: 0.0.0.0/0, allow: [ssh]}\n", 0, 1, "the whole world");
-	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16, 10.1.2.0/24]}}\n", 0, 1, "already part of 10.1.0.0/16");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16, 10.1.2.0/24]}}\n", 0, 1,
+		"already part of 10.1.0.0/16");
 	must_say("version: 1\nzones: {a: {interfaces: [e0]}}\n", 0, 1, "has only interfaces");
 }
 
 static void a_budget_must_let_something_happen(void **state)
 {
-	must_say(ZONES "response: {mode: auto, budget: {burst: 0}}\n", 1, 0, "'burst: 0' forbids every action");
-	must_say(ZONES "response: {mode: auto, budget: {per-hour: 0}}\n", 1, 0, "'per-hour: 0' forbids every action");
+	must_say(ZONES "response: {mode: auto, budget: {burst: 0}}\n", 1, 0,
+		"'burst: 0' forbids every action");
+	must_say(ZONES "response: {mode: auto, budget: {per-hour: 0}}\n", 1, 0,
+		"'per-hour: 0' forbids every action");
 	must_say(ZONES "response: {mode: ask, budget: {burst: 0}}\n", 0, 0, "");
 }
 
