@@ -9,7 +9,8 @@
 
 #define TCP 6
 #define UDP 17
-#define SLACK (1u << 20) /* bytes that may have gone missing before the number under test */
+#define SYN_DATA 1460u	 /* a SYN may carry data, so its answer may acknowledge this much more */
+#define SLACK (1u << 20) /* bytes that may be missing before a third packet, which must fit in both numbers */
 
 #define IDLE_OPEN BH_HOUR(1)
 #define IDLE_CLOSED BH_SEC(10)
@@ -269,9 +270,9 @@ static void set_state(struct bh_flow_table *t, struct bh_flow *f, enum state s)
 	bh_flow_rearm(t, f);
 }
 
-static bool after(uint32_t number, uint32_t first)
+static bool after(uint32_t number, uint32_t first, uint32_t slack)
 {
-	return number - first - 1 < SLACK;
+	return number - first - 1 <= slack;
 }
 
 static void closed(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
@@ -294,12 +295,12 @@ static void tcp_pending(struct bh_flow_table *t, struct bh_flow *f, const struct
 		return;
 	}
 	if ((fl & (BH_TCP_RST | BH_TCP_ACK)) == (BH_TCP_RST | BH_TCP_ACK)) {
-		if (after(p->tcp.ack, f->isn[0])) {
+		if (after(p->tcp.ack, f->isn[0], SYN_DATA)) {
 			bh_flow_outcome(t, f, BH_OUT_REFUSED, p->at, pkt_no);
 			set_state(t, f, ST_CLOSED);
 		}
 	} else if ((fl & (BH_TCP_SYN | BH_TCP_ACK)) == (BH_TCP_SYN | BH_TCP_ACK)) {
-		if (after(p->tcp.ack, f->isn[0])) {
+		if (after(p->tcp.ack, f->isn[0], SYN_DATA)) {
 			f->isn[1] = p->tcp.seq;
 			set_state(t, f, ST_SYNACK);
 		}
@@ -332,8 +333,8 @@ static void tcp_synack(struct bh_flow_table *t, struct bh_flow *f, const struct 
 
 	if (fl & BH_TCP_RST) {
 		closed(t, f, p, pkt_no);
-	} else if (dir == 0 && (fl & (BH_TCP_ACK | BH_TCP_SYN)) == BH_TCP_ACK && after(p->tcp.ack, f->isn[1]) &&
-		after(p->tcp.seq, f->isn[0])) {
+	} else if (dir == 0 && (fl & (BH_TCP_ACK | BH_TCP_SYN)) == BH_TCP_ACK && after(p->tcp.ack, f->isn[1], SLACK) &&
+		after(p->tcp.seq, f->isn[0], SLACK)) {
 		f->bits |= BH_FLOW_TWOWAY;
 		set_state(t, f, ST_OPEN);
 		tcp_open(t, f, p, pkt_no, dir);
