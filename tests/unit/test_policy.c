@@ -294,6 +294,22 @@ static void an_assertion_about_a_zone_finds_the_one_exception(void **state)
 		1); /* a pin, and not 'any' */
 }
 
+static void a_hole_in_the_middle_of_a_zone_is_found(void **state)
+{
+	static const char line[] = "a -> b ssh: allow";
+	struct bh_policy *p = must_load(
+		"version: 1\nzones: {a: {networks: [10.1.0.0/24]}, b: {networks: [10.2.0.0/24]}}\n"
+		"conduits: [{name: x, from: a, to: b, allow: [ssh],\n"
+		"  from-hosts: [10.1.0.0/25, 10.1.0.192/26]}]\n");
+	struct bh_diags d = {0};
+	size_t n;
+
+	assert_int_equal(bh_policy_expect(p, line, strlen(line), &d, &n), 1);
+	assert_non_null(strstr(d.v[0].text, "10.1.0.128 -> 10.2.0.0 tcp/22 is denied"));
+	bh_diags_fini(&d);
+	bh_policy_free(p);
+}
+
 static void lines_that_are_no_assertion_are_told_apart(void **state)
 {
 	static const char *const lines[] = {"office crane any: deny", "office -> cran any: deny",
@@ -325,6 +341,7 @@ int main(void)
 		cmocka_unit_test(the_built_in_policy_observes_and_lets_the_inside_out),
 		cmocka_unit_test(assertions_that_are_true_hold),
 		cmocka_unit_test(an_assertion_about_a_zone_finds_the_one_exception),
+		cmocka_unit_test(a_hole_in_the_middle_of_a_zone_is_found),
 		cmocka_unit_test(lines_that_are_no_assertion_are_told_apart),
 	};
 

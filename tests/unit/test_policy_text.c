@@ -277,6 +277,19 @@ static void conduits_must_do_something(void **state)
 		1, 0, "not inside zone 'b'");
 }
 
+static void half_covered_conduits_are_not_called_shadowed(void **state)
+{
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30]}\n"
+		       "  - {name: y, from: a, to: b, allow: [tcp/25-40]}\n",
+		0, 0, "");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30, tcp/31-40]}\n"
+		       "  - {name: y, from: a, to: b, allow: [tcp/25-35]}\n",
+		0, 1, "changes nothing");
+	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [tcp/20-30, tcp/32-40]}\n"
+		       "  - {name: y, from: a, to: b, allow: [tcp/25-35]}\n",
+		0, 0, "");
+}
+
 static void a_pin_needs_a_path_and_a_reason(void **state)
 {
 	must_say(ZONES
@@ -355,6 +368,7 @@ int main(void)
 		cmocka_unit_test(what_a_file_holds_cannot_drive_the_terminal),
 		cmocka_unit_test(the_caret_line_copies_tabs),
 		cmocka_unit_test(conduits_must_do_something),
+		cmocka_unit_test(half_covered_conduits_are_not_called_shadowed),
 		cmocka_unit_test(a_pin_needs_a_path_and_a_reason),
 		cmocka_unit_test(a_name_means_one_thing),
 		cmocka_unit_test(doubtful_things_are_warnings),
