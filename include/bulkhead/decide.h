@@ -16,7 +16,7 @@
 #include <bulkhead/detect.h>
 #include <bulkhead/plan.h>
 
-enum bh_verb { BH_VERB_NONE, BH_VERB_PROPOSED, BH_VERB_REQUESTED, BH_VERB_APPLIED, BH_VERB_REFUSED, BH_VERB_RELEASED, BH_VERB_EXPIRED, BH_VERB_COUNT };
+enum bh_verb { BH_VERB_NONE, BH_VERB_PROPOSED, BH_VERB_REQUESTED, BH_VERB_APPLIED, BH_VERB_REFUSED, BH_VERB_RELEASED, BH_VERB_EXPIRED, BH_VERB_REVERTED, BH_VERB_COUNT };
 const char *bh_verb_name(unsigned verb);
 
 #define BH_ORDER_CUTS 10 /* eight addresses, one MAC, one spare */

@@ -17,16 +17,16 @@
 #include <bulkhead/policy.h>
 
 /* Admin service classes (detection.md 3.6): what an intruder moves through. */
-#define BH_CLASSES(X)                                                                                 \
+#define BH_SVC_CLASSES(X)                                                                                 \
 	X(NONE, "other") X(SMB, "smb") X(RPC, "msrpc") X(RDP, "rdp") X(WINRM, "winrm") X(SSH, "ssh")   \
 	X(TELNET, "telnet") X(VNC, "vnc") X(DB, "database") X(IPMI, "ipmi") X(OT, "ot")
-enum bh_class {
-#define X(id, name) BH_CLASS_##id,
-	BH_CLASSES(X)
+enum bh_svc_class {
+#define X(id, name) BH_SVC_##id,
+	BH_SVC_CLASSES(X)
 #undef X
-		BH_CLASS_COUNT
+		BH_SVC_COUNT
 };
-unsigned bh_class_of(uint8_t proto, uint16_t dport); /* enum bh_class */
+unsigned bh_class_of(uint8_t proto, uint16_t dport); /* enum bh_svc_class */
 const char *bh_class_name(unsigned cls);
 
 #define BH_FAMILIES(X) X(R) X(C) X(L) X(I) X(U) X(X) X(O) X(P) X(CHAIN) X(H)
@@ -100,7 +100,7 @@ struct bh_sight {
 	const struct bh_policy *policy;
 	struct bh_host *src, *dst; /* NULL where the end is no host of ours */
 	struct bh_judgement law;
-	uint16_t cls;	    /* enum bh_class of the flow */
+	uint16_t cls;	    /* enum bh_svc_class of the flow */
 	bool first_contact; /* src never opened this class of service to dst before */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 };

@@ -11,7 +11,7 @@
 
 const char *bh_verb_name(unsigned verb)
 {
-	static const char *const n[] = {"none", "proposed", "requested", "applied", "refused", "released", "expired"};
+	static const char *const n[] = {"none", "proposed", "requested", "applied", "refused", "released", "expired", "reverted"};
 
 	return n[verb < BH_COUNT(n) ? verb : 0];
 }
@@ -266,6 +266,15 @@ void bh_core_kernel(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	struct bh_order *o = bh_core_order(c, k->order);
 	struct bh_refused r = {.code = BH_REF_CORE};
 
+	if (k->what == BH_KER_DRIFT || k->what == BH_KER_REPAIRED) {
+		struct bh_order law = {.at = c->now};
+
+		snprintf(law.by, sizeof law.by, "%.15s pid %u", k->prog[0] ? k->prog : "unknown", k->pid);
+		bh_strcpy(law.reason, sizeof law.reason, k->text);
+		bh_strcpy(law.because, sizeof law.because, "drift");
+		bh_core_action(c, &law, BH_VERB_REVERTED, NULL, out);
+		return;
+	}
 	if (!o)
 		return;
 	switch (k->what) {

@@ -28,7 +28,7 @@ struct fanout_class {
 	bh_ns since;
 };
 struct fanout {
-	struct fanout_class cls[BH_CLASS_COUNT];
+	struct fanout_class cls[BH_SVC_COUNT];
 };
 
 static unsigned recent_count(const struct fanout_class *c, bh_ns now)
@@ -74,7 +74,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	const struct bh_event *ev = s->ev;
 	unsigned n5, nh, nd;
 
-	if (s->cls == BH_CLASS_NONE || !s->first_contact)
+	if (s->cls == BH_SVC_NONE || !s->first_contact)
 		return 0;
 	roll(c, ev->at);
 	if (ev->kind == BH_EV_FLOW_OUTCOME) {

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * control - the local API: one request line in, one JSON object out, over a unix socket
+ *
+ * Why     The CLI asks core and nobody else; what a person orders becomes an event like any other.
+ * Shape   Request: verb key=value …, values in the quoted form of base.h. Reply: one JSON object with "v", "exit" (an exit
+ *         code of the CLI) and "text"; read verbs add their data.
+ * Units   ttl in ns on the wire ("for=…" as a duration). Times in replies as EVE prints them.
+ * Errors  parse: 0, 1 with a reason.
+ * Purity  Pure: renders from the core's state. The sockets are the daemon's.
+ * Source  docs/control.md.
+ */
+#ifndef BULKHEAD_CONTROL_H
+#define BULKHEAD_CONTROL_H
+
+#include <bulkhead/report.h>
+
+#define BH_API_SOCKET "/run/bulkhead/api.sock"
+#define BH_API_LINE 1024
+
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_VERBS };
+struct bh_api_request {
+	uint8_t verb, mode;
+	bool dry;
+	bh_ns ttl;
+	char target[64], reason[96];
+};
+int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96]) BH_MUST;
+size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE]); /* without newline */
+bool bh_api_writes(unsigned verb); /* needs the operator's right */
+
+struct bh_api_view { /* what the shell knows beside the core */
+	struct bh_core *core;
+	const struct bh_policy *policy;
+	const struct bh_stats *stats;
+	const char *host;
+	bh_ns now;
+	int32_t offset_s;
+	bool enforcer_up;
+	uint64_t drifts;
+	int32_t pids[4];
+	uint32_t restarts[4];
+};
+/* Replies; the caller's buffer of cap bytes. Length, or 0 = did not fit. */
+size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap);
+size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap);
+/* code: an exit code. order and refused may be NULL. */
+size_t bh_api_answer(const struct bh_api_view *v, int code, const char *text, const struct bh_order *order,
+		     const struct bh_refused *refused, char *buf, size_t cap);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/client.h"
+
+#define REPLY_MAX (8u << 20)
+
+static int unreachable(const char *path, int e)
+{
+	fprintf(stderr, "bulkhead: cannot reach the daemon at %s (%s)\n"
+			"  Is it running?              bulkhead run --policy FILE --iface IF\n"
+			"  Try it without a network:   bulkhead drill\n",
+		path, strerror(e));
+	return BH_EXIT_UNREACHABLE;
+}
+
+int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t **ret_object, char **ret_text)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct timeval wait = {.tv_sec = 10};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char line[BH_API_LINE + 1], *buf;
+	size_t n = bh_api_print(q, line), len = 0;
+	json_error_t e;
+	ssize_t got = -1;
+
+	bh_strcpy(a.sun_path, sizeof a.sun_path, socket_path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) {
+		int err = errno;
+
+		if (fd >= 0)
+			close(fd);
+		return unreachable(socket_path, err);
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	line[n++] = '\n';
+	buf = malloc(REPLY_MAX + 1);
+	if (buf && send(fd, line, n, MSG_NOSIGNAL) == (ssize_t)n)
+		while (len < REPLY_MAX && (got = recv(fd, buf + len, REPLY_MAX - len, 0)) > 0)
+			len += (size_t)got;
+	close(fd);
+	if (got < 0 || len == 0) {
+		free(buf);
+		fprintf(stderr, "bulkhead: the daemon did not answer in time\n");
+		return BH_EXIT_PARTIAL;
+	}
+	buf[len] = '\0';
+	*ret_object = json_loadb(buf, len, 0, &e);
+	if (!*ret_object) {
+		fprintf(stderr, "bulkhead: the daemon's answer is no JSON (%s)\n", e.text);
+		free(buf);
+		return BH_EXIT_FAILED;
+	}
+	*ret_text = buf;
+	return 0;
+}

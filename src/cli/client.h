@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* client - one request to the daemon, one JSON object back */
+#ifndef BH_CLI_CLIENT_H
+#define BH_CLI_CLIENT_H
+
+#include <jansson.h>
+#include <bulkhead/control.h>
+
+/* Complains on stderr. 0 with the object and its text (malloc'ed), or the exit code. */
+int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t **ret_object, char **ret_text);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <bulkhead/control.h>
+#include "cli/cli.h"
+#include "daemon/roles.h"
+
+static const char more[] =
+	"       --policy FILE     the zone policy; without one: private = inside, the rest outside, observe\n"
+	"       --iface IF[,IF]   interfaces whose incoming frames are watched (all sides of a gateway)\n"
+	"       --mode MODE       observe, ask or auto, over the policy's\n"
+	"       --eve FILE        EVE JSON lines (default /var/log/bulkhead/eve.json, - = standard output)\n"
+	"       --workers N       packet workers, 1 to 16 (default 1)\n"
+	"       --socket PATH     the local API (default " BH_API_SOCKET ")\n"
+	"       --strict          EVE without our own object and action records\n"
+	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n";
+
+static size_t split(char *s, const char **names, size_t max)
+{
+	size_t n = 0;
+
+	for (char *save, *w = strtok_r(s, ",", &save); w && n < max; w = strtok_r(NULL, ",", &save))
+		names[n++] = w;
+	return n;
+}
+
+int bh_cli_run(int argc, char **argv)
+{
+	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
+		{"socket", 1, 0, 's'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"help", 0, 0, 'h'}, {0}};
+	struct bh_run_opts o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET};
+	const char *policy_path = NULL, *names[BH_LIVE_IFS];
+	struct bh_policy *policy;
+	char host[65] = "bulkhead";
+	int c, r;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		switch (c) {
+		case 'p':
+			policy_path = optarg;
+			break;
+		case 'i':
+			o.n_ifaces = split(optarg, names, BH_LIVE_IFS);
+			break;
+		case 'm':
+			o.mode = bh_cli_parse_mode(optarg);
+			if (o.mode < 0)
+				return bh_cli_usage("run", more, BH_EXIT_USAGE);
+			break;
+		case 'e':
+			o.eve_path = optarg;
+			break;
+		case 'w':
+			o.workers = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			o.socket_path = optarg;
+			break;
+		case 'S':
+			o.strict = true;
+			break;
+		case 'n':
+			o.no_enforcer = true;
+			break;
+		case 'h':
+			return bh_cli_usage("run", more, 0);
+		default:
+			return bh_cli_usage("run", more, BH_EXIT_USAGE);
+		}
+	}
+	if (optind != argc || !o.n_ifaces || o.workers < 1 || o.workers > BH_SHM_WORKERS)
+		return bh_cli_usage("run", more, BH_EXIT_USAGE);
+	r = bh_cli_load_policy(policy_path, &policy);
+	if (r)
+		return r;
+	(void)!gethostname(host, sizeof host - 1);
+	o.policy = policy;
+	o.ifaces = names;
+	o.host = host;
+	r = bh_run(&o);
+	bh_policy_free(policy);
+	return r;
+}

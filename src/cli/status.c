@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* status and hosts: what the daemon says, for a person or as it came. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "cli/cli.h"
+#include "cli/client.h"
+
+struct args {
+	bool json;
+	const char *socket, *word;
+};
+
+static int parse(int argc, char **argv, const char *name, struct args *ret)
+{
+	static const struct option longs[] = {{"json", 0, 0, 'j'}, {"socket", 1, 0, 's'}, {"help", 0, 0, 'h'}, {0}};
+	struct args a = {.socket = BH_API_SOCKET};
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+		if (c == 'j')
+			a.json = true;
+		else if (c == 's')
+			a.socket = optarg;
+		else
+			return bh_cli_usage(name, "       --json          as the daemon answers\n       --socket PATH   its local API\n", c == 'h' ? 0 : BH_EXIT_USAGE) - (c == 'h');
+	}
+	if (argc - optind > 1)
+		return bh_cli_usage(name, NULL, BH_EXIT_USAGE);
+	a.word = optind < argc ? argv[optind] : "";
+	*ret = a;
+	return 0;
+}
+
+static const char *str(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "-";
+}
+
+static long long num(json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static void status_person(json_t *o)
+{
+	json_t *n = json_object_get(o, "counters"), *procs = json_object_get(o, "processes"), *v, *cut;
+	const char *name;
+	size_t i, k;
+
+	printf("%s · %s · mode %s · %s · up %lld s\n", str(o, "sensor"), str(o, "site"), str(o, "mode"),
+		json_is_true(json_object_get(o, "enforcing")) ? "enforcing" : json_is_true(json_object_get(o, "enforcer_up")) ? "counting only" : "NO ENFORCER", num(o, "uptime_s"));
+	printf("policy    %s\n", str(o, "policy"));
+	printf("sensor    %lld packets, %lld dropped by the kernel, %lld events dropped, %lld malformed\n", num(n, "packets"), num(n, "kernel_drops"),
+		num(n, "ring_drops"), num(n, "malformed"));
+	printf("seen      %lld hosts (%lld forgotten), %lld flows now (%lld evicted)\n", num(n, "hosts"), num(n, "hosts_evicted"), num(n, "flows_active"), num(n, "flows_evicted"));
+	printf("told      %lld alerts, %lld repeats held back, %lld refusals; EVE %lld lines, %lld lost\n", num(n, "alerts"), num(n, "alerts_held_back"),
+		num(n, "refused"), num(n, "eve_lines"), num(n, "eve_dropped"));
+	printf("ruleset   %lld isolated, %lld shielded, %lld foreign changes undone\n", num(n, "isolated"), num(n, "shielded"), num(o, "drifts"));
+	printf("processes ");
+	json_object_foreach(procs, name, v)
+		printf(" %s %lld (%lld restarts)", name, num(v, "pid"), num(v, "restarts"));
+	printf("\n");
+	json_array_foreach(json_object_get(o, "orders"), i, v) {
+		printf("%-9s #%lld %s %s  %lld s left, by %s (%s)\n          cut:", str(v, "step"), num(v, "order"), str(v, "host"),
+			json_object_get(v, "name") ? str(v, "name") : "", num(v, "left_s"), str(v, "by"), str(v, "detector"));
+		json_array_foreach(json_object_get(v, "cut"), k, cut)
+			printf(" %s", json_string_value(cut));
+		json_array_foreach(json_object_get(v, "kept"), k, cut)
+			printf("%s %s", k ? "," : "   kept:", json_string_value(cut));
+		printf("\n          %s\n", str(v, "reason"));
+	}
+	printf("not seen from here: traffic inside one segment that does not cross a watched interface\n");
+}
+
+static void hosts_person(json_t *o)
+{
+	bool tty = isatty(STDOUT_FILENO);
+	size_t i;
+	json_t *h;
+
+	printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", "ADDRESS", "MAC", "NAME", "ZONE", "SCORE", "STATE");
+	json_array_foreach(json_object_get(o, "hosts"), i, h) {
+		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "shielded")) ? "shielded" :
+			json_is_true(json_object_get(h, "identity_conflict")) ? "conflict" : json_is_true(json_object_get(h, "verified")) ? "" : "unverified";
+		char score[24];
+
+		snprintf(score, sizeof score, "%lld", num(h, "score"));
+		printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", str(h, "ip"), str(h, "mac"), str(h, "name"), str(h, "zone"), score, state);
+	}
+	if (num(o, "left_out"))
+		fprintf(stderr, "%lld more; narrow it down: bulkhead hosts TEXT\n", num(o, "left_out"));
+}
+
+static int ask(int argc, char **argv, const char *name, unsigned verb, void (*person)(json_t *))
+{
+	struct bh_api_request q = {.verb = (uint8_t)verb};
+	struct args a;
+	json_t *o;
+	char *text;
+	int r = parse(argc, argv, name, &a);
+
+	if (r)
+		return r < 0 ? 0 : r;
+	bh_strcpy(q.target, sizeof q.target, a.word);
+	r = bh_cli_ask(a.socket, &q, &o, &text);
+	if (r)
+		return r;
+	if (a.json)
+		fputs(text, stdout);
+	else
+		person(o);
+	json_decref(o);
+	free(text);
+	return 0;
+}
+
+int bh_cli_status(int argc, char **argv)
+{
+	return ask(argc, argv, "status", BH_API_STATUS, status_person);
+}
+
+int bh_cli_hosts(int argc, char **argv)
+{
+	return ask(argc, argv, "hosts", BH_API_HOSTS, hosts_person);
+}

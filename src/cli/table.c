@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The command table: one row makes dispatch, `--help` and the completion words. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "cli/cli.h"
+
+const struct bh_command bh_commands[] = {
+	{"run", "--policy FILE --iface IF[,IF…] [--mode MODE] [--eve FILE]", "sensor, core, enforcer and reporter for one small site", bh_cli_run},
+	{"replay", "CAPTURE [--policy FILE] [--json] [--eve -] [--events -] [--plan -]", "a capture file: findings, and what would have been cut", bh_cli_replay},
+	{"drill", "[NAME] [--mode MODE] [--json]", "an attack in throw-away namespaces, found and cut, with a score", bh_cli_drill},
+	{"status", "[--json]", "mode, sensors, drops, isolated hosts, drift", bh_cli_status},
+	{"hosts", "[TEXT] [--json]", "who is on the network, with zone, role and score", bh_cli_hosts},
+	{"detectors", "[NAME] [--json]", "what is looked for, why, and what it mistakes", bh_cli_detectors},
+	{"isolate", "TARGET [--ttl 4h] --reason TEXT [--dry-run] [--json]", "cut a host, MAC or zone:NAME; pins stay", bh_cli_isolate},
+	{"release", "TARGET|ORDER [--reason TEXT] [--json]", "end an isolation or shield", bh_cli_release},
+	{"mode", "observe|ask|auto", "change what may be done without asking", bh_cli_mode},
+	{"policy", "check|show|fmt|schema|test …", "the zone policy", bh_cli_policy},
+	{"doctor", "[--json]", "what this kernel and machine can do, and what degrades", bh_cli_doctor},
+	{"disarm", "--yes", "remove table inet bulkhead, nothing else", bh_cli_disarm},
+};
+const size_t bh_n_commands = BH_COUNT(bh_commands);
+
+static const struct bh_command *find(const char *name)
+{
+	for (size_t i = 0; i < bh_n_commands; i++)
+		if (strcmp(bh_commands[i].name, name) == 0)
+			return &bh_commands[i];
+	return NULL;
+}
+
+static void help(FILE *to)
+{
+	fputs("bulkhead: finds lateral movement and rogue hosts, and closes the smallest set of doors\n\nUsage: bulkhead COMMAND …\n\n", to);
+	for (size_t i = 0; i < bh_n_commands; i++)
+		fprintf(to, "  %-10s %s\n", bh_commands[i].name, bh_commands[i].doc);
+	fputs("\n  bulkhead COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage, 3 invalid policy or input,\n"
+	      "  4 refused for safety, 5 not permitted, 6 daemon not reachable.\n"
+	      "  A first look, without a network or root: bulkhead drill\n",
+		to);
+}
+
+int bh_cli_usage(const char *name, const char *more, int code)
+{
+	const struct bh_command *c = find(name);
+	FILE *to = code ? stderr : stdout;
+
+	fprintf(to, "Usage: bulkhead %s %s\n       %s\n", c->name, c->args, c->doc);
+	if (more)
+		fputs(more, to);
+	return code;
+}
+
+int bh_cli_parse_mode(const char *s)
+{
+	for (int i = 0; i < BH_MODE_COUNT; i++)
+		if (strcmp(bh_mode_name((unsigned)i), s) == 0)
+			return i;
+	return -1;
+}
+
+int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy)
+{
+	struct bh_diags d = {0};
+	char *text, *out;
+	struct bh_text t;
+	size_t n, cap = (4u << 20) + 2;
+	FILE *f;
+	int r;
+
+	if (!path) {
+		*ret_policy = bh_policy_builtin();
+		return *ret_policy ? 0 : BH_EXIT_FAILED;
+	}
+	f = fopen(path, "rb");
+	if (!f) {
+		fprintf(stderr, "bulkhead: cannot read policy %s: %m\n", path);
+		return BH_EXIT_INVALID;
+	}
+	text = malloc(cap);
+	out = malloc(1 << 18);
+	if (!text || !out)
+		abort();
+	n = fread(text, 1, cap - 1, f);
+	fclose(f);
+	r = bh_policy_load(text, n, path, &d, ret_policy);
+	if (d.n) {
+		t = bh_text(out, 1 << 18);
+		bh_diags_print(&d, path, text, n, &t);
+		fputs(out, stderr);
+	}
+	if (r < 0)
+		fprintf(stderr, "bulkhead: cannot load policy %s: %s\n", path, strerror(-r));
+	bh_diags_fini(&d);
+	free(text);
+	free(out);
+	return r > 0 ? BH_EXIT_INVALID : r < 0 ? BH_EXIT_FAILED : 0;
+}
+
+int bh_cli_main(int argc, char **argv)
+{
+	const struct bh_command *c;
+
+	if (argc < 2) {
+		help(stderr);
+		return BH_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("bulkhead %s\n", BH_VERSION);
+		return 0;
+	}
+	c = find(argv[1]);
+	if (!c) {
+		fprintf(stderr, "bulkhead: no command '%s'\n\n", argv[1]);
+		help(stderr);
+		return BH_EXIT_USAGE;
+	}
+	return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,694 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The core's process: everything that means something, and no privilege at all. It waits on four things - the sensor's
+ * bell, the enforcer's socket, the local API, the supervisor - turns each into events, steps the core, and carries what
+ * comes out: cuts to the enforcer, lines to the reporter, answers to whoever asked.
+ *
+ * Events of several workers are merged by time up to the slowest worker's watermark, but never held longer than LAG: live,
+ * a late event costs less than a late isolation. What the enforcer holds survives this process; at the start the standing
+ * cuts are read back and become orders again.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <bulkhead/control.h>
+#include "daemon/enfclient.h"
+#include "daemon/lines.h"
+#include "daemon/roles.h"
+
+#define LAG BH_MS(10)
+#define CLIENTS 16
+#define BURST 4096 /* events between two looks at the descriptors */
+#define REPLY (4u << 20)
+
+struct client {
+	int fd;
+	bool may_write;
+	uint32_t uid, order; /* order: an isolation or release it waits for */
+	bh_ns deadline;
+	char line[BH_API_LINE];
+	size_t len;
+};
+
+struct proc {
+	const struct bh_core_in *in;
+	struct bh_core *core;
+	struct bh_enfclient enf;
+	struct bh_lines eve;
+	struct bh_eve fmt;
+	struct client clients[CLIENTS];
+	bh_ns start, now, next_tick, next_stats;
+	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
+	uint8_t law_mode; /* mode of the law the enforcer was given */
+	struct bh_out out;
+	char *reply;
+};
+
+static bh_ns wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
+}
+
+static void step(struct proc *p, const struct bh_event *ev);
+
+/* ---- what comes out ---- */
+static void write_record(struct proc *p, const struct bh_record *rec)
+{
+	char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
+	size_t n;
+
+	if (!room)
+		return;
+	n = rec->kind == BH_REC_ALERT ? bh_eve_alert(&p->fmt, rec, room, BH_EVE_MAX) : bh_eve_action(&p->fmt, rec, room, BH_EVE_MAX);
+	if (n || !p->fmt.strict)
+		bh_lines_commit(&p->eve, n);
+}
+
+static void kernel_event(struct proc *p, uint32_t order, unsigned what, uint64_t us, const char *text)
+{
+	struct bh_event ev = {.at = wall(), .kind = BH_EV_KERNEL};
+
+	ev.u.kernel.order = order;
+	ev.u.kernel.what = (uint8_t)what;
+	ev.u.kernel.us = us;
+	bh_strcpy(ev.u.kernel.text, sizeof ev.u.kernel.text, text);
+	step(p, &ev);
+}
+
+static void enforcer_down(struct proc *p)
+{
+	if (p->enf.fd >= 0)
+		fprintf(stderr, "bulkhead: core: the enforcer is gone; the kernel keeps what it holds, waiting for a new one\n");
+	bh_enfclient_close(&p->enf);
+}
+
+static void carry(struct proc *p, const struct bh_record *rec)
+{
+	int r;
+
+	if (rec->kind != BH_REC_ACTION)
+		return;
+	switch (rec->verb) {
+	case BH_VERB_REQUESTED:
+		r = bh_enfclient_cuts(&p->enf, BH_ENF_CUT, rec->order.id, rec->order.cuts, rec->order.n_cuts);
+		if (r == -ENOTCONN)
+			return; /* stands requested; sent again when an enforcer is there */
+		break;
+	case BH_VERB_RELEASED:
+		r = bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, rec->order.id, rec->order.cuts, rec->order.n_cuts);
+		break;
+	default:
+		return;
+	}
+	if (r < 0 && r != -ENOTCONN)
+		enforcer_down(p);
+}
+
+static void step(struct proc *p, const struct bh_event *ev)
+{
+	p->out.n = 0;
+	if (bh_core_step(p->core, ev, &p->out) < 0 || p->out.n == 0)
+		return;
+	for (size_t i = 0; i < p->out.n; i++)
+		carry(p, &p->out.rec[i]); /* the cut leaves before the words about it */
+	for (size_t i = 0; i < p->out.n; i++)
+		write_record(p, &p->out.rec[i]);
+	(void)!bh_lines_flush(&p->eve);
+}
+
+/* ---- enforcer ---- */
+static int send_law(struct proc *p)
+{
+	struct bh_plan law = *bh_core_plan(p->core);
+	char *text;
+	size_t len;
+	int r;
+
+	law.n_cuts = 0; /* standing cuts are kept by the enforcer; missing ones follow one by one */
+	law.mode = (uint8_t)bh_core_mode(p->core);
+	p->law_mode = law.mode;
+	r = bh_plan_print(&law, &text, &len);
+	if (r)
+		return r;
+	r = bh_enfclient_send(&p->enf, BH_ENF_APPLY, 0, text, len);
+	free(text);
+	return r;
+}
+
+static void enforcer_up(struct proc *p, int fd)
+{
+	int r;
+
+	bh_enfclient_close(&p->enf);
+	if (fd < 0)
+		return;
+	r = bh_enfclient_open(&p->enf, fd);
+	if (r == 0)
+		r = send_law(p);
+	if (r == 0)
+		r = bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0);
+	if (r < 0) {
+		fprintf(stderr, "bulkhead: core: cannot reach the enforcer: %s\n", strerror(-r));
+		bh_enfclient_close(&p->enf);
+	}
+}
+
+/* what the kernel holds becomes orders; orders the kernel lacks are sent again */
+static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
+{
+	const char *b = reply->body, *end = b + reply->body_len;
+	struct bh_plan_error e;
+	struct bh_cut cut;
+	const struct bh_order *o;
+	size_t n;
+
+	while (b && b < end) {
+		const char *nl = memchr(b, '\n', (size_t)(end - b));
+		size_t len = (size_t)((nl ? nl : end) - b);
+
+		if (len && bh_cut_parse(b, len, &cut, &e) == 0)
+			(void)!bh_core_adopt(p->core, &cut, 1, p->now);
+		b += len + 1;
+	}
+	o = bh_core_orders(p->core, &n);
+	for (size_t i = 0; i < n; i++) {
+		struct bh_cut cuts[BH_ORDER_CUTS];
+
+		if ((o[i].state != BH_VERB_REQUESTED && o[i].state != BH_VERB_APPLIED) || o[i].until <= p->now || !strcmp(o[i].by, "kernel"))
+			continue;
+		memcpy(cuts, o[i].cuts, sizeof cuts);
+		for (unsigned k = 0; k < o[i].n_cuts; k++)
+			cuts[k].ttl = o[i].until - p->now;
+		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, cuts, o[i].n_cuts) < 0)
+			break;
+	}
+}
+
+static void notice(struct proc *p, const struct bh_drift *d)
+{
+	struct bh_event ev = {.at = wall(), .kind = BH_EV_KERNEL};
+
+	if (!d->ours_touched)
+		return; /* other owners change their own tables all day */
+	p->drifts++;
+	ev.u.kernel.what = d->repaired ? BH_KER_REPAIRED : BH_KER_DRIFT;
+	ev.u.kernel.pid = d->pid;
+	ev.u.kernel.generation = d->generation;
+	bh_strcpy(ev.u.kernel.prog, sizeof ev.u.kernel.prog, d->prog);
+	snprintf(ev.u.kernel.text, sizeof ev.u.kernel.text, "table inet bulkhead changed by %.15s (pid %u)%s", d->prog, d->pid,
+		d->repaired ? ", repaired" : ", NOT repaired");
+	fprintf(stderr, "bulkhead: %s: %s\n", ev.u.kernel.text, d->text);
+	step(p, &ev);
+}
+
+static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned request, uint32_t order)
+{
+	if (reply->seq == 0) {
+		notice(p, &reply->drift);
+		return;
+	}
+	switch (request) {
+	case BH_ENF_CUT:
+		kernel_event(p, order, reply->status == 0 ? BH_KER_APPLIED : reply->status > 0 ? BH_KER_REFUSED : BH_KER_FAILED, reply->us,
+			reply->status > 0 ? reply->refused.text : reply->text);
+		break;
+	case BH_ENF_APPLY:
+		if (reply->status)
+			fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
+		break;
+	case BH_ENF_DUMP:
+		if (reply->status == 0)
+			reconcile(p, reply);
+		break;
+	}
+}
+
+static void enforcer_ready(struct proc *p)
+{
+	struct bh_enf_reply reply;
+	unsigned request;
+	uint32_t order;
+	int r = bh_enfclient_read(&p->enf);
+
+	while (r == 0 && (r = bh_enfclient_next(&p->enf, &reply, &request, &order)) == 0) {
+		replied(p, &reply, request, order);
+		free(reply.body);
+		if (p->enf.fd < 0)
+			return;
+	}
+	if (r < 0)
+		enforcer_down(p);
+}
+
+/* a new socket from the supervisor, as ancillary data */
+static void supervisor_ready(struct proc *p)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	char byte;
+	struct iovec iov = {&byte, 1};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &ctl, .msg_controllen = sizeof ctl};
+	struct cmsghdr *h;
+	int fd;
+	ssize_t n = recvmsg(p->in->supervisor, &m, MSG_CMSG_CLOEXEC);
+
+	if (n == 0)
+		exit(0); /* the supervisor is gone */
+	h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (n > 0 && byte == 's') { /* the sensor died and was started again */
+		struct bh_event ev = {.at = wall(), .kind = BH_EV_GAP};
+
+		ev.u.gap.why = BH_GAP_SENSOR;
+		step(p, &ev);
+	}
+	if (!h || h->cmsg_type != SCM_RIGHTS)
+		return;
+	memcpy(&fd, CMSG_DATA(h), sizeof fd);
+	enforcer_up(p, fd);
+}
+
+/* ---- events from the rings ---- */
+static struct bh_ring *oldest(struct proc *p, bh_ns until, bool *ret_waiting)
+{
+	struct bh_ring *best = NULL;
+	bh_ns best_at = UINT64_MAX;
+
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+		struct bh_ring *r = bh_shm_ring(p->in->shm, i);
+		const struct bh_event *ev = bh_ring_peek(r);
+
+		if (!ev)
+			continue;
+		if (ev->at > until)
+			*ret_waiting = true;
+		else if (ev->at < best_at) {
+			best_at = ev->at;
+			best = r;
+		}
+	}
+	return best;
+}
+
+static void flow_line(struct proc *p, const struct bh_event *ev)
+{
+	char *room = bh_lines_room(&p->eve, 2048);
+
+	if (room)
+		bh_lines_commit(&p->eve, bh_eve_flow(&p->fmt, ev, room, 2048));
+}
+
+/* The sensor is not trusted: what it says about kernel and operators is not its to say, and numbers are bounded. */
+static bool plausible(const struct bh_event *ev, bh_ns now)
+{
+	return (ev->kind >= BH_EV_FLOW_NEW && ev->kind <= BH_EV_GAP) && ev->app < BH_APP_COUNT && ev->outcome < BH_OUT_COUNT &&
+	       ev->at <= now + BH_SEC(2);
+}
+
+static bool drain(struct proc *p)
+{
+	bh_ns until = UINT64_MAX;
+	struct bh_ring *r;
+	bool waiting = false;
+	struct bh_event ev;
+
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+		bh_ns w = atomic_load_explicit(&p->in->shm->tap[i].watermark, memory_order_acquire);
+
+		if (w < until)
+			until = w;
+	}
+	if (p->in->shm->n_workers == 1 || until + LAG < p->now)
+		until = p->in->shm->n_workers == 1 ? UINT64_MAX : p->now - LAG;
+	for (unsigned i = 0; i < BURST && (r = oldest(p, until, &waiting)); i++) {
+		memcpy(&ev, bh_ring_peek(r), sizeof ev);
+		bh_ring_drop(r);
+		if (!plausible(&ev, p->now))
+			continue;
+		step(p, &ev);
+		if (ev.kind == BH_EV_FLOW_END)
+			flow_line(p, &ev);
+	}
+	return waiting;
+}
+
+static void gaps(struct proc *p)
+{
+	struct bh_event ev = {.at = p->now, .kind = BH_EV_GAP};
+	uint64_t kernel = 0;
+
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+		uint64_t d = atomic_load_explicit(&bh_shm_ring(p->in->shm, i)->dropped, memory_order_relaxed);
+
+		kernel += atomic_load_explicit(&p->in->shm->tap[i].n.kernel_drops, memory_order_relaxed);
+		if (d == p->ring_drops[i])
+			continue;
+		ev.worker = (uint16_t)i;
+		ev.u.gap.lost = d - p->ring_drops[i];
+		ev.u.gap.why = BH_GAP_RING;
+		p->ring_drops[i] = d;
+		step(p, &ev);
+	}
+	if (kernel > p->kernel_drops) {
+		ev.worker = 0;
+		ev.u.gap.lost = kernel - p->kernel_drops;
+		ev.u.gap.why = BH_GAP_KERNEL;
+		step(p, &ev);
+	}
+	p->kernel_drops = kernel;
+}
+
+/* ---- status ---- */
+static struct bh_stats stats(struct proc *p)
+{
+	struct bh_stats s = {.at = p->now, .uptime = p->now - p->start};
+
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+		struct bh_tap_counters *n = &p->in->shm->tap[i].n;
+
+		s.packets += n->packets;
+		s.bytes += n->bytes;
+		s.malformed += n->malformed;
+		s.kernel_packets += n->kernel_packets;
+		s.kernel_drops += n->kernel_drops;
+		s.flows_active += n->flows_active;
+		s.flows_new += n->flows_new;
+		s.flows_evicted += n->flows_evicted;
+		s.classified += n->classified;
+		s.guessed += n->guessed;
+		s.ring_drops += p->ring_drops[i];
+	}
+	s.eve_lines = p->in->shm->eve_lines;
+	s.eve_dropped = p->in->shm->eve_dropped + p->eve.dropped;
+	bh_core_counters(p->core, &s.core);
+	return s;
+}
+
+static void tick(struct proc *p)
+{
+	struct bh_event ev = {.at = p->now, .kind = BH_EV_TICK};
+	time_t t = (time_t)(p->now / BH_SEC(1));
+	struct tm tm;
+
+	p->next_tick = p->now + BH_MS(250);
+	gaps(p);
+	step(p, &ev);
+	if (p->now >= p->next_stats) {
+		struct bh_stats s = stats(p);
+		char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
+
+		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+		p->next_stats = p->now + BH_SEC(10);
+		if (room)
+			bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
+	}
+	(void)!bh_lines_flush(&p->eve);
+	if (bh_core_mode(p->core) != p->law_mode && p->enf.fd >= 0 && send_law(p) < 0)
+		enforcer_down(p);
+}
+
+/* ---- API ---- */
+static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
+{
+	struct bh_api_view v = {.core = p->core, .policy = p->in->opts->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
+		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
+
+	for (int i = 0; i < BH_PROCS; i++) {
+		v.pids[i] = p->in->shm->pids[i];
+		v.restarts[i] = p->in->shm->restarts[i];
+	}
+	return v;
+}
+
+static void hang_up(struct client *c)
+{
+	close(c->fd);
+	memset(c, 0, sizeof *c);
+	c->fd = -1;
+}
+
+static void say(struct client *c, const char *text, size_t len)
+{
+	while (len) {
+		struct pollfd pfd = {c->fd, POLLOUT, 0};
+		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN && poll(&pfd, 1, 200) > 0)
+			continue;
+		if (n < 0)
+			break;
+		text += n;
+		len -= (size_t)n;
+	}
+	hang_up(c);
+}
+
+static void answer(struct proc *p, struct client *c, int code, const char *text, const struct bh_order *o, const struct bh_refused *r)
+{
+	struct bh_stats s = stats(p);
+	struct bh_api_view v = view(p, &s);
+
+	say(c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
+}
+
+static int refusal_exit(const struct bh_refused *r)
+{
+	return r->code == BH_REF_UNKNOWN ? 2 : 4;
+}
+
+/* the last action record of this step tells what became of the command */
+static void answer_command(struct proc *p, struct client *c, const struct bh_api_request *q)
+{
+	struct bh_event ev = {.at = wall(), .kind = BH_EV_COMMAND};
+	const struct bh_record *last = NULL;
+	struct bh_record rec;
+
+	ev.u.command.verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
+	ev.u.command.ttl = q->ttl;
+	ev.u.command.mode = q->mode;
+	memcpy(ev.u.command.target, q->target, sizeof q->target);
+	memcpy(ev.u.command.reason, q->reason, sizeof q->reason);
+	snprintf(ev.u.command.by, sizeof ev.u.command.by, "operator:uid%u", c->uid);
+	step(p, &ev);
+	if (q->verb == BH_API_MODE) {
+		char text[64];
+
+		snprintf(text, sizeof text, "mode is %s", bh_mode_name(bh_core_mode(p->core)));
+		if (p->enf.fd >= 0 && send_law(p) < 0)
+			enforcer_down(p);
+		answer(p, c, 0, text, NULL, NULL);
+		return;
+	}
+	for (size_t i = 0; i < p->out.n; i++)
+		if (p->out.rec[i].kind == BH_REC_ACTION)
+			last = &p->out.rec[i];
+	if (!last) {
+		answer(p, c, 1, "the command had no effect", NULL, NULL);
+		return;
+	}
+	rec = *last;
+	if (rec.verb == BH_VERB_REFUSED)
+		answer(p, c, refusal_exit(&rec.refused), "refused", &rec.order, &rec.refused);
+	else if (rec.verb == BH_VERB_RELEASED)
+		answer(p, c, 0, "released", &rec.order, NULL);
+	else {
+		c->order = rec.order.id;
+		c->deadline = p->now + BH_SEC(5);
+	}
+}
+
+static void request(struct proc *p, struct client *c)
+{
+	struct bh_stats s = stats(p);
+	struct bh_api_view v = view(p, &s);
+	struct bh_api_request q;
+	struct bh_refused r;
+	struct bh_order o;
+	char error[96];
+
+	if (bh_api_parse(c->line, c->len, &q, error)) {
+		answer(p, c, 2, error, NULL, NULL);
+		return;
+	}
+	if (bh_api_writes(q.verb) && !q.dry && !c->may_write) {
+		answer(p, c, 5, "only root may change what is cut", NULL, NULL);
+		return;
+	}
+	if (q.verb == BH_API_STATUS)
+		say(c, p->reply, bh_api_status(&v, p->reply, REPLY));
+	else if (q.verb == BH_API_HOSTS)
+		say(c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
+	else if (q.dry) {
+		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
+
+		answer(p, c, refused ? refusal_exit(&r) : 0, refused ? "would be refused" : "dry run: nothing was changed", &o, refused ? &r : NULL);
+	} else {
+		answer_command(p, c, &q);
+	}
+}
+
+static void client_ready(struct proc *p, struct client *c)
+{
+	ssize_t n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
+	char *nl;
+
+	if (n <= 0 && !(n < 0 && errno == EAGAIN)) {
+		hang_up(c);
+		return;
+	}
+	if (n > 0)
+		c->len += (size_t)n;
+	nl = memchr(c->line, '\n', c->len);
+	if (!nl) {
+		if (c->len == sizeof c->line)
+			answer(p, c, 2, "request too long", NULL, NULL);
+		return;
+	}
+	c->len = (size_t)(nl - c->line);
+	request(p, c);
+}
+
+static void client_new(struct proc *p)
+{
+	int fd = accept4(p->in->api, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred cred = {0};
+	socklen_t len = sizeof cred;
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CLIENTS; i++)
+		if (p->clients[i].fd < 0) {
+			p->clients[i] = (struct client){.fd = fd};
+			if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
+				p->clients[i].uid = cred.uid;
+				p->clients[i].may_write = cred.uid == 0;
+			}
+			return;
+		}
+	close(fd);
+}
+
+/* clients that wait for the kernel's word on their order */
+static void waiters(struct proc *p)
+{
+	const struct bh_order *o;
+	size_t n;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = &p->clients[i];
+		struct bh_order found = {0};
+
+		if (c->fd < 0 || !c->order)
+			continue;
+		o = bh_core_orders(p->core, &n);
+		for (size_t k = 0; k < n; k++)
+			if (o[k].id == c->order)
+				found = o[k];
+		if (found.state == BH_VERB_APPLIED)
+			answer(p, c, 0, "isolated; confirmed by the kernel", &found, NULL);
+		else if (found.state != BH_VERB_REQUESTED)
+			answer(p, c, 4, "the enforcer refused", &found, NULL);
+		else if (p->now > c->deadline)
+			answer(p, c, 8, p->enf.fd < 0 ? "no enforcer is running: it will be applied as soon as one is" : "the kernel has not answered yet", &found, NULL);
+	}
+}
+
+/* ---- loop ---- */
+static int timeout_ms(struct proc *p, bool busy)
+{
+	if (busy)
+		return 1;
+	return p->next_tick > p->now ? (int)((p->next_tick - p->now) / 1000000) + 1 : 0;
+}
+
+static bool rings_empty(struct proc *p)
+{
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++)
+		if (bh_ring_peek(bh_shm_ring(p->in->shm, i)))
+			return false;
+	return true;
+}
+
+static void loop(struct proc *p)
+{
+	struct pollfd f[4 + CLIENTS];
+	bool busy = false;
+
+	for (;;) {
+		uint64_t bell;
+
+		f[0] = (struct pollfd){p->in->bell, POLLIN, 0};
+		f[1] = (struct pollfd){p->enf.fd, POLLIN, 0};
+		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
+		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
+		for (int i = 0; i < CLIENTS; i++)
+			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, POLLIN, 0};
+		atomic_store_explicit(&p->in->shm->core_sleeps, 1, memory_order_relaxed);
+		atomic_thread_fence(memory_order_seq_cst);
+		p->now = wall();
+		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy ? 1 : 0) < 0 && errno != EINTR)
+			return;
+		atomic_store_explicit(&p->in->shm->core_sleeps, 0, memory_order_relaxed);
+		p->now = wall();
+		if (f[0].revents & POLLIN)
+			(void)!read(p->in->bell, &bell, sizeof bell);
+		busy = drain(p);
+		if (p->enf.fd >= 0 && f[1].fd == p->enf.fd && f[1].revents)
+			enforcer_ready(p);
+		if (f[3].revents)
+			supervisor_ready(p);
+		if (f[2].revents & POLLIN)
+			client_new(p);
+		for (int i = 0; i < CLIENTS; i++)
+			if (p->clients[i].fd >= 0 && f[4 + i].fd == p->clients[i].fd && f[4 + i].revents)
+				client_ready(p, &p->clients[i]);
+		waiters(p);
+		if (p->now >= p->next_tick)
+			tick(p);
+	}
+}
+
+int bh_role_core(const struct bh_core_in *in)
+{
+	static const int extra[] = {SCMP_SYS(accept4), SCMP_SYS(getsockopt), -1};
+	struct bh_core_opts co = {.policy = in->opts->policy, .self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed};
+	struct proc *p = calloc(1, sizeof *p);
+	struct tm tm;
+	time_t t = time(NULL);
+	int r = p ? 0 : -ENOMEM;
+
+	prctl(PR_SET_NAME, "bh-core");
+	if (r == 0) {
+		p->in = in;
+		p->enf.fd = -1;
+		p->start = p->now = wall();
+		p->reply = malloc(REPLY);
+		for (int i = 0; i < CLIENTS; i++)
+			p->clients[i].fd = -1;
+		p->fmt = (struct bh_eve){.host = in->opts->host, .policy = in->opts->policy, .strict = in->opts->strict};
+		p->fmt.in_iface = in->opts->n_ifaces == 1 ? in->opts->ifaces[0] : NULL;
+		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0; /* loads the zone while files can be opened */
+		r = p->reply ? bh_lines_open(&p->eve, in->reporter, 1 << 20) : -ENOMEM;
+	}
+	if (r == 0)
+		r = bh_core_open(&co, &p->core);
+	if (r == 0)
+		r = bh_sandbox(extra);
+	if (r < 0) {
+		fprintf(stderr, "bulkhead: core: %s\n", strerror(-r));
+		return 1;
+	}
+	enforcer_up(p, in->enforcer);
+	loop(p);
+	return 1;
+}

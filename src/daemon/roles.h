@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * roles - what each process of `bulkhead run` is given, and nothing more
+ *
+ * Each function is the whole life of one process: it drops privileges first, then loops, and returns an exit status.
+ */
+#ifndef BH_DAEMON_ROLES_H
+#define BH_DAEMON_ROLES_H
+
+#include <bulkhead/capture.h>
+#include <bulkhead/policy.h>
+#include "daemon/shm.h"
+
+struct bh_run_opts {
+	const struct bh_policy *policy;
+	const char *const *ifaces;
+	size_t n_ifaces;
+	unsigned workers;
+	int mode; /* -1 = the policy's */
+	const char *eve_path, *socket_path, *host;
+	bool strict, no_enforcer;
+};
+
+/* src/daemon/run.c: the supervisor; returns the exit code */
+int bh_run(const struct bh_run_opts *opts);
+
+struct bh_sensor_in {
+	struct bh_shm *shm;
+	int bell; /* eventfd */
+	const struct bh_live_fd *fds; /* fds[iface * workers + worker] */
+	size_t n_ifaces;
+	unsigned workers;
+	uint64_t seed;
+};
+int bh_role_sensor(const struct bh_sensor_in *in);
+
+struct bh_core_in {
+	struct bh_shm *shm;
+	int bell, api, enforcer, reporter, supervisor; /* supervisor: new enforcer sockets arrive here */
+	const struct bh_run_opts *opts;
+	const struct bh_addr *self;
+	size_t n_self;
+	uint64_t seed;
+	bool sensor_gap;
+};
+int bh_role_core(const struct bh_core_in *in);
+
+struct bh_reporter_in {
+	struct bh_shm *shm;
+	int in; /* EVE lines from the core */
+	const char *path;
+};
+int bh_role_reporter(const struct bh_reporter_in *in);
+
+/* src/daemon/sandbox.c: no capabilities, no new privileges, a system call filter. extra: -1-terminated list. < 0 -errno */
+int bh_sandbox(const int *extra) BH_MUST;
+
+#endif

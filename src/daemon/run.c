@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The supervisor. It opens what needs privilege - packet sockets, the API socket, the shared rings - hands each role only
+ * its own descriptors, and starts again what dies. It parses nothing from outside after the policy is loaded. It never
+ * removes the ruleset: stopped, killed or crashed, the kernel keeps what it holds until the TTLs end.
+ *
+ *   sensor   dies: its sockets are opened anew, the core is told of the gap
+ *   core     dies: its end of the enforcer's socket closes, so the enforcer ends too; both come back, the core adopts the cuts
+ *   enforcer dies: a new socket pair; the core gets its end over the supervisor's socket and reconciles
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <bulkhead/enforce.h>
+#include "daemon/roles.h"
+
+static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter"};
+
+struct run {
+	const struct bh_run_opts *o;
+	struct bh_shm *shm;
+	int bell, api, sigs;
+	int lines[2];	   /* EVE lines: core writes [1], reporter reads [0] */
+	int super[2];	   /* supervisor writes [0], core reads [1] */
+	int enf_core;	   /* the core's end while no core has it; -1 = with the core */
+	int enf_enforcer;  /* the enforcer's end while no enforcer has it */
+	struct bh_live_fd *live;
+	struct bh_addr self[64];
+	size_t n_self;
+	uint64_t seed;
+	pid_t pid[BH_PROCS];
+	bh_ns died[BH_PROCS], again[BH_PROCS]; /* again: when to start it, 0 = running */
+	unsigned quick[BH_PROCS];	       /* deaths soon after the start, for the backoff */
+	bool first;
+};
+
+static bh_ns mono(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
+}
+
+/* ---- opening ---- */
+static void read_self(struct run *r)
+{
+	struct ifaddrs *list, *i;
+
+	r->n_self = 0;
+	if (getifaddrs(&list))
+		return;
+	for (i = list; i && r->n_self < BH_COUNT(r->self); i = i->ifa_next) {
+		if (!i->ifa_addr)
+			continue;
+		if (i->ifa_addr->sa_family == AF_INET)
+			r->self[r->n_self++] = bh_addr_v4((const uint8_t *)&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr);
+		else if (i->ifa_addr->sa_family == AF_INET6)
+			r->self[r->n_self++] = bh_addr_v6((const uint8_t *)&((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr);
+	}
+	freeifaddrs(list);
+}
+
+static int open_shm(struct run *r)
+{
+	size_t ring = bh_ring_bytes(BH_SHM_SLOTS, sizeof(struct bh_event)), head = (sizeof(struct bh_shm) + 63) & ~(size_t)63;
+	void *p = mmap(NULL, head + ring * r->o->workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	r->shm = p;
+	r->shm->n_workers = r->o->workers;
+	for (unsigned i = 0; i < r->o->workers; i++) {
+		r->shm->tap[i].ring_off = head + ring * i;
+		bh_ring_init(bh_shm_ring(r->shm, i), BH_SHM_SLOTS, sizeof(struct bh_event));
+	}
+	return 0;
+}
+
+/* A socket file nobody listens on is a dead daemon's; one that answers means we are already running. */
+static int open_api(struct run *r)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || strlen(r->o->socket_path) >= sizeof a.sun_path)
+		return fd < 0 ? -errno : -ENAMETOOLONG;
+	bh_strcpy(a.sun_path, sizeof a.sun_path, r->o->socket_path);
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0) {
+		fprintf(stderr, "bulkhead: another daemon answers at %s; stop it first\n", a.sun_path);
+		close(fd);
+		return -EADDRINUSE;
+	}
+	close(fd);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)!unlink(a.sun_path);
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 16)) {
+		int e = errno;
+
+		if (e == ENOENT) { /* /run/bulkhead is made by the unit; by hand, make it here */
+			char dir[sizeof a.sun_path];
+
+			bh_strcpy(dir, sizeof dir, a.sun_path);
+			if (strrchr(dir, '/'))
+				*strrchr(dir, '/') = '\0';
+			if (mkdir(dir, 0755) == 0 && bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 16) == 0)
+				return r->api = fd, chmod(a.sun_path, 0666), 0;
+		}
+		fprintf(stderr, "bulkhead: cannot listen on %s: %s; name another with --socket\n", a.sun_path, strerror(e));
+		close(fd);
+		return -e;
+	}
+	/* anybody may read the status; only root may order, by SO_PEERCRED */
+	(void)!chmod(a.sun_path, 0666);
+	r->api = fd;
+	return 0;
+}
+
+static int open_live(struct run *r)
+{
+	struct bh_live_conf conf = bh_live_defaults();
+	char text[256];
+
+	for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
+		r->live[i].fd = -1;
+	for (size_t i = 0; i < r->o->n_ifaces; i++) {
+		int e = bh_live_open(r->o->ifaces[i], &conf, r->o->workers, &r->live[i * r->o->workers], text);
+
+		if (e) {
+			fprintf(stderr, "bulkhead: %s\n", text);
+			return e < 0 ? e : -EIO;
+		}
+	}
+	return 0;
+}
+
+static void close_live(struct run *r)
+{
+	for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
+		if (r->live[i].fd >= 0) {
+			close(r->live[i].fd);
+			r->live[i].fd = -1;
+		}
+}
+
+static int pair(int fd[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) ? -errno : 0;
+}
+
+static int open_all(struct run *r)
+{
+	sigset_t set;
+	int e;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->sigs = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	r->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r->live = calloc(r->o->n_ifaces * r->o->workers, sizeof *r->live);
+	if (r->sigs < 0 || r->bell < 0 || !r->live)
+		return -ENOMEM;
+	e = open_shm(r);
+	e = e ? e : open_live(r);
+	e = e ? e : pair(r->lines);
+	e = e ? e : pair(r->super);
+	e = e ? e : open_api(r);
+	if (e == 0)
+		fcntl(r->lines[1], F_SETFL, O_NONBLOCK); /* a stuck disk must not stop the core */
+	return e;
+}
+
+/* ---- starting ---- */
+/* closes every descriptor but 0-2 and those kept (sorted by nobody, few) */
+static void keep_only(const int *keep, size_t n)
+{
+	struct rlimit lim;
+	int max = getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < 65536 ? (int)lim.rlim_cur : 65536;
+
+	for (int fd = 3; fd < max; fd++) {
+		bool kept = false;
+
+		for (size_t i = 0; i < n; i++)
+			kept |= keep[i] == fd;
+		if (!kept)
+			close(fd);
+	}
+}
+
+static int child(struct run *r, unsigned role)
+{
+	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1],
+		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed};
+	struct bh_sensor_in sensor = {r->shm, r->bell, r->live, r->o->n_ifaces, r->o->workers, r->seed};
+	struct bh_reporter_in rep = {r->shm, r->lines[0], r->o->eve_path};
+	int keep[BH_LIVE_IFS * BH_SHM_WORKERS + 8], n = 0;
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGINT, SIG_IGN); /* Ctrl-C is the supervisor's to hear */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	switch (role) {
+	case BH_PROC_SENSOR:
+		for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
+			keep[n++] = r->live[i].fd;
+		keep[n++] = r->bell;
+		keep_only(keep, (size_t)n);
+		return bh_role_sensor(&sensor);
+	case BH_PROC_CORE:
+		keep_only((int[]){r->bell, r->api, r->enf_core, r->lines[1], r->super[1]}, 5);
+		return bh_role_core(&core);
+	case BH_PROC_ENFORCER:
+		keep_only((int[]){r->enf_enforcer}, 1);
+		prctl(PR_SET_NAME, "bh-enforcer");
+		return bh_enforcer_serve(r->enf_enforcer) < 0;
+	default:
+		keep_only((int[]){r->lines[0]}, 1);
+		return bh_role_reporter(&rep);
+	}
+}
+
+static void start(struct run *r, unsigned role)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(child(r, role));
+	if (pid < 0) {
+		r->again[role] = mono() + BH_SEC(1);
+		return;
+	}
+	r->pid[role] = pid;
+	r->died[role] = mono();
+	r->again[role] = 0;
+	atomic_store(&r->shm->pids[role], pid);
+}
+
+static void give_core(struct run *r, char what, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} ctl = {0};
+	struct iovec iov = {&what, 1};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	if (fd >= 0) {
+		m.msg_control = &ctl;
+		m.msg_controllen = sizeof ctl;
+		ctl.h = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof fd), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&ctl.h), &fd, sizeof fd);
+	}
+	(void)!sendmsg(r->super[0], &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void start_role(struct run *r, unsigned role)
+{
+	int fd[2];
+
+	switch (role) {
+	case BH_PROC_SENSOR:
+		if (!r->first && (close_live(r), open_live(r) < 0)) {
+			r->again[role] = mono() + BH_SEC(1);
+			return;
+		}
+		start(r, role);
+		if (!r->first)
+			give_core(r, 's', -1);
+		return;
+	case BH_PROC_ENFORCER:
+		if (r->o->no_enforcer)
+			return;
+		if (pair(fd)) {
+			r->again[role] = mono() + BH_SEC(1);
+			return;
+		}
+		r->enf_enforcer = fd[1];
+		start(r, role);
+		close(fd[1]);
+		r->enf_enforcer = -1;
+		if (r->pid[BH_PROC_CORE]) {
+			give_core(r, 'e', fd[0]);
+			close(fd[0]);
+		} else {
+			if (r->enf_core >= 0)
+				close(r->enf_core);
+			r->enf_core = fd[0];
+		}
+		return;
+	case BH_PROC_CORE:
+		start(r, role);
+		if (r->enf_core >= 0)
+			close(r->enf_core);
+		r->enf_core = -1;
+		return;
+	default:
+		start(r, role);
+	}
+}
+
+/* ---- living ---- */
+static void reap(struct run *r, bool stopping)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (unsigned i = 0; i < BH_PROCS; i++) {
+			if (r->pid[i] != pid)
+				continue;
+			r->pid[i] = 0;
+			atomic_store(&r->shm->pids[i], 0);
+			if (stopping)
+				continue;
+			r->quick[i] = mono() - r->died[i] < BH_SEC(5) ? r->quick[i] + 1 : 0;
+			r->again[i] = mono() + (r->quick[i] == 0 ? 0 : BH_MS(100) << (r->quick[i] < 6 ? r->quick[i] : 6));
+			atomic_fetch_add(&r->shm->restarts[i], 1);
+			fprintf(stderr, "bulkhead: %s (pid %d) %s %d; starting it again; the kernel's ruleset stands\n", role_names[i], pid,
+				WIFSIGNALED(status) ? "was killed by signal" : "ended with", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		}
+}
+
+static void stop(struct run *r)
+{
+	bh_ns end = mono() + BH_SEC(3);
+	bool any = true;
+
+	/* the core first: its end closes the enforcer and, over the lines' socket, the reporter, which drains and ends */
+	if (r->pid[BH_PROC_CORE])
+		kill(r->pid[BH_PROC_CORE], SIGTERM);
+	if (r->pid[BH_PROC_SENSOR])
+		kill(r->pid[BH_PROC_SENSOR], SIGTERM);
+	close(r->lines[1]);
+	while (any && mono() < end) {
+		struct timespec nap = {0, 5000000};
+
+		nanosleep(&nap, NULL);
+		reap(r, true);
+		any = false;
+		for (unsigned i = 0; i < BH_PROCS; i++)
+			any |= r->pid[i] != 0;
+	}
+	for (unsigned i = 0; i < BH_PROCS; i++)
+		if (r->pid[i])
+			kill(r->pid[i], SIGKILL);
+	(void)!unlink(r->o->socket_path);
+}
+
+static void loop(struct run *r)
+{
+	for (;;) {
+		struct pollfd p = {r->sigs, POLLIN, 0};
+		struct signalfd_siginfo si;
+		int wait = -1;
+
+		for (unsigned i = 0; i < BH_PROCS; i++) {
+			if (r->again[i] && r->again[i] <= mono())
+				start_role(r, i);
+			if (r->again[i])
+				wait = 50;
+		}
+		(void)!poll(&p, 1, wait);
+		while (read(r->sigs, &si, sizeof si) == sizeof si) {
+			if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
+				return;
+			if (si.ssi_signo == SIGHUP && r->pid[BH_PROC_REPORTER])
+				kill(r->pid[BH_PROC_REPORTER], SIGHUP);
+		}
+		reap(r, false);
+	}
+}
+
+int bh_run(const struct bh_run_opts *opts)
+{
+	/* the reporter and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
+	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_SENSOR};
+	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true};
+	int e = open_all(&r);
+
+	if (e == -EPERM || e == -EACCES)
+		return 5;
+	if (e < 0)
+		return 1;
+	if (getrandom(&r.seed, sizeof r.seed, 0) != sizeof r.seed)
+		r.seed = (uint64_t)mono() ^ (uint64_t)getpid() << 32;
+	read_self(&r);
+	for (unsigned i = 0; i < BH_PROCS; i++)
+		start_role(&r, order[i]);
+	r.first = false;
+	fprintf(stderr, "bulkhead: running on %zu interface(s), mode %s, API at %s\n", opts->n_ifaces,
+		bh_mode_name(opts->mode >= 0 ? (unsigned)opts->mode : opts->policy->response.mode), opts->socket_path);
+	loop(&r);
+	stop(&r);
+	fprintf(stderr, "bulkhead: stopped; the ruleset stays until its TTLs end (remove it with `bulkhead disarm --yes`)\n");
+	return 0;
+}

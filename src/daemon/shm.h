@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * shm - the only memory two processes share: event rings from the sensor's workers to the core, and counters
+ *
+ * Shape   One anonymous shared mapping made before the first fork: a header, then one ring a worker.
+ * Purity  The sensor writes rings, watermarks and counters; the core reads them, and treats every byte as hostile.
+ */
+#ifndef BH_DAEMON_SHM_H
+#define BH_DAEMON_SHM_H
+
+#include <bulkhead/event.h>
+
+#define BH_SHM_WORKERS 16
+#define BH_SHM_SLOTS 16384u
+
+enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROCS };
+
+/* plain numbers a worker publishes about once a second, each whole by itself */
+struct bh_tap_counters {
+	_Atomic uint64_t packets, bytes, malformed, kernel_packets, kernel_drops, flows_active, flows_new, flows_evicted, classified, guessed;
+};
+struct bh_tap {
+	_Alignas(64) _Atomic uint64_t watermark; /* events still to come are at this or later */
+	struct bh_tap_counters n;
+	uint64_t ring_off;
+};
+struct bh_shm {
+	_Atomic uint32_t core_sleeps; /* the core is about to poll: whoever pushes next rings the bell */
+	uint32_t n_workers;
+	_Atomic int32_t pids[BH_PROCS];
+	_Atomic uint32_t restarts[BH_PROCS];
+	_Atomic uint64_t eve_lines, eve_dropped; /* by the reporter */
+	struct bh_tap tap[BH_SHM_WORKERS];
+};
+static inline struct bh_ring *bh_shm_ring(struct bh_shm *s, unsigned worker)
+{
+	return (struct bh_ring *)((uint8_t *)s + s->tap[worker].ring_off);
+}
+
+#endif
