@@ -359,7 +359,7 @@ static int parse_permit(struct parser *p)
 	struct bh_plan *plan = &p->plan;
 	struct bh_permit permit = {0};
 	struct bh_word w, v;
-	uint32_t zone;
+	uint32_t zone = 0;
 	bool have;
 	int r = room(p, (void **)&plan->permits, &p->cap_permits, plan->n_permits, sizeof permit, BOX_MAX);
 
