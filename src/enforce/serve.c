@@ -5,7 +5,8 @@
  * netlink is taken away before the first byte is read: all capabilities but CAP_NET_ADMIN, no new privileges, and a
  * filter that knows neither files, nor sockets, nor programs, nor processes.
  *
- * One request is answered at a time, in order. Between requests the watch runs; what it finds is told unasked.
+ * One request is answered at a time, in order. Between requests the watch runs; what it finds is told unasked. Nothing
+ * here waits for the peer to read: a core that is busy sending must not be able to stop a repair.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -25,9 +26,11 @@
 struct server {
 	struct bh_enforcer *e;
 	int fd;
-	char *in;
-	size_t in_len, in_cap;
+	char *in, *out;
+	size_t in_len, in_cap, out_at, out_len, out_cap;
+	unsigned untold; /* notices left out because the peer does not read */
 };
+#define OUT_BUSY (256u << 10) /* bytes unread by the peer: no further request is taken, no notice queued */
 
 /* ---- giving up ---- */
 
@@ -53,7 +56,7 @@ static int install_filter(void)
 		SCMP_SYS(madvise),    SCMP_SYS(futex),	    SCMP_SYS(getpid),	 SCMP_SYS(gettid),
 		SCMP_SYS(tgkill),     SCMP_SYS(exit),	    SCMP_SYS(exit_group), SCMP_SYS(clock_gettime),
 		SCMP_SYS(getrandom),  SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
-		SCMP_SYS(clock_nanosleep),
+		SCMP_SYS(clock_nanosleep), SCMP_SYS(sigaltstack),
 	};
 	static const int deadly[] = {
 		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),	SCMP_SYS(vfork),	 SCMP_SYS(ptrace),
@@ -83,23 +86,38 @@ static int install_filter(void)
 
 /* ---- frames ---- */
 
-static int send_all(int fd, const char *p, size_t n)
+static int queue(struct server *s, const char *p, size_t n)
 {
-	while (n) {
-		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+	if (s->out_at == s->out_len)
+		s->out_at = s->out_len = 0;
+	if (s->out_cap - s->out_len < n) {
+		size_t cap = s->out_cap ? s->out_cap : 1 << 16;
+		char *v;
+
+		while (cap - s->out_len < n)
+			cap *= 2;
+		v = realloc(s->out, cap);
+		if (!v)
+			return -ENOMEM;
+		s->out = v;
+		s->out_cap = cap;
+	}
+	memcpy(s->out + s->out_len, p, n);
+	s->out_len += n;
+	return 0;
+}
+
+/* as much as the socket takes now */
+static int flush(struct server *s)
+{
+	while (s->out_at < s->out_len) {
+		ssize_t w = send(s->fd, s->out + s->out_at, s->out_len - s->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (w < 0 && errno == EINTR)
 			continue;
-		if (w < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			struct pollfd pfd = {fd, POLLOUT, 0};
-
-			(void)poll(&pfd, 1, -1);
-			continue;
-		}
 		if (w < 0)
-			return -errno;
-		p += w;
-		n -= (size_t)w;
+			return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+		s->out_at += (size_t)w;
 	}
 	return 0;
 }
@@ -112,9 +130,9 @@ static int send_reply(struct server *s, const struct bh_enf_reply *reply)
 
 	if (r < 0)
 		return r;
-	r = send_all(s->fd, frame, len);
+	r = queue(s, frame, len);
 	free(frame);
-	return r;
+	return r < 0 ? r : flush(s);
 }
 
 /* ---- requests ---- */
@@ -275,7 +293,7 @@ static int receive(struct server *s)
 	}
 	if (want > s->in_cap)
 		want = s->in_cap;
-	n = recv(s->fd, s->in + s->in_len, want - s->in_len, 0);
+	n = recv(s->fd, s->in + s->in_len, want - s->in_len, MSG_DONTWAIT);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
 	if (n == 0)
@@ -295,29 +313,50 @@ static int receive(struct server *s)
 	return 0;
 }
 
+static bool busy(const struct server *s)
+{
+	return s->out_len - s->out_at > OUT_BUSY;
+}
+
 static int report_drift(struct server *s)
 {
 	struct bh_enf_reply notice = {0};
 	int r = 0;
 
-	while (r == 0 && bh_enforcer_watch(s->e, &notice.drift) == 1)
+	while (r == 0 && bh_enforcer_watch(s->e, &notice.drift) == 1) {
+		if (busy(s)) {
+			s->untold++;
+			continue;
+		}
+		if (s->untold) {
+			size_t n = strlen(notice.drift.text);
+
+			snprintf(notice.drift.text + n, sizeof notice.drift.text - n, " (%u notices untold)", s->untold);
+			s->untold = 0;
+		}
 		r = send_reply(s, &notice);
+	}
 	return r;
 }
 
 static int loop(struct server *s)
 {
-	struct pollfd p[2] = {{s->fd, POLLIN, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
+	struct pollfd p[2] = {{s->fd, 0, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
 	int r = 0;
 
 	while (r == 0) {
+		p[0].events = (short)((busy(s) ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
 		if (poll(p, 2, -1) < 0) {
 			if (errno != EINTR)
 				r = -errno;
 			continue;
 		}
-		if (p[0].revents) /* orders first: a flood of notices must not delay an isolation */
+		if (p[0].revents & POLLOUT)
+			r = flush(s);
+		if (r == 0 && (p[0].revents & POLLIN)) /* orders first: a flood of notices must not delay an isolation */
 			r = receive(s);
+		else if (r == 0 && (p[0].revents & (POLLHUP | POLLERR)))
+			r = 1;
 		if (r == 0 && (p[1].revents || s->e->n_drift))
 			r = report_drift(s);
 	}
@@ -339,6 +378,7 @@ int bh_enforcer_serve(int fd)
 	if (r == 0)
 		r = loop(&s);
 	free(s.in);
+	free(s.out);
 	bh_enforcer_close(s.e);
 	return r;
 }

@@ -335,6 +335,50 @@ static void a_change_in_another_table_is_told_and_left_alone(void **state)
 	disarm(armed(law_text));
 }
 
+static void a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair(void **state)
+{
+	enum { N = 1500 };
+	struct served s = serve();
+	struct flow f;
+	char *text = malloc(8 << 20), *frame;
+	size_t n = (size_t)sprintf(text, "%s", law_text), len;
+	struct timeval patience = {10, 0};
+	struct bh_enf_reply r;
+
+	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=1\n"), 0);
+	for (unsigned i = 0; i < N; i++) { /* foreign transactions, each with a notice that nobody reads */
+		if (i % 100 == 0)
+			assert_int_equal(lab_nft(&lab, i % 200 ? "delete table ip theirs" : "add table ip theirs", NULL), 0);
+		ask(&s, BH_ENF_DUMP, NULL); /* and answers that nobody reads */
+	}
+	assert_int_equal(lab_nft(&lab, "flush ruleset", NULL), 0);
+	lab_sleep_ms(500);
+	flow_up(&f, "10.1.0.3", 5000, false);
+	assert_closed("10.1.0.3", 9000, false); /* the repair did not wait */
+	flow_close(&f);
+	for (unsigned i = 0; i < 20000; i++)
+		n += (size_t)sprintf(text + n, "permit shop > 10.2.%u.%u tcp/%u conduit=web\n", i / 250, i % 250, i);
+	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
+	assert_int_equal(bh_enf_encode(BH_ENF_DRY, s.seq++, text, n, &frame, &len), 0);
+	for (size_t at = 0; at < len;) { /* larger than the socket holds: it must be taken while notices wait */
+		ssize_t w = send(s.fd, frame + at, len - at, MSG_NOSIGNAL);
+
+		if (w <= 0)
+			fail_msg("the order stuck after %zu of %zu bytes", at, len);
+		at += (size_t)w;
+	}
+	do {
+		assert_true(next_reply(&s, &r, 10000));
+		free(r.body);
+	} while (r.seq != s.seq - 1);
+	assert_int_equal(r.status, 0);
+	free(frame);
+	free(text);
+	assert_int_equal(stop(&s), 0);
+	disarm(armed(law_text));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +388,7 @@ int main(void)
 		cmocka_unit_test(killed_it_leaves_a_valid_ruleset_which_its_successor_adopts),
 		cmocka_unit_test(a_foreign_change_is_named_and_undone_with_the_time_that_was_left),
 		cmocka_unit_test(a_change_in_another_table_is_told_and_left_alone),
+		cmocka_unit_test(a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair),
 	};
 
 	return enforce_main(tests, sizeof tests / sizeof tests[0]);

@@ -111,7 +111,7 @@ static void plan_errors_say_where(void **state)
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\npermit a > 10.0.0.0/8 any conduit=x\n", 3, 35,
 		 "no conduit"},
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nconduit c\npermit a > 10.0.0.0/8 any conduit=c "
-		 "from=fd00::/8\n", 4, 46, "family"},
+		 "from=fd00::/8\n", 4, 42, "family"},
 		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/5-4\n", 2, 21, "before it begins"},
 		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/65536\n", 2, 21, "65535"},
 		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 sctp/5\n", 2, 17, "not a service"},
