@@ -80,7 +80,7 @@ static int parse(int argc, char **argv, struct opts *ret)
 			o.o.strict = true;
 			break;
 		case 'h':
-			return bh_cli_usage("replay",
+			bh_cli_usage("replay",
 				       "       CAPTURE: pcap or pcapng, also .gz .zst .xz, or - for standard input\n"
 				       "       --policy FILE   zones; default: private ranges are zone inside, the rest outside\n"
 				       "       --mode MODE     judge as observe, ask or auto (default: the policy's)\n"
@@ -88,8 +88,8 @@ static int parse(int argc, char **argv, struct opts *ret)
 				       "       --eve FILE      EVE JSON lines (- = standard output); --strict leaves our own object out\n"
 				       "       --events FILE   what was seen, one line an event\n"
 				       "       --plan FILE     what the kernel would hold at the end\n",
-				       0) -
-			       1;
+				       0);
+			return -1;
 		default:
 			return bh_cli_usage("replay", NULL, BH_EXIT_USAGE);
 		}

@@ -24,8 +24,11 @@ static int parse(int argc, char **argv, const char *name, struct args *ret)
 			a.json = true;
 		else if (c == 's')
 			a.socket = optarg;
-		else
-			return bh_cli_usage(name, "       --json          as the daemon answers\n       --socket PATH   its local API\n", c == 'h' ? 0 : BH_EXIT_USAGE) - (c == 'h');
+		else {
+			int code = bh_cli_usage(name, "       --json          as the daemon answers\n       --socket PATH   its local API\n", c == 'h' ? 0 : BH_EXIT_USAGE);
+
+			return c == 'h' ? -1 : code;
+		}
 	}
 	if (argc - optind > 1)
 		return bh_cli_usage(name, NULL, BH_EXIT_USAGE);
@@ -99,7 +102,7 @@ static void hosts_person(json_t *o)
 static int ask(int argc, char **argv, const char *name, unsigned verb, void (*person)(json_t *))
 {
 	struct bh_api_request q = {.verb = (uint8_t)verb};
-	struct args a;
+	struct args a = {.socket = BH_API_SOCKET, .word = ""};
 	json_t *o;
 	char *text;
 	int r = parse(argc, argv, name, &a);

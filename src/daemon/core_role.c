@@ -17,48 +17,18 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include <bulkhead/control.h>
-#include "daemon/enfclient.h"
-#include "daemon/lines.h"
-#include "daemon/roles.h"
+#include "daemon/core_proc.h"
 
 #define LAG BH_MS(10)
-#define CLIENTS 16
 #define BURST 4096 /* events between two looks at the descriptors */
-#define REPLY (4u << 20)
 
-struct client {
-	int fd;
-	bool may_write;
-	uint32_t uid, order; /* order: an isolation or release it waits for */
-	bh_ns deadline;
-	char line[BH_API_LINE];
-	size_t len;
-};
-
-struct proc {
-	const struct bh_core_in *in;
-	struct bh_core *core;
-	struct bh_enfclient enf;
-	struct bh_lines eve;
-	struct bh_eve fmt;
-	struct client clients[CLIENTS];
-	bh_ns start, now, next_tick, next_stats;
-	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
-	uint8_t law_mode; /* mode of the law the enforcer was given */
-	struct bh_out out;
-	char *reply;
-};
-
-static bh_ns wall(void)
+bh_ns core_wall(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
 	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
 }
-
-static void step(struct proc *p, const struct bh_event *ev);
 
 /* ---- what comes out ---- */
 static void write_record(struct proc *p, const struct bh_record *rec)
@@ -75,13 +45,13 @@ static void write_record(struct proc *p, const struct bh_record *rec)
 
 static void kernel_event(struct proc *p, uint32_t order, unsigned what, uint64_t us, const char *text)
 {
-	struct bh_event ev = {.at = wall(), .kind = BH_EV_KERNEL};
+	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_KERNEL};
 
 	ev.u.kernel.order = order;
 	ev.u.kernel.what = (uint8_t)what;
 	ev.u.kernel.us = us;
 	bh_strcpy(ev.u.kernel.text, sizeof ev.u.kernel.text, text);
-	step(p, &ev);
+	core_step(p, &ev);
 }
 
 static void enforcer_down(struct proc *p)
@@ -113,7 +83,7 @@ static void carry(struct proc *p, const struct bh_record *rec)
 		enforcer_down(p);
 }
 
-static void step(struct proc *p, const struct bh_event *ev)
+void core_step(struct proc *p, const struct bh_event *ev)
 {
 	p->out.n = 0;
 	if (bh_core_step(p->core, ev, &p->out) < 0 || p->out.n == 0)
@@ -195,7 +165,7 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 
 static void notice(struct proc *p, const struct bh_drift *d)
 {
-	struct bh_event ev = {.at = wall(), .kind = BH_EV_KERNEL};
+	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_KERNEL};
 
 	if (!d->ours_touched)
 		return; /* other owners change their own tables all day */
@@ -207,7 +177,7 @@ static void notice(struct proc *p, const struct bh_drift *d)
 	snprintf(ev.u.kernel.text, sizeof ev.u.kernel.text, "table inet bulkhead changed by %.15s (pid %u)%s", d->prog, d->pid,
 		d->repaired ? ", repaired" : ", NOT repaired");
 	fprintf(stderr, "bulkhead: %s: %s\n", ev.u.kernel.text, d->text);
-	step(p, &ev);
+	core_step(p, &ev);
 }
 
 static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned request, uint32_t order)
@@ -267,10 +237,10 @@ static void supervisor_ready(struct proc *p)
 		exit(0); /* the supervisor is gone */
 	h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
 	if (n > 0 && byte == 's') { /* the sensor died and was started again */
-		struct bh_event ev = {.at = wall(), .kind = BH_EV_GAP};
+		struct bh_event ev = {.at = core_wall(), .kind = BH_EV_GAP};
 
 		ev.u.gap.why = BH_GAP_SENSOR;
-		step(p, &ev);
+		core_step(p, &ev);
 	}
 	if (!h || h->cmsg_type != SCM_RIGHTS)
 		return;
@@ -335,7 +305,7 @@ static bool drain(struct proc *p)
 		bh_ring_drop(r);
 		if (!plausible(&ev, p->now))
 			continue;
-		step(p, &ev);
+		core_step(p, &ev);
 		if (ev.kind == BH_EV_FLOW_END)
 			flow_line(p, &ev);
 	}
@@ -357,41 +327,21 @@ static void gaps(struct proc *p)
 		ev.u.gap.lost = d - p->ring_drops[i];
 		ev.u.gap.why = BH_GAP_RING;
 		p->ring_drops[i] = d;
-		step(p, &ev);
+		core_step(p, &ev);
 	}
 	if (kernel > p->kernel_drops) {
 		ev.worker = 0;
 		ev.u.gap.lost = kernel - p->kernel_drops;
 		ev.u.gap.why = BH_GAP_KERNEL;
-		step(p, &ev);
+		core_step(p, &ev);
 	}
 	p->kernel_drops = kernel;
 }
 
-/* ---- status ---- */
-static struct bh_stats stats(struct proc *p)
+void core_law_changed(struct proc *p)
 {
-	struct bh_stats s = {.at = p->now, .uptime = p->now - p->start};
-
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
-		struct bh_tap_counters *n = &p->in->shm->tap[i].n;
-
-		s.packets += n->packets;
-		s.bytes += n->bytes;
-		s.malformed += n->malformed;
-		s.kernel_packets += n->kernel_packets;
-		s.kernel_drops += n->kernel_drops;
-		s.flows_active += n->flows_active;
-		s.flows_new += n->flows_new;
-		s.flows_evicted += n->flows_evicted;
-		s.classified += n->classified;
-		s.guessed += n->guessed;
-		s.ring_drops += p->ring_drops[i];
-	}
-	s.eve_lines = p->in->shm->eve_lines;
-	s.eve_dropped = p->in->shm->eve_dropped + p->eve.dropped;
-	bh_core_counters(p->core, &s.core);
-	return s;
+	if (p->enf.fd >= 0 && send_law(p) < 0)
+		enforcer_down(p);
 }
 
 static void tick(struct proc *p)
@@ -402,9 +352,9 @@ static void tick(struct proc *p)
 
 	p->next_tick = p->now + BH_MS(250);
 	gaps(p);
-	step(p, &ev);
+	core_step(p, &ev);
 	if (p->now >= p->next_stats) {
-		struct bh_stats s = stats(p);
+		struct bh_stats s = core_stats(p);
 		char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
 
 		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0;
@@ -413,194 +363,8 @@ static void tick(struct proc *p)
 			bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
 	}
 	(void)!bh_lines_flush(&p->eve);
-	if (bh_core_mode(p->core) != p->law_mode && p->enf.fd >= 0 && send_law(p) < 0)
-		enforcer_down(p);
-}
-
-/* ---- API ---- */
-static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
-{
-	struct bh_api_view v = {.core = p->core, .policy = p->in->opts->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
-		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
-
-	for (int i = 0; i < BH_PROCS; i++) {
-		v.pids[i] = p->in->shm->pids[i];
-		v.restarts[i] = p->in->shm->restarts[i];
-	}
-	return v;
-}
-
-static void hang_up(struct client *c)
-{
-	close(c->fd);
-	memset(c, 0, sizeof *c);
-	c->fd = -1;
-}
-
-static void say(struct client *c, const char *text, size_t len)
-{
-	while (len) {
-		struct pollfd pfd = {c->fd, POLLOUT, 0};
-		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n < 0 && errno == EAGAIN && poll(&pfd, 1, 200) > 0)
-			continue;
-		if (n < 0)
-			break;
-		text += n;
-		len -= (size_t)n;
-	}
-	hang_up(c);
-}
-
-static void answer(struct proc *p, struct client *c, int code, const char *text, const struct bh_order *o, const struct bh_refused *r)
-{
-	struct bh_stats s = stats(p);
-	struct bh_api_view v = view(p, &s);
-
-	say(c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
-}
-
-static int refusal_exit(const struct bh_refused *r)
-{
-	return r->code == BH_REF_UNKNOWN ? 2 : 4;
-}
-
-/* the last action record of this step tells what became of the command */
-static void answer_command(struct proc *p, struct client *c, const struct bh_api_request *q)
-{
-	struct bh_event ev = {.at = wall(), .kind = BH_EV_COMMAND};
-	const struct bh_record *last = NULL;
-	struct bh_record rec;
-
-	ev.u.command.verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
-	ev.u.command.ttl = q->ttl;
-	ev.u.command.mode = q->mode;
-	memcpy(ev.u.command.target, q->target, sizeof q->target);
-	memcpy(ev.u.command.reason, q->reason, sizeof q->reason);
-	snprintf(ev.u.command.by, sizeof ev.u.command.by, "operator:uid%u", c->uid);
-	step(p, &ev);
-	if (q->verb == BH_API_MODE) {
-		char text[64];
-
-		snprintf(text, sizeof text, "mode is %s", bh_mode_name(bh_core_mode(p->core)));
-		if (p->enf.fd >= 0 && send_law(p) < 0)
-			enforcer_down(p);
-		answer(p, c, 0, text, NULL, NULL);
-		return;
-	}
-	for (size_t i = 0; i < p->out.n; i++)
-		if (p->out.rec[i].kind == BH_REC_ACTION)
-			last = &p->out.rec[i];
-	if (!last) {
-		answer(p, c, 1, "the command had no effect", NULL, NULL);
-		return;
-	}
-	rec = *last;
-	if (rec.verb == BH_VERB_REFUSED)
-		answer(p, c, refusal_exit(&rec.refused), "refused", &rec.order, &rec.refused);
-	else if (rec.verb == BH_VERB_RELEASED)
-		answer(p, c, 0, "released", &rec.order, NULL);
-	else {
-		c->order = rec.order.id;
-		c->deadline = p->now + BH_SEC(5);
-	}
-}
-
-static void request(struct proc *p, struct client *c)
-{
-	struct bh_stats s = stats(p);
-	struct bh_api_view v = view(p, &s);
-	struct bh_api_request q;
-	struct bh_refused r;
-	struct bh_order o;
-	char error[96];
-
-	if (bh_api_parse(c->line, c->len, &q, error)) {
-		answer(p, c, 2, error, NULL, NULL);
-		return;
-	}
-	if (bh_api_writes(q.verb) && !q.dry && !c->may_write) {
-		answer(p, c, 5, "only root may change what is cut", NULL, NULL);
-		return;
-	}
-	if (q.verb == BH_API_STATUS)
-		say(c, p->reply, bh_api_status(&v, p->reply, REPLY));
-	else if (q.verb == BH_API_HOSTS)
-		say(c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
-	else if (q.dry) {
-		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
-
-		answer(p, c, refused ? refusal_exit(&r) : 0, refused ? "would be refused" : "dry run: nothing was changed", &o, refused ? &r : NULL);
-	} else {
-		answer_command(p, c, &q);
-	}
-}
-
-static void client_ready(struct proc *p, struct client *c)
-{
-	ssize_t n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
-	char *nl;
-
-	if (n <= 0 && !(n < 0 && errno == EAGAIN)) {
-		hang_up(c);
-		return;
-	}
-	if (n > 0)
-		c->len += (size_t)n;
-	nl = memchr(c->line, '\n', c->len);
-	if (!nl) {
-		if (c->len == sizeof c->line)
-			answer(p, c, 2, "request too long", NULL, NULL);
-		return;
-	}
-	c->len = (size_t)(nl - c->line);
-	request(p, c);
-}
-
-static void client_new(struct proc *p)
-{
-	int fd = accept4(p->in->api, NULL, NULL, SOCK_CLOEXEC);
-	struct ucred cred = {0};
-	socklen_t len = sizeof cred;
-
-	if (fd < 0)
-		return;
-	for (int i = 0; i < CLIENTS; i++)
-		if (p->clients[i].fd < 0) {
-			p->clients[i] = (struct client){.fd = fd};
-			if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
-				p->clients[i].uid = cred.uid;
-				p->clients[i].may_write = cred.uid == 0;
-			}
-			return;
-		}
-	close(fd);
-}
-
-/* clients that wait for the kernel's word on their order */
-static void waiters(struct proc *p)
-{
-	const struct bh_order *o;
-	size_t n;
-
-	for (int i = 0; i < CLIENTS; i++) {
-		struct client *c = &p->clients[i];
-		struct bh_order found = {0};
-
-		if (c->fd < 0 || !c->order)
-			continue;
-		o = bh_core_orders(p->core, &n);
-		for (size_t k = 0; k < n; k++)
-			if (o[k].id == c->order)
-				found = o[k];
-		if (found.state == BH_VERB_APPLIED)
-			answer(p, c, 0, "isolated; confirmed by the kernel", &found, NULL);
-		else if (found.state != BH_VERB_REQUESTED)
-			answer(p, c, 4, "the enforcer refused", &found, NULL);
-		else if (p->now > c->deadline)
-			answer(p, c, 8, p->enf.fd < 0 ? "no enforcer is running: it will be applied as soon as one is" : "the kernel has not answered yet", &found, NULL);
-	}
+	if (bh_core_mode(p->core) != p->law_mode)
+		core_law_changed(p);
 }
 
 /* ---- loop ---- */
@@ -635,11 +399,11 @@ static void loop(struct proc *p)
 			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, POLLIN, 0};
 		atomic_store_explicit(&p->in->shm->core_sleeps, 1, memory_order_relaxed);
 		atomic_thread_fence(memory_order_seq_cst);
-		p->now = wall();
+		p->now = core_wall();
 		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy ? 1 : 0) < 0 && errno != EINTR)
 			return;
 		atomic_store_explicit(&p->in->shm->core_sleeps, 0, memory_order_relaxed);
-		p->now = wall();
+		p->now = core_wall();
 		if (f[0].revents & POLLIN)
 			(void)!read(p->in->bell, &bell, sizeof bell);
 		busy = drain(p);
@@ -648,11 +412,11 @@ static void loop(struct proc *p)
 		if (f[3].revents)
 			supervisor_ready(p);
 		if (f[2].revents & POLLIN)
-			client_new(p);
+			core_client_new(p);
 		for (int i = 0; i < CLIENTS; i++)
 			if (p->clients[i].fd >= 0 && f[4 + i].fd == p->clients[i].fd && f[4 + i].revents)
-				client_ready(p, &p->clients[i]);
-		waiters(p);
+				core_client_ready(p, &p->clients[i]);
+		core_waiters(p);
 		if (p->now >= p->next_tick)
 			tick(p);
 	}
@@ -671,7 +435,7 @@ int bh_role_core(const struct bh_core_in *in)
 	if (r == 0) {
 		p->in = in;
 		p->enf.fd = -1;
-		p->start = p->now = wall();
+		p->start = p->now = core_wall();
 		p->reply = malloc(REPLY);
 		for (int i = 0; i < CLIENTS; i++)
 			p->clients[i].fd = -1;

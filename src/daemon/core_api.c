@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The local API of the core's process: one request line a connection, one JSON object back. Reading is for everybody who
+ * can reach the socket; ordering is for uid 0, by the kernel's word about the peer. An isolation is answered when the
+ * kernel confirmed it, not when it was asked for.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "daemon/core_proc.h"
+
+struct bh_stats core_stats(struct proc *p)
+{
+	struct bh_stats s = {.at = p->now, .uptime = p->now - p->start};
+
+	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+		struct bh_tap_counters *n = &p->in->shm->tap[i].n;
+
+		s.packets += n->packets;
+		s.bytes += n->bytes;
+		s.malformed += n->malformed;
+		s.kernel_packets += n->kernel_packets;
+		s.kernel_drops += n->kernel_drops;
+		s.flows_active += n->flows_active;
+		s.flows_new += n->flows_new;
+		s.flows_evicted += n->flows_evicted;
+		s.classified += n->classified;
+		s.guessed += n->guessed;
+		s.ring_drops += p->ring_drops[i];
+	}
+	s.eve_lines = p->in->shm->eve_lines;
+	s.eve_dropped = p->in->shm->eve_dropped + p->eve.dropped;
+	bh_core_counters(p->core, &s.core);
+	return s;
+}
+
+static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
+{
+	struct bh_api_view v = {.core = p->core, .policy = p->in->opts->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
+		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
+
+	for (int i = 0; i < BH_PROCS; i++) {
+		v.pids[i] = p->in->shm->pids[i];
+		v.restarts[i] = p->in->shm->restarts[i];
+	}
+	return v;
+}
+
+static void hang_up(struct client *c)
+{
+	close(c->fd);
+	memset(c, 0, sizeof *c);
+	c->fd = -1;
+}
+
+static void say(struct client *c, const char *text, size_t len)
+{
+	while (len) {
+		struct pollfd pfd = {c->fd, POLLOUT, 0};
+		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN && poll(&pfd, 1, 200) > 0)
+			continue;
+		if (n < 0)
+			break;
+		text += n;
+		len -= (size_t)n;
+	}
+	hang_up(c);
+}
+
+static void answer(struct proc *p, struct client *c, int code, const char *text, const struct bh_order *o, const struct bh_refused *r)
+{
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view v = view(p, &s);
+
+	say(c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
+}
+
+static int refusal_exit(const struct bh_refused *r)
+{
+	return r->code == BH_REF_UNKNOWN ? 2 : 4;
+}
+
+/* the last action record of this step tells what became of the command */
+static void answer_command(struct proc *p, struct client *c, const struct bh_api_request *q)
+{
+	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_COMMAND};
+	const struct bh_record *last = NULL;
+	struct bh_record rec;
+
+	ev.u.command.verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
+	ev.u.command.ttl = q->ttl;
+	ev.u.command.mode = q->mode;
+	memcpy(ev.u.command.target, q->target, sizeof q->target);
+	memcpy(ev.u.command.reason, q->reason, sizeof q->reason);
+	snprintf(ev.u.command.by, sizeof ev.u.command.by, "operator:uid%u", c->uid);
+	core_step(p, &ev);
+	if (q->verb == BH_API_MODE) {
+		char text[64];
+
+		snprintf(text, sizeof text, "mode is %s", bh_mode_name(bh_core_mode(p->core)));
+		core_law_changed(p);
+		answer(p, c, 0, text, NULL, NULL);
+		return;
+	}
+	for (size_t i = 0; i < p->out.n; i++)
+		if (p->out.rec[i].kind == BH_REC_ACTION)
+			last = &p->out.rec[i];
+	if (!last) {
+		answer(p, c, 1, "the command had no effect", NULL, NULL);
+		return;
+	}
+	rec = *last;
+	if (rec.verb == BH_VERB_REFUSED)
+		answer(p, c, refusal_exit(&rec.refused), "refused", &rec.order, &rec.refused);
+	else if (rec.verb == BH_VERB_RELEASED)
+		answer(p, c, 0, "released", &rec.order, NULL);
+	else {
+		c->order = rec.order.id;
+		c->deadline = p->now + BH_SEC(5);
+	}
+}
+
+static void request(struct proc *p, struct client *c)
+{
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view v = view(p, &s);
+	struct bh_api_request q;
+	struct bh_refused r;
+	struct bh_order o;
+	char error[96];
+
+	if (bh_api_parse(c->line, c->len, &q, error)) {
+		answer(p, c, 2, error, NULL, NULL);
+		return;
+	}
+	if (bh_api_writes(q.verb) && !q.dry && !c->may_write) {
+		answer(p, c, 5, "only root may change what is cut", NULL, NULL);
+		return;
+	}
+	if (q.verb == BH_API_STATUS)
+		say(c, p->reply, bh_api_status(&v, p->reply, REPLY));
+	else if (q.verb == BH_API_HOSTS)
+		say(c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
+	else if (q.dry) {
+		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
+
+		answer(p, c, refused ? refusal_exit(&r) : 0, refused ? "would be refused" : "dry run: nothing was changed", &o, refused ? &r : NULL);
+	} else {
+		answer_command(p, c, &q);
+	}
+}
+
+void core_client_ready(struct proc *p, struct client *c)
+{
+	ssize_t n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
+	char *nl;
+
+	if (n <= 0 && !(n < 0 && errno == EAGAIN)) {
+		hang_up(c);
+		return;
+	}
+	if (n > 0)
+		c->len += (size_t)n;
+	nl = memchr(c->line, '\n', c->len);
+	if (!nl) {
+		if (c->len == sizeof c->line)
+			answer(p, c, 2, "request too long", NULL, NULL);
+		return;
+	}
+	c->len = (size_t)(nl - c->line);
+	request(p, c);
+}
+
+void core_client_new(struct proc *p)
+{
+	int fd = accept4(p->in->api, NULL, NULL, SOCK_CLOEXEC);
+	struct ucred cred = {0};
+	socklen_t len = sizeof cred;
+
+	if (fd < 0)
+		return;
+	for (int i = 0; i < CLIENTS; i++)
+		if (p->clients[i].fd < 0) {
+			p->clients[i] = (struct client){.fd = fd};
+			if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
+				p->clients[i].uid = cred.uid;
+				p->clients[i].may_write = cred.uid == 0;
+			}
+			return;
+		}
+	close(fd);
+}
+
+void core_waiters(struct proc *p)
+{
+	const struct bh_order *o;
+	size_t n;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = &p->clients[i];
+		struct bh_order found = {0};
+
+		if (c->fd < 0 || !c->order)
+			continue;
+		o = bh_core_orders(p->core, &n);
+		for (size_t k = 0; k < n; k++)
+			if (o[k].id == c->order)
+				found = o[k];
+		if (found.state == BH_VERB_APPLIED)
+			answer(p, c, 0, "isolated; confirmed by the kernel", &found, NULL);
+		else if (found.state != BH_VERB_REQUESTED)
+			answer(p, c, 4, "the enforcer refused", &found, NULL);
+		else if (p->now > c->deadline)
+			answer(p, c, 8, p->enf.fd < 0 ? "no enforcer is running: it will be applied as soon as one is" : "the kernel has not answered yet", &found, NULL);
+	}
+}
