@@ -23,7 +23,7 @@
 
 struct bh_classify_conf {
 	uint16_t pool;	       /* flows under inspection at once, 64 to 65535 */
-	uint8_t max_tcp, max_udp; /* packets offered before giving up; 0 = the defaults, 24 and 12 */
+	uint8_t max_tcp, max_udp; /* packets offered before giving up; 0 = the defaults, 16 and 12 */
 };
 
 struct bh_class {

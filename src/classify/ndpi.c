@@ -23,12 +23,69 @@
 
 #include <bulkhead/classify.h>
 
-#define MAX_TCP 24
+#define MAX_TCP 16
 #define MAX_UDP 12
+
+/* ---- names ---- */
+
+/*
+ * nDPI's names, old and new spellings; one that a release does not know is passed over. What is not in this
+ * table is switched off: games, television and file sharing would otherwise be tried on every first packet,
+ * a fifth of nDPI's time here. Protocols of offices and plants without a name of ours stay on, as "other".
+ */
+static const struct {
+	const char *name;
+	uint16_t app;
+} names[] = {
+	{"SMBv1", BH_APP_SMB}, {"SMBv23", BH_APP_SMB}, {"RDP", BH_APP_RDP}, {"SSH", BH_APP_SSH},
+	{"DNS", BH_APP_DNS}, {"HTTP", BH_APP_HTTP}, {"HTTP_Connect", BH_APP_HTTP}, {"HTTP_Proxy", BH_APP_HTTP},
+	{"WebSocket", BH_APP_HTTP}, {"SOAP", BH_APP_HTTP}, {"TLS", BH_APP_TLS}, {"DTLS", BH_APP_TLS},
+	{"QUIC", BH_APP_QUIC}, {"DHCP", BH_APP_DHCP}, {"DHCPV6", BH_APP_DHCP}, {"Kerberos", BH_APP_KERBEROS},
+	{"LDAP", BH_APP_LDAP}, {"DCE_RPC", BH_APP_MSRPC}, {"DCERPC", BH_APP_MSRPC}, {"MS-RPCH", BH_APP_MSRPC},
+	{"NetBIOS", BH_APP_NETBIOS}, {"LLMNR", BH_APP_LLMNR}, {"MDNS", BH_APP_MDNS}, {"SSDP", BH_APP_SSDP},
+	{"WSD", BH_APP_WSD}, {"NTP", BH_APP_NTP}, {"SNMP", BH_APP_SNMP}, {"Syslog", BH_APP_SYSLOG},
+	{"SIP", BH_APP_SIP}, {"RTP", BH_APP_RTP}, {"RTCP", BH_APP_RTP}, {"SRTP", BH_APP_RTP}, {"VNC", BH_APP_VNC},
+	{"Telnet", BH_APP_TELNET}, {"FTP_CONTROL", BH_APP_FTP}, {"FTP_DATA", BH_APP_FTP}, {"TFTP", BH_APP_TFTP},
+	{"SMTP", BH_APP_SMTP}, {"SMTPS", BH_APP_SMTP}, {"IMAP", BH_APP_IMAP}, {"IMAPS", BH_APP_IMAP},
+	{"POP3", BH_APP_POP3}, {"POPS", BH_APP_POP3}, {"MySQL", BH_APP_MYSQL}, {"PostgreSQL", BH_APP_POSTGRES},
+	{"PostgreS", BH_APP_POSTGRES}, {"MsSQL-TDS", BH_APP_MSSQL}, {"Oracle", BH_APP_ORACLE},
+	{"Redis", BH_APP_REDIS}, {"MQTT", BH_APP_MQTT}, {"NFS", BH_APP_NFS}, {"RSYNC", BH_APP_RSYNC},
+	{"Modbus", BH_APP_MODBUS}, {"UMAS", BH_APP_MODBUS}, {"s7comm", BH_APP_S7COMM}, {"S7Comm", BH_APP_S7COMM},
+	{"S7CommPlus", BH_APP_S7COMM}, {"DNP3", BH_APP_DNP3}, {"IEC60870", BH_APP_IEC104},
+	{"EthernetIP", BH_APP_ETHERNETIP}, {"EtherNet/IP", BH_APP_ETHERNETIP}, {"CIP", BH_APP_ETHERNETIP},
+	{"Citrix", BH_APP_CITRIX}, {"TeamViewer", BH_APP_TEAMVIEWER}, {"AnyDesk", BH_APP_ANYDESK},
+	{"BitTorrent", BH_APP_BITTORRENT}, {"Tor", BH_APP_TOR}, {"OpenVPN", BH_APP_OPENVPN},
+	{"WireGuard", BH_APP_WIREGUARD}, {"IPsec", BH_APP_IPSEC}, {"IPSec", BH_APP_IPSEC},
+	{"GRE", BH_APP_GRE}, {"ICMP", BH_APP_ICMP}, {"ICMPV6", BH_APP_ICMP6}, {"IGMP", BH_APP_IGMP},
+	{"Radius", BH_APP_RADIUS}, {"STUN", BH_APP_STUN}, {"RPC", BH_APP_RPC},
+	{"AFP", BH_APP_OTHER}, {"AJP", BH_APP_OTHER}, {"AMQP", BH_APP_OTHER}, {"BACnet", BH_APP_OTHER},
+	{"BGP", BH_APP_OTHER}, {"BJNP", BH_APP_OTHER}, {"CAPWAP", BH_APP_OTHER}, {"CHECKMK", BH_APP_OTHER},
+	{"CiscoSkinny", BH_APP_OTHER}, {"CiscoVPN", BH_APP_OTHER}, {"COAP", BH_APP_OTHER}, {"Corba", BH_APP_OTHER},
+	{"Diameter", BH_APP_OTHER}, {"DNScrypt", BH_APP_OTHER}, {"DRDA", BH_APP_OTHER}, {"Git", BH_APP_OTHER},
+	{"GTP", BH_APP_OTHER}, {"H323", BH_APP_OTHER}, {"IAX", BH_APP_OTHER}, {"IPP", BH_APP_OTHER},
+	{"IRC", BH_APP_OTHER}, {"Jabber", BH_APP_OTHER}, {"LISP", BH_APP_OTHER}, {"LotusNotes", BH_APP_OTHER},
+	{"Memcached", BH_APP_OTHER}, {"MGCP", BH_APP_OTHER}, {"Mining", BH_APP_OTHER}, {"MongoDB", BH_APP_OTHER},
+	{"MPEG_TS", BH_APP_OTHER}, {"Nats", BH_APP_OTHER}, {"NetFlow", BH_APP_OTHER}, {"OPC-UA", BH_APP_OTHER},
+	{"PPTP", BH_APP_OTHER}, {"RemoteScan", BH_APP_OTHER}, {"RTMP", BH_APP_OTHER}, {"RTSP", BH_APP_OTHER},
+	{"SAP", BH_APP_OTHER}, {"sFlow", BH_APP_OTHER}, {"Skype_Teams", BH_APP_OTHER}, {"SOCKS", BH_APP_OTHER},
+	{"SOMEIP", BH_APP_OTHER}, {"Teredo", BH_APP_OTHER}, {"TINC", BH_APP_OTHER}, {"VMware", BH_APP_OTHER},
+	{"Whois-DAS", BH_APP_OTHER}, {"XDMCP", BH_APP_OTHER}, {"Zabbix", BH_APP_OTHER}, {"ZeroMQ", BH_APP_OTHER},
+	{"Zoom", BH_APP_OTHER},
+};
+
+/* BH_APP_UNKNOWN = not in the table */
+static uint16_t app_named(const char *name)
+{
+	for (size_t i = 0; name && i < BH_COUNT(names); i++)
+		if (!strcasecmp(name, names[i].name))
+			return names[i].app;
+	return BH_APP_UNKNOWN;
+}
 
 /* ---- what differs between releases ---- */
 
 #if NDPI_MAJOR >= 5
+/* All dissectors stay on: the call that chose them is gone. */
 static struct ndpi_detection_module_struct *module_new(void)
 {
 	struct ndpi_detection_module_struct *m = ndpi_init_detection_module(NULL);
@@ -60,12 +117,15 @@ static uint16_t carrier_id(ndpi_protocol r)
 static struct ndpi_detection_module_struct *module_new(void)
 {
 	struct ndpi_detection_module_struct *m = ndpi_init_detection_module(ndpi_dont_load_tor_hosts);
-	NDPI_PROTOCOL_BITMASK all;
+	NDPI_PROTOCOL_BITMASK on;
 
 	if (!m)
 		return NULL;
-	NDPI_BITMASK_SET_ALL(all);
-	ndpi_set_protocol_detection_bitmask2(m, &all);
+	NDPI_BITMASK_RESET(on);
+	for (uint16_t id = 1; id < ndpi_get_num_supported_protocols(m); id++)
+		if (app_named(ndpi_get_proto_name(m, id)) != BH_APP_UNKNOWN)
+			NDPI_BITMASK_ADD(on, id);
+	ndpi_set_protocol_detection_bitmask2(m, &on);
 	ndpi_finalize_initialization(m);
 	return m;
 }
@@ -89,36 +149,6 @@ static uint16_t carrier_id(ndpi_protocol r)
 	return r.master_protocol;
 }
 #endif
-
-/* ---- names ---- */
-
-/* nDPI's names, old and new spellings; one that a release does not know is passed over. */
-static const struct {
-	const char *name;
-	uint16_t app;
-} names[] = {
-	{"SMBv1", BH_APP_SMB}, {"SMBv23", BH_APP_SMB}, {"RDP", BH_APP_RDP}, {"SSH", BH_APP_SSH},
-	{"DNS", BH_APP_DNS}, {"HTTP", BH_APP_HTTP}, {"HTTP_Connect", BH_APP_HTTP}, {"HTTP_Proxy", BH_APP_HTTP},
-	{"WebSocket", BH_APP_HTTP}, {"SOAP", BH_APP_HTTP}, {"TLS", BH_APP_TLS}, {"DTLS", BH_APP_TLS},
-	{"QUIC", BH_APP_QUIC}, {"DHCP", BH_APP_DHCP}, {"DHCPV6", BH_APP_DHCP}, {"Kerberos", BH_APP_KERBEROS},
-	{"LDAP", BH_APP_LDAP}, {"DCE_RPC", BH_APP_MSRPC}, {"DCERPC", BH_APP_MSRPC}, {"MS-RPCH", BH_APP_MSRPC},
-	{"NetBIOS", BH_APP_NETBIOS}, {"LLMNR", BH_APP_LLMNR}, {"MDNS", BH_APP_MDNS}, {"SSDP", BH_APP_SSDP},
-	{"WSD", BH_APP_WSD}, {"NTP", BH_APP_NTP}, {"SNMP", BH_APP_SNMP}, {"Syslog", BH_APP_SYSLOG},
-	{"SIP", BH_APP_SIP}, {"RTP", BH_APP_RTP}, {"RTCP", BH_APP_RTP}, {"SRTP", BH_APP_RTP}, {"VNC", BH_APP_VNC},
-	{"Telnet", BH_APP_TELNET}, {"FTP_CONTROL", BH_APP_FTP}, {"FTP_DATA", BH_APP_FTP}, {"TFTP", BH_APP_TFTP},
-	{"SMTP", BH_APP_SMTP}, {"SMTPS", BH_APP_SMTP}, {"IMAP", BH_APP_IMAP}, {"IMAPS", BH_APP_IMAP},
-	{"POP3", BH_APP_POP3}, {"POPS", BH_APP_POP3}, {"MySQL", BH_APP_MYSQL}, {"PostgreSQL", BH_APP_POSTGRES},
-	{"PostgreS", BH_APP_POSTGRES}, {"MsSQL-TDS", BH_APP_MSSQL}, {"Oracle", BH_APP_ORACLE},
-	{"Redis", BH_APP_REDIS}, {"MQTT", BH_APP_MQTT}, {"NFS", BH_APP_NFS}, {"RSYNC", BH_APP_RSYNC},
-	{"Modbus", BH_APP_MODBUS}, {"UMAS", BH_APP_MODBUS}, {"s7comm", BH_APP_S7COMM}, {"S7Comm", BH_APP_S7COMM},
-	{"S7CommPlus", BH_APP_S7COMM}, {"DNP3", BH_APP_DNP3}, {"IEC60870", BH_APP_IEC104},
-	{"EthernetIP", BH_APP_ETHERNETIP}, {"EtherNet/IP", BH_APP_ETHERNETIP}, {"CIP", BH_APP_ETHERNETIP},
-	{"Citrix", BH_APP_CITRIX}, {"TeamViewer", BH_APP_TEAMVIEWER}, {"AnyDesk", BH_APP_ANYDESK},
-	{"BitTorrent", BH_APP_BITTORRENT}, {"Tor", BH_APP_TOR}, {"OpenVPN", BH_APP_OPENVPN},
-	{"WireGuard", BH_APP_WIREGUARD}, {"IPsec", BH_APP_IPSEC}, {"IPSec", BH_APP_IPSEC},
-	{"GRE", BH_APP_GRE}, {"ICMP", BH_APP_ICMP}, {"ICMPV6", BH_APP_ICMP6}, {"IGMP", BH_APP_IGMP},
-	{"Radius", BH_APP_RADIUS}, {"STUN", BH_APP_STUN}, {"RPC", BH_APP_RPC},
-};
 
 struct slot {
 	uint32_t owner;
@@ -151,14 +181,8 @@ static int learn_names(struct bh_classify *c)
 	if (!c->app_of)
 		return -ENOMEM;
 	for (uint32_t id = 1; id < c->n_app_of; id++) {
-		const char *name = ndpi_get_proto_name(c->mod, (uint16_t)id);
-
-		for (size_t i = 0; name && i < BH_COUNT(names); i++)
-			if (!strcasecmp(name, names[i].name)) {
-				c->app_of[id] = names[i].app;
-				c->known++;
-				break;
-			}
+		c->app_of[id] = app_named(ndpi_get_proto_name(c->mod, (uint16_t)id));
+		c->known += c->app_of[id] != BH_APP_UNKNOWN;
 	}
 	return c->known ? 0 : -EPROTO;
 }

@@ -88,7 +88,7 @@ static void a_port_alone_is_marked_as_a_guess_and_the_cap_holds(void **state)
 		if (bh_classify_packet(c, &slot, 1, &p, &cl) == BH_CLASS_FINAL)
 			break;
 	}
-	assert_int_equal(i, 24);
+	assert_int_equal(i, 16);
 	assert_string_equal(bh_app_name(cl.app), "postgres");
 	assert_true(cl.guess);
 	bh_classify_counters(c, &n);
