@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What each stage of the packet pipeline costs on a capture file, in CPU time net of start-up, as one line
- * of key=value words. tools/bench runs it beside other programs and draws the table.
+ * What each stage of the packet pipeline costs on a capture file, in CPU time net of start-up, as
+ * one line of key=value words. tools/bench runs it beside other programs and draws the table.
  *
  *   bench_replay STAGE FILE [PACKETS]     STAGE: read decode flow classify all
- *   bench_replay scale FLOWS [ROUNDS]     generated SYNs, FLOWS of them at once, each sent ROUNDS times
+ *   bench_replay scale FLOWS [ROUNDS]     generated SYNs, FLOWS of them at once, each sent ROUNDS
+ * times
  *
  * The first flows are generated in memory, so "scale" measures the table and nothing else.
  */
@@ -44,22 +45,26 @@ static void count_event(void *ctx, const struct bh_event *ev)
 	kinds[ev->kind]++;
 }
 
-static void report(const char *stage, const struct bh_worker *w, uint64_t packets, double s, const uint64_t *kinds)
+static void report(const char *stage, const struct bh_worker *w, uint64_t packets, double s,
+	const uint64_t *kinds)
 {
 	struct bh_worker_counters n = {0};
 
 	if (w)
 		bh_worker_counters(w, &n);
-	printf("stage=%s packets=%llu cpu_s=%.4f ns_per_packet=%.1f flows=%llu evicted=%llu events=%llu new=%llu "
-	       "outcome=%llu class=%llu end=%llu offered=%llu by_content=%llu by_guess=%llu unknown=%llu class_max=%u "
+	printf("stage=%s packets=%llu cpu_s=%.4f ns_per_packet=%.1f flows=%llu evicted=%llu "
+	       "events=%llu new=%llu "
+	       "outcome=%llu class=%llu end=%llu offered=%llu by_content=%llu by_guess=%llu "
+	       "unknown=%llu class_max=%u "
 	       "peak_kib=%ld\n",
 		stage, (unsigned long long)packets, s, packets ? s * 1e9 / (double)packets : 0.0,
-		(unsigned long long)n.flow.created, (unsigned long long)n.flow.evicted, (unsigned long long)n.events,
-		(unsigned long long)kinds[BH_EV_FLOW_NEW], (unsigned long long)kinds[BH_EV_FLOW_OUTCOME],
-		(unsigned long long)kinds[BH_EV_FLOW_CLASS], (unsigned long long)kinds[BH_EV_FLOW_END],
-		(unsigned long long)n.classify.offered, (unsigned long long)n.classify.by_content,
-		(unsigned long long)n.classify.by_guess, (unsigned long long)n.classify.unknown,
-		n.classify.in_use_max, peak_kib());
+		(unsigned long long)n.flow.created, (unsigned long long)n.flow.evicted,
+		(unsigned long long)n.events, (unsigned long long)kinds[BH_EV_FLOW_NEW],
+		(unsigned long long)kinds[BH_EV_FLOW_OUTCOME],
+		(unsigned long long)kinds[BH_EV_FLOW_CLASS],
+		(unsigned long long)kinds[BH_EV_FLOW_END], (unsigned long long)n.classify.offered,
+		(unsigned long long)n.classify.by_content, (unsigned long long)n.classify.by_guess,
+		(unsigned long long)n.classify.unknown, n.classify.in_use_max, peak_kib());
 }
 
 static int replay(const char *stage, const char *path, uint64_t max)
@@ -74,8 +79,11 @@ static int replay(const char *stage, const char *path, uint64_t max)
 
 	for (size_t i = 0; i < BH_COUNT(stages) && !w; i++)
 		if (!strcmp(stage, stages[i]))
-			r = bh_worker_new(&(struct bh_worker_conf){.seed = 1, .stage = (enum bh_worker_stage)i,
-				.community_id = i == BH_WORKER_ALL, .sink = {count_event, kinds}}, &w);
+			r = bh_worker_new(&(struct bh_worker_conf){.seed = 1,
+						  .stage = (enum bh_worker_stage)i,
+						  .community_id = i == BH_WORKER_ALL,
+						  .sink = {count_event, kinds}},
+				&w);
 	if (r || (!w && strcmp(stage, "read"))) {
 		fprintf(stderr, "bench_replay: no stage %s\n", stage);
 		return 2;
@@ -106,14 +114,17 @@ static int replay(const char *stage, const char *path, uint64_t max)
 
 static void put32(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8), p[3] = (uint8_t)v;
+	p[0] = (uint8_t)(v >> 24), p[1] = (uint8_t)(v >> 16), p[2] = (uint8_t)(v >> 8),
+	p[3] = (uint8_t)v;
 }
 
-/* A SYN of 54 bytes; the number decides the pair, so flows are spread like a scan of a large network. */
+/* A SYN of 54 bytes; the number decides the pair, so flows are spread like a scan of a large
+ * network. */
 static void syn(uint8_t *p, uint32_t i)
 {
-	static const uint8_t head[54] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64,
-		6, 0, 0, 10, 0, 0, 0, 11, 0, 0, 0, 0, 0, 1, 189, 0, 0, 0, 7, 0, 0, 0, 0, 0x50, 2, 0xfa, 0xf0};
+	static const uint8_t head[54] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 40,
+		0, 0, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 0, 11, 0, 0, 0, 0, 0, 1, 189, 0, 0, 0, 7, 0,
+		0, 0, 0, 0x50, 2, 0xfa, 0xf0};
 	uint32_t x = i * 2654435761u;
 
 	memcpy(p, head, sizeof head);
@@ -130,8 +141,11 @@ static int scale(uint32_t flows, unsigned rounds)
 	struct bh_worker *w;
 	double t0;
 
-	if (bh_worker_new(&(struct bh_worker_conf){.seed = 1, .stage = BH_WORKER_CLASSIFY, .max_flows = flows + flows / 16,
-				  .sink = {count_event, kinds}}, &w))
+	if (bh_worker_new(&(struct bh_worker_conf){.seed = 1,
+				  .stage = BH_WORKER_CLASSIFY,
+				  .max_flows = flows + flows / 16,
+				  .sink = {count_event, kinds}},
+		    &w))
 		return 1;
 	t0 = cpu_s();
 	for (unsigned r = 0; r < rounds; r++)
@@ -140,10 +154,14 @@ static int scale(uint32_t flows, unsigned rounds)
 
 			for (size_t k = 0; k < n; k++) {
 				/* order of the later rounds is scattered, as real packets come */
-				uint32_t id = r ? (uint32_t)((uint64_t)(i + k) * 7919 % flows) : i + (uint32_t)k;
+				uint32_t id = r ? (uint32_t)((uint64_t)(i + k) * 7919 % flows)
+						: i + (uint32_t)k;
 
 				syn(data[k], id);
-				fr[k] = (struct bh_frame){.data = data[k], .caplen = 54, .wirelen = 54, .link = 1,
+				fr[k] = (struct bh_frame){.data = data[k],
+					.caplen = 54,
+					.wirelen = 54,
+					.link = 1,
 					.at = BH_SEC(1000) + (packets + k) * 400};
 			}
 			bh_worker_frames(w, fr, n);
@@ -157,9 +175,11 @@ static int scale(uint32_t flows, unsigned rounds)
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "scale"))
-		return scale((uint32_t)strtoul(argv[2], NULL, 10), argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 5);
+		return scale((uint32_t)strtoul(argv[2], NULL, 10),
+			argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 5);
 	if (argc >= 3)
-		return replay(argv[1], argv[2], argc > 3 ? strtoull(argv[3], NULL, 10) : UINT64_MAX);
+		return replay(
+			argv[1], argv[2], argc > 3 ? strtoull(argv[3], NULL, 10) : UINT64_MAX);
 	fprintf(stderr, "usage: bench_replay read|decode|flow|classify|all FILE [PACKETS]\n"
 			"       bench_replay scale FLOWS [ROUNDS]\n");
 	return 2;
