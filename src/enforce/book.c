@@ -35,7 +35,7 @@ static size_t home(const struct book *k, const struct bh_cut *c)
 	return bh_hash(&key, sizeof key, 0) & k->mask;
 }
 
-bh_ns clock_now(void)
+bh_ns bh_clock_now(void)
 {
 	struct timespec t;
 
@@ -43,7 +43,7 @@ bh_ns clock_now(void)
 	return BH_SEC((bh_ns)t.tv_sec) + (bh_ns)t.tv_nsec;
 }
 
-struct book_entry *book_find(const struct book *k, const struct bh_cut *c)
+struct book_entry *bh_book_find(const struct book *k, const struct bh_cut *c)
 {
 	if (!k->v)
 		return NULL;
@@ -78,10 +78,10 @@ static int grow(struct book *k)
 	return 0;
 }
 
-int book_put(struct book *k, const struct bh_cut *c, bh_ns now)
+int bh_book_put(struct book *k, const struct bh_cut *c, bh_ns now)
 {
 	struct book_entry e = {*c, now + c->ttl};
-	struct book_entry *old = book_find(k, c);
+	struct book_entry *old = bh_book_find(k, c);
 	int r;
 
 	if (old) {
@@ -99,9 +99,9 @@ int book_put(struct book *k, const struct bh_cut *c, bh_ns now)
 	return 0;
 }
 
-void book_drop(struct book *k, const struct bh_cut *c)
+void bh_book_drop(struct book *k, const struct bh_cut *c)
 {
-	struct book_entry *e = book_find(k, c);
+	struct book_entry *e = bh_book_find(k, c);
 	size_t hole, i;
 
 	if (!e)
@@ -109,7 +109,8 @@ void book_drop(struct book *k, const struct bh_cut *c)
 	k->n--;
 	k->kind[e->cut.kind]--;
 	hole = (size_t)(e - k->v);
-	/* close the gap: whatever probed past it moves back, so that every search still finds its target */
+	/* close the gap: whatever probed past it moves back, so that every search still finds its
+	 * target */
 	for (i = (hole + 1) & k->mask; k->v[i].deadline; i = (i + 1) & k->mask) {
 		size_t h = home(k, &k->v[i].cut);
 
@@ -121,29 +122,30 @@ void book_drop(struct book *k, const struct bh_cut *c)
 	k->v[hole].deadline = 0;
 }
 
-void book_expire(struct book *k, bh_ns now)
+void bh_book_expire(struct book *k, bh_ns now)
 {
 	for (size_t i = 0; k->v && i <= k->mask;) {
 		if (k->v[i].deadline && k->v[i].deadline <= now) {
 			struct bh_cut gone = k->v[i].cut;
 
-			book_drop(k, &gone); /* may move another one here: look again */
+			bh_book_drop(k, &gone); /* may move another one here: look again */
 		} else {
 			i++;
 		}
 	}
 }
 
-const struct bh_cut *book_net_overlap(const struct book *k, const struct bh_cut *c)
+const struct bh_cut *bh_book_net_overlap(const struct book *k, const struct bh_cut *c)
 {
 	for (size_t i = 0; k->v && c->what == BH_CUT_NET && i <= k->mask; i++)
-		if (k->v[i].deadline && k->v[i].cut.what == BH_CUT_NET && !same_target(&k->v[i].cut, c) &&
-		    bh_prefix_overlaps(&k->v[i].cut.net, &c->net))
+		if (k->v[i].deadline && k->v[i].cut.what == BH_CUT_NET &&
+			!same_target(&k->v[i].cut, c) &&
+			bh_prefix_overlaps(&k->v[i].cut.net, &c->net))
 			return &k->v[i].cut;
 	return NULL;
 }
 
-void book_fini(struct book *k)
+void bh_book_fini(struct book *k)
 {
 	free(k->v);
 	*k = (struct book){0};

@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Cuts as set elements. The order and the reason ride along as the element's comment, so that a successor of this
- * process, or a person with nft, reads from the kernel who was cut for what.
+ * Cuts as set elements. The order and the reason ride along as the element's comment, so that a
+ * successor of this process, or a person with nft, reads from the kernel who was cut for what.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ruleset.h"
 
-const char *const cut_sets[CUT_SETS] = {"iso4", "iso6", "isomac", "isonet4", "isonet6", "shield4", "shield6"};
+const char *const bh_cut_sets[CUT_SETS] = {
+	"iso4", "iso6", "isomac", "isonet4", "isonet6", "shield4", "shield6"};
 
-bool is_cut_set(const char *name)
+bool bh_is_cut_set(const char *name)
 {
 	for (size_t i = 0; i < CUT_SETS; i++)
-		if (!strcmp(name, cut_sets[i]))
+		if (!strcmp(name, bh_cut_sets[i]))
 			return true;
 	return false;
 }
 
-void cut_place(const struct bh_cut *c, struct cut_place *ret_place)
+void bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place)
 {
 	bool v4 = c->what != BH_CUT_MAC && bh_prefix_is4(&c->net);
-	struct cut_place p = {.len = v4 ? 4 : 16};
+	struct bh_cut_place p = {.len = v4 ? 4 : 16};
 	struct key k = {.len = 0};
 
 	if (c->what == BH_CUT_MAC) {
@@ -38,7 +39,7 @@ void cut_place(const struct bh_cut *c, struct cut_place *ret_place)
 		p.set = v4 ? "isonet4" : "isonet6";
 	else
 		p.set = v4 ? "iso4" : "iso6";
-	key_prefix(&k, &c->net);
+	bh_key_prefix(&k, &c->net);
 	memcpy(p.key, k.lo, p.len);
 	memcpy(p.last, k.hi, p.len);
 	*ret_place = p;
@@ -52,26 +53,26 @@ static uint64_t ms_of(bh_ns ns)
 	return ms ? ms : 1;
 }
 
-void cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags)
+void bh_cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags)
 {
 	char comment[ELEM_COMMENT];
 	struct elem_extra x = {.timeout_ms = ms_of(c->ttl), .comment = comment};
 	const struct elem_extra *extra = type == NFT_MSG_NEWSETELEM ? &x : NULL;
-	struct cut_place p;
+	struct bh_cut_place p;
 	struct elems e;
 
 	snprintf(comment, sizeof comment, "order %u %s", c->order, c->because);
 	for (char *s = comment; *s; s++)
 		if (*s < 0x20 || *s > 0x7e || *s == '"' || *s == '\\')
 			*s = '_';
-	cut_place(c, &p);
-	e = elems_new(b, type, flags, p.set);
+	bh_cut_place(c, &p);
+	e = bh_elems_new(b, type, flags, p.set);
 	e.kind = "cut in set";
 	if (p.range)
-		elem_range(&e, p.len == 16, p.key, p.last, extra);
+		bh_elem_range(&e, p.len == 16, p.key, p.last, extra);
 	else
-		elem_exact(&e, p.key, p.len, extra);
-	elems_end(&e);
+		bh_elem_exact(&e, p.key, p.len, extra);
+	bh_elems_end(&e);
 }
 
 /* ---- reading ---- */
@@ -105,7 +106,7 @@ static void read_comment(struct bh_cut *c, const char *comment)
 	uint64_t order;
 
 	if (bh_word_next(&p, end, &w) || !bh_word_is(w, "order") || bh_word_next(&p, end, &w) ||
-	    bh_word_u64(w, UINT32_MAX, &order))
+		bh_word_u64(w, UINT32_MAX, &order))
 		return; /* not one of ours: order 0, no reason */
 	c->order = (uint32_t)order;
 	while (p < end && *p == ' ')
@@ -118,7 +119,8 @@ static struct bh_addr addr_of(const uint8_t *key, bool v6)
 	return v6 ? bh_addr_v6(key) : bh_addr_v4(key);
 }
 
-/* a range ends where the next element says so; the tree is read in descending or ascending order, by kernel */
+/* a range ends where the next element says so; the tree is read in descending or ascending order,
+ * by kernel */
 static void end_range(struct reader *rd, const uint8_t *key, unsigned len)
 {
 	struct bh_cut *c = &rd->v[rd->n - 1];
@@ -131,7 +133,7 @@ static void end_range(struct reader *rd, const uint8_t *key, unsigned len)
 		i--;
 	end = addr_of(last, rd->v6);
 	while (bits > 0 && (end.b[(bits - 1) / 8] >> (7 - (bits - 1) % 8) & 1) &&
-	       !(c->net.net.b[(bits - 1) / 8] >> (7 - (bits - 1) % 8) & 1))
+		!(c->net.net.b[(bits - 1) / 8] >> (7 - (bits - 1) % 8) & 1))
 		bits--;
 	c->net.bits = (uint8_t)bits;
 	rd->open = false;
@@ -164,13 +166,16 @@ static int by_address(const void *a, const void *b)
 	const struct elem_seen *x = a, *y = b;
 	int d = memcmp(x->key, y->key, sizeof x->key);
 
-	return d ? d : (int)y->is_end - (int)x->is_end; /* an end stands before the start of its neighbour */
+	return d ? d
+		 : (int)y->is_end -
+			       (int)x->is_end; /* an end stands before the start of its neighbour */
 }
 
 static int each_cut(const struct elem_seen *x, void *ctx)
 {
 	struct reader *rd = ctx;
-	struct bh_cut c = {.kind = rd->shield ? BH_CUT_SHIELD : BH_CUT_ISOLATE, .ttl = BH_MS(x->left_ms)};
+	struct bh_cut c = {
+		.kind = rd->shield ? BH_CUT_SHIELD : BH_CUT_ISOLATE, .ttl = BH_MS(x->left_ms)};
 
 	if (x->is_end) {
 		if (rd->open)
@@ -193,7 +198,7 @@ static int each_cut(const struct elem_seen *x, void *ctx)
 static int read_ranges(struct nl *nl, struct reader *rd)
 {
 	struct ranges l = {0};
-	int r = elems_dump(nl, rd->set, each_range, &l);
+	int r = bh_elems_dump(nl, rd->set, each_range, &l);
 
 	if (r == 0 && l.n)
 		qsort(l.v, l.n, sizeof *l.v, by_address);
@@ -211,7 +216,7 @@ static int read_ranges(struct nl *nl, struct reader *rd)
 static int read_once(struct nl *nl, struct reader *rd)
 {
 	for (size_t i = 0; i < CUT_SETS; i++) {
-		const char *s = cut_sets[i];
+		const char *s = bh_cut_sets[i];
 		int r;
 
 		rd->set = s;
@@ -220,14 +225,14 @@ static int read_once(struct nl *nl, struct reader *rd)
 		rd->shield = !strncmp(s, "shield", 6);
 		rd->v6 = s[strlen(s) - 1] == '6';
 		rd->open = false;
-		r = rd->range ? read_ranges(nl, rd) : elems_dump(nl, s, each_cut, rd);
+		r = rd->range ? read_ranges(nl, rd) : bh_elems_dump(nl, s, each_cut, rd);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}
 	return 0;
 }
 
-int cuts_read(struct nl *nl, struct bh_cut **ret_cuts, size_t *ret_n)
+int bh_cuts_read(struct nl *nl, struct bh_cut **ret_cuts, size_t *ret_n)
 {
 	struct reader rd = {0};
 	int r = -EINTR;

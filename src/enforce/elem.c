@@ -26,7 +26,8 @@ static unsigned field(char f, bool v6, unsigned *ret_type)
 	}
 }
 
-static void put_set(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags, bool counted)
+static void put_set(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
+	bool counted)
 {
 	struct nftnl_set *s = nftnl_set_alloc();
 	struct nftnl_expr *counter = counted ? nftnl_expr_alloc("counter") : NULL;
@@ -44,11 +45,13 @@ static void put_set(struct batch *b, const char *name, const char *fields, bool 
 	}
 	if (n > 1 && (flags & NFT_SET_INTERVAL))
 		flags |= NFT_SET_CONCAT;
-	h = s && (counter || !counted) ? batch_msg(b, NFT_MSG_NEWSET, NLM_F_CREATE, "set", name) : NULL;
+	h = s && (counter || !counted) ? bh_batch_msg(b, NFT_MSG_NEWSET, NLM_F_CREATE, "set", name)
+				       : NULL;
 	if (!h) {
 		b->error = b->error ? b->error : -ENOMEM;
 	} else {
-		if (nftnl_set_set_str(s, NFTNL_SET_TABLE, NL_TABLE) < 0 || nftnl_set_set_str(s, NFTNL_SET_NAME, name) < 0)
+		if (nftnl_set_set_str(s, NFTNL_SET_TABLE, NL_TABLE) < 0 ||
+			nftnl_set_set_str(s, NFTNL_SET_NAME, name) < 0)
 			b->error = -ENOMEM;
 		nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 		nftnl_set_set_u32(s, NFTNL_SET_ID, (uint32_t)b->n);
@@ -57,13 +60,14 @@ static void put_set(struct batch *b, const char *name, const char *fields, bool 
 		nftnl_set_set_u32(s, NFTNL_SET_FLAGS, flags);
 		if (flags & NFT_SET_MAP)
 			nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
-		if ((flags & NFT_SET_CONCAT) && nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, lens, n) < 0)
+		if ((flags & NFT_SET_CONCAT) &&
+			nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, lens, n) < 0)
 			b->error = -ENOMEM;
 		if (counter)
 			nftnl_set_add_expr(s, counter);
 		counter = NULL; /* the set owns it now */
 		nftnl_set_nlmsg_build_payload(h, s);
-		batch_msg_end(b, h);
+		bh_batch_msg_end(b, h);
 	}
 	if (counter)
 		nftnl_expr_free(counter);
@@ -71,17 +75,18 @@ static void put_set(struct batch *b, const char *name, const char *fields, bool 
 		nftnl_set_free(s);
 }
 
-void set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags, bool counted)
+void bh_set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
+	bool counted)
 {
 	put_set(b, name, fields, v6, flags, counted);
 }
 
-void map_add(struct batch *b, const char *name, bool v6)
+void bh_map_add(struct batch *b, const char *name, bool v6)
 {
 	put_set(b, name, "a", v6, NFT_SET_MAP | NFT_SET_INTERVAL, false);
 }
 
-void key_prefix(struct key *k, const struct bh_prefix *p)
+void bh_key_prefix(struct key *k, const struct bh_prefix *p)
 {
 	bool v4 = bh_prefix_is4(p);
 	unsigned skip = v4 ? 12 : 0, n = 16 - skip, bits = v4 ? p->bits - 96u : p->bits;
@@ -93,9 +98,10 @@ void key_prefix(struct key *k, const struct bh_prefix *p)
 	k->len += n;
 }
 
-void key_ports(struct key *k, uint16_t lo, uint16_t hi)
+void bh_key_ports(struct key *k, uint16_t lo, uint16_t hi)
 {
-	const uint8_t v[4] = {(uint8_t)(lo >> 8), (uint8_t)lo, 0, 0}, w[4] = {(uint8_t)(hi >> 8), (uint8_t)hi, 0, 0};
+	const uint8_t v[4] = {(uint8_t)(lo >> 8), (uint8_t)lo, 0, 0},
+		      w[4] = {(uint8_t)(hi >> 8), (uint8_t)hi, 0, 0};
 
 	memcpy(k->lo + k->len, v, 4);
 	memcpy(k->hi + k->len, w, 4);
@@ -104,7 +110,7 @@ void key_ports(struct key *k, uint16_t lo, uint16_t hi)
 
 /* ---- writing ---- */
 
-struct elems elems_new(struct batch *b, uint16_t type, uint16_t flags, const char *set)
+struct elems bh_elems_new(struct batch *b, uint16_t type, uint16_t flags, const char *set)
 {
 	return (struct elems){.b = b, .set = set, .kind = "set", .type = type, .flags = flags};
 }
@@ -114,11 +120,11 @@ static void close_message(struct elems *e)
 	if (!e->h)
 		return;
 	mnl_attr_nest_end(e->h, e->list);
-	batch_msg_end(e->b, e->h);
+	bh_batch_msg_end(e->b, e->h);
 	e->h = NULL;
 }
 
-void elems_end(struct elems *e)
+void bh_elems_end(struct elems *e)
 {
 	close_message(e);
 }
@@ -143,14 +149,14 @@ static void put_goto(struct nlmsghdr *h, const char *chain)
 }
 
 static void put(struct elems *e, uint32_t flags, const void *key, const void *end, unsigned len,
-		const struct elem_extra *x)
+	const struct elem_extra *x)
 {
 	struct nlattr *nest;
 
 	if (e->h && e->h->nlmsg_len > NL_MSG_MAX)
 		close_message(e);
 	if (!e->h) {
-		e->h = batch_msg(e->b, e->type, e->flags, e->kind, e->set);
+		e->h = bh_batch_msg(e->b, e->type, e->flags, e->kind, e->set);
 		if (!e->h)
 			return;
 		mnl_attr_put_strz(e->h, NFTA_SET_ELEM_LIST_TABLE, NL_TABLE);
@@ -180,17 +186,18 @@ static void put(struct elems *e, uint32_t flags, const void *key, const void *en
 		e->count++;
 }
 
-void elem_exact(struct elems *e, const void *key, unsigned len, const struct elem_extra *x)
+void bh_elem_exact(struct elems *e, const void *key, unsigned len, const struct elem_extra *x)
 {
 	put(e, 0, key, NULL, len, x);
 }
 
-void elem_concat(struct elems *e, const struct key *k)
+void bh_elem_concat(struct elems *e, const struct key *k)
 {
 	put(e, 0, k->lo, k->hi, k->len, NULL);
 }
 
-void elem_range(struct elems *e, bool v6, const uint8_t *lo, const uint8_t *hi, const struct elem_extra *x)
+void bh_elem_range(
+	struct elems *e, bool v6, const uint8_t *lo, const uint8_t *hi, const struct elem_extra *x)
 {
 	unsigned len = v6 ? 16 : 4, i = len;
 	uint8_t after[16];
@@ -215,15 +222,18 @@ static uint64_t mix(uint64_t h, const struct nlattr *a)
 {
 	uint16_t type = mnl_attr_get_type(a);
 
-	return bh_hash(mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), h ^ ((uint64_t)type << 48));
+	return bh_hash(
+		mnl_attr_get_payload(a), mnl_attr_get_payload_len(a), h ^ ((uint64_t)type << 48));
 }
 
 static void read_key(const struct nlattr *a, struct elem_seen *x)
 {
 	struct nlattr *v;
 
-	mnl_attr_for_each_nested(v, a) {
-		if (mnl_attr_get_type(v) != NFTA_DATA_VALUE || mnl_attr_get_payload_len(v) > KEY_MAX)
+	mnl_attr_for_each_nested(v, a)
+	{
+		if (mnl_attr_get_type(v) != NFTA_DATA_VALUE ||
+			mnl_attr_get_payload_len(v) > KEY_MAX)
 			continue;
 		x->key_len = mnl_attr_get_payload_len(v);
 		memcpy(x->key, mnl_attr_get_payload(v), x->key_len);
@@ -250,7 +260,8 @@ static void read_elem(const struct nlattr *elem, struct elem_seen *x)
 	struct nlattr *a;
 
 	memset(x, 0, sizeof *x);
-	mnl_attr_for_each_nested(a, elem) {
+	mnl_attr_for_each_nested(a, elem)
+	{
 		switch (mnl_attr_get_type(a)) {
 		case NFTA_SET_ELEM_KEY:
 			read_key(a, x);
@@ -262,7 +273,8 @@ static void read_elem(const struct nlattr *elem, struct elem_seen *x)
 			break;
 		case NFTA_SET_ELEM_FLAGS:
 			if (mnl_attr_get_payload_len(a) >= 4)
-				x->is_end = (ntohl(mnl_attr_get_u32(a)) & NFT_SET_ELEM_INTERVAL_END) != 0;
+				x->is_end = (ntohl(mnl_attr_get_u32(a)) &
+						    NFT_SET_ELEM_INTERVAL_END) != 0;
 			x->digest = mix(x->digest, a);
 			break;
 		case NFTA_SET_ELEM_TIMEOUT:
@@ -289,10 +301,12 @@ static int each_message(const struct nlmsghdr *h, void *ctx)
 
 	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
 		return 0;
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(a) != NFTA_SET_ELEM_LIST_ELEMENTS)
 			continue;
-		mnl_attr_for_each_nested(elem, a) {
+		mnl_attr_for_each_nested(elem, a)
+		{
 			int r;
 
 			read_elem(elem, &x);
@@ -305,15 +319,15 @@ static int each_message(const struct nlmsghdr *h, void *ctx)
 	return 0;
 }
 
-int elems_dump(struct nl *nl, const char *set, elem_each *fn, void *ctx)
+int bh_elems_dump(struct nl *nl, const char *set, elem_each *fn, void *ctx)
 {
 	struct dump d = {fn, ctx, 0};
 	char buf[256];
-	struct nlmsghdr *h = nl_request(nl, buf, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+	struct nlmsghdr *h = bh_nl_request(nl, buf, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NL_TABLE);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
-	return nl_ask(nl, h, each_message, &d);
+	return bh_nl_ask(nl, h, each_message, &d);
 }
 
 static int keep(const struct elem_seen *x, void *ctx)
@@ -325,7 +339,8 @@ static int keep(const struct elem_seen *x, void *ctx)
 	return 0;
 }
 
-int elem_get(struct nl *nl, const char *set, const void *key, unsigned len, struct elem_seen *ret_seen)
+int bh_elem_get(
+	struct nl *nl, const char *set, const void *key, unsigned len, struct elem_seen *ret_seen)
 {
 	struct elem_seen found = {0};
 	struct dump d = {keep, &found, 0};
@@ -334,7 +349,7 @@ int elem_get(struct nl *nl, const char *set, const void *key, unsigned len, stru
 	char buf[512];
 	int r;
 
-	h = nl_request(nl, buf, NFT_MSG_GETSETELEM, NLM_F_ACK);
+	h = bh_nl_request(nl, buf, NFT_MSG_GETSETELEM, NLM_F_ACK);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, NL_TABLE);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
 	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -342,13 +357,14 @@ int elem_get(struct nl *nl, const char *set, const void *key, unsigned len, stru
 	put_data(h, NFTA_SET_ELEM_KEY, key, len);
 	mnl_attr_nest_end(h, elem);
 	mnl_attr_nest_end(h, list);
-	r = nl_ask(nl, h, each_message, &d);
+	r = bh_nl_ask(nl, h, each_message, &d);
 	if (r == -ENOENT)
 		return 1;
 	if (r < 0)
 		return r;
 	if (found.key_len != len || memcmp(found.key, key, len))
-		return 1; /* an interval set answers with the range around the key: not the same element */
+		return 1; /* an interval set answers with the range around the key: not the same
+			     element */
 	*ret_seen = found;
 	return 0;
 }

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sets and their elements: written with plain attributes (a tenth of the memory of library objects), read back the same way. */
+/* Sets and their elements: written with plain attributes (a tenth of the memory of library
+ * objects), read back the same way. */
 #ifndef ENFORCE_ELEM_H
 #define ENFORCE_ELEM_H
 
 #include <bulkhead/plan.h>
 #include "nl.h"
 
-/* fields: one letter each, a address, p port, e Ethernet address; more than one with NFT_SET_INTERVAL is a concatenation */
-void set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags, bool counted);
-void map_add(struct batch *b, const char *name, bool v6); /* address ranges to verdicts */
+/* fields: one letter each, a address, p port, e Ethernet address; more than one with
+ * NFT_SET_INTERVAL is a concatenation */
+void bh_set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
+	bool counted);
+void bh_map_add(struct batch *b, const char *name, bool v6); /* address ranges to verdicts */
 
 #define KEY_MAX 40
 struct key {
 	uint8_t lo[KEY_MAX], hi[KEY_MAX];
 	unsigned len;
 };
-void key_prefix(struct key *k, const struct bh_prefix *p);
-void key_ports(struct key *k, uint16_t lo, uint16_t hi);
+void bh_key_prefix(struct key *k, const struct bh_prefix *p);
+void bh_key_ports(struct key *k, uint16_t lo, uint16_t hi);
 
 /* a stream of elements into one set; cut into messages of at most NL_MSG_MAX */
 struct elems {
@@ -27,18 +30,20 @@ struct elems {
 	uint16_t type, flags;
 	size_t count; /* elements, interval ends not counted */
 };
-struct elems elems_new(struct batch *b, uint16_t type, uint16_t flags, const char *set);
-void elems_end(struct elems *e);
+struct elems bh_elems_new(struct batch *b, uint16_t type, uint16_t flags, const char *set);
+void bh_elems_end(struct elems *e);
 #define ELEM_COMMENT 96
 struct elem_extra {
 	uint64_t timeout_ms;
 	const char *comment; /* shorter than ELEM_COMMENT */
 	const char *chain;   /* of a map: goto */
 };
-void elem_exact(struct elems *e, const void *key, unsigned len, const struct elem_extra *x);
-void elem_concat(struct elems *e, const struct key *k); /* lo to hi in each field */
-/* One range lo-hi of addresses: a start, and an end just behind hi unless hi is the last address there is. */
-void elem_range(struct elems *e, bool v6, const uint8_t *lo, const uint8_t *hi, const struct elem_extra *x);
+void bh_elem_exact(struct elems *e, const void *key, unsigned len, const struct elem_extra *x);
+void bh_elem_concat(struct elems *e, const struct key *k); /* lo to hi in each field */
+/* One range lo-hi of addresses: a start, and an end just behind hi unless hi is the last address
+ * there is. */
+void bh_elem_range(
+	struct elems *e, bool v6, const uint8_t *lo, const uint8_t *hi, const struct elem_extra *x);
 
 /* ---- read back ---- */
 struct elem_seen {
@@ -50,8 +55,10 @@ struct elem_seen {
 	uint64_t digest; /* of key, end, data, flags and comment: what a law element is */
 };
 typedef int elem_each(const struct elem_seen *x, void *ctx);
-int elems_dump(struct nl *nl, const char *set, elem_each *fn, void *ctx) BH_MUST; /* -EINTR: start again */
+int bh_elems_dump(
+	struct nl *nl, const char *set, elem_each *fn, void *ctx) BH_MUST; /* -EINTR: start again */
 /* One element by its key, without a dump. 0 found, 1 not there, < 0 -errno. */
-int elem_get(struct nl *nl, const char *set, const void *key, unsigned len, struct elem_seen *ret_seen) BH_MUST;
+int bh_elem_get(struct nl *nl, const char *set, const void *key, unsigned len,
+	struct elem_seen *ret_seen) BH_MUST;
 
 #endif

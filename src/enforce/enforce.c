@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The enforcer. It scans the kernel and repairs it rather than believing what it once wrote: each write is one atomic
- * batch, each batch is read back, and the watch (watch.c) compares again whenever somebody else has touched the table.
+ * The enforcer. It scans the kernel and repairs it rather than believing what it once wrote: each
+ * write is one atomic batch, each batch is read back, and the watch (watch.c) compares again
+ * whenever somebody else has touched the table.
  *
- *   apply    the whole table in one batch (ruleset.c, sets.c): the old law and the new one are never seen mixed, and
- *            what is isolated stays so, with the time it had left
- *   cut      one element of a hash set (cut.c): some ten microseconds, whatever the size of the law
- *   verify   digests of the kernel's own listing (readback.c) against those taken after the apply, cuts against the book
- *   serve    the process around it: a table of requests on one socket, everything else forbidden (serve.c)
+ *   apply    the whole table in one batch (ruleset.c, sets.c): the old law and the new one are
+ * never seen mixed, and what is isolated stays so, with the time it had left cut      one element
+ * of a hash set (cut.c): some ten microseconds, whatever the size of the law verify   digests of
+ * the kernel's own listing (readback.c) against those taken after the apply, cuts against the book
+ *   serve    the process around it: a table of requests on one socket, everything else forbidden
+ * (serve.c)
  *
- * Killing the process at any point leaves the last committed table standing, cuts running out by the kernel's clock; its
- * successor reads cuts, generation and the law's hash from the table and goes on.
+ * Killing the process at any point leaves the last committed table standing, cuts running out by
+ * the kernel's clock; its successor reads cuts, generation and the law's hash from the table and
+ * goes on.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,11 +32,12 @@ const char *bh_enforcer_why(const struct bh_enforcer *e)
 
 static int fail(struct bh_enforcer *e, int r, const char *what)
 {
-	snprintf(e->why, sizeof e->why, "%s: %s%s", what, strerror(-r), nl_hint(r));
+	snprintf(e->why, sizeof e->why, "%s: %s%s", what, strerror(-r), bh_nl_hint(r));
 	return r;
 }
 
-/* bridged frames also pass inet forward when this is on; read once, before the process gives up files */
+/* bridged frames also pass inet forward when this is on; read once, before the process gives up
+ * files */
 static bool read_br_netfilter(void)
 {
 	int fd = open("/proc/sys/net/bridge/bridge-nf-call-iptables", O_RDONLY | O_CLOEXEC);
@@ -54,23 +58,24 @@ int bh_enforcer_open(struct bh_enforcer **ret_enforcer)
 
 	if (!e)
 		return -ENOMEM;
-	r = nl_open(&e->nl, NETLINK_NETFILTER, 0);
+	r = bh_nl_open(&e->nl, NETLINK_NETFILTER, 0);
 	if (r == 0)
-		r = nl_open(&e->watch, NETLINK_NETFILTER, 0);
+		r = bh_nl_open(&e->watch, NETLINK_NETFILTER, 0);
 	if (r == 0) {
 		int group = NFNLGRP_NFTABLES;
 
-		if (mnl_socket_setsockopt(e->watch.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+		if (mnl_socket_setsockopt(
+			    e->watch.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
 			r = -errno;
 	}
 	if (r == 0)
-		r = nl_open(&e->route, NETLINK_ROUTE, 0);
+		r = bh_nl_open(&e->route, NETLINK_ROUTE, 0);
 	if (r == 0)
-		r = self_read(e);
+		r = bh_self_read(e);
 	if (r == 0) {
 		struct snapshot head;
 
-		r = snapshot_head(&e->nl, &head); /* without CAP_NET_ADMIN this is refused */
+		r = bh_snapshot_head(&e->nl, &head); /* without CAP_NET_ADMIN this is refused */
 		if (r == 0)
 			e->stamp = head.stamp;
 	}
@@ -87,12 +92,12 @@ void bh_enforcer_close(struct bh_enforcer *e)
 {
 	if (!e)
 		return;
-	nl_close(&e->nl);
-	nl_close(&e->watch);
-	nl_close(&e->route);
-	batch_fini(&e->batch);
+	bh_nl_close(&e->nl);
+	bh_nl_close(&e->watch);
+	bh_nl_close(&e->route);
+	bh_batch_fini(&e->batch);
 	bh_plan_fini(&e->law);
-	book_fini(&e->book);
+	bh_book_fini(&e->book);
 	free(e->self);
 	free(e);
 }
@@ -113,7 +118,8 @@ static int each_address(const struct nlmsghdr *h, void *ctx)
 
 	if (h->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(h) < sizeof *m)
 		return 0;
-	mnl_attr_for_each(a, h, sizeof *m) {
+	mnl_attr_for_each(a, h, sizeof *m)
+	{
 		uint16_t type = mnl_attr_get_type(a);
 		size_t want = m->ifa_family == AF_INET ? 4 : 16;
 
@@ -137,7 +143,7 @@ static int each_address(const struct nlmsghdr *h, void *ctx)
 	return 0;
 }
 
-int self_read(struct bh_enforcer *e)
+int bh_self_read(struct bh_enforcer *e)
 {
 	struct addresses l = {0};
 	char buf[128];
@@ -153,7 +159,7 @@ int self_read(struct bh_enforcer *e)
 		g = mnl_nlmsg_put_extra_header(h, sizeof *g);
 		g->rtgen_family = AF_UNSPEC;
 		l.n = 0;
-		r = nl_ask(&e->route, h, each_address, &l);
+		r = bh_nl_ask(&e->route, h, each_address, &l);
 	}
 	if (r < 0) {
 		free(l.v);
@@ -185,8 +191,9 @@ static int hash_law(const struct bh_plan *law, uint64_t *ret_hash)
 }
 
 /*
- * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken for another law's:
- * not when a restarted core begins again at 1, not when the same number comes with another policy.
+ * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken
+ * for another law's: not when a restarted core begins again at 1, not when the same number comes
+ * with another policy.
  */
 static uint16_t choose_stamp(const struct snapshot *standing, uint32_t wanted, uint64_t hash)
 {
@@ -197,65 +204,71 @@ static uint16_t choose_stamp(const struct snapshot *standing, uint32_t wanted, u
 	return (uint16_t)(standing->stamp % 65535u + 1);
 }
 
-int law_put(struct bh_enforcer *e, const struct book *cuts)
+int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 {
-	struct ruleset rs = {.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash};
-	bh_ns now = clock_now();
+	struct ruleset rs = {
+		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash};
+	bh_ns now = bh_clock_now();
 	int r;
 
-	r = counters_read(&e->nl, &rs.counters);
+	r = bh_counters_read(&e->nl, &rs.counters);
 	if (r == -ENOENT)
 		memset(&rs.counters, 0, sizeof rs.counters);
 	else if (r < 0)
 		return fail(e, r, "counters");
-	batch_begin(&e->batch, &e->nl);
-	ruleset_put(&rs);
+	bh_batch_begin(&e->batch, &e->nl);
+	bh_ruleset_put(&rs);
 	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
 		struct bh_cut c = cuts->v[i].cut;
 
 		if (cuts->v[i].deadline <= now)
 			continue;
 		c.ttl = cuts->v[i].deadline - now;
-		cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		bh_cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 	}
-	r = batch_commit(&e->batch, &e->nl, false, e->why);
+	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 	if (r == 0) {
 		e->lost = false;
-		watch_drain(e);
-		e->lost = false; /* our own load may have flooded the watch; the reading below sees the outcome */
-		r = snapshot_take(&e->nl, &rs, &e->applied, e->why);
+		bh_watch_drain(e);
+		e->lost = false; /* our own load may have flooded the watch; the reading below sees
+				    the outcome */
+		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
 		if (r > 0)
 			r = -EIO;
 		else if (r < 0)
 			(void)fail(e, r, "reading back");
 	}
-	ruleset_fini(&rs);
+	bh_ruleset_fini(&rs);
 	return r;
 }
 
-/* moves cuts into next as far as the guard lets them; strict: a refusal is an error, else the cut is left out */
-static int admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts, size_t n, bool strict,
-		 struct book *next, bh_ns now)
+/* moves cuts into next as far as the guard lets them; strict: a refusal is an error, else the cut
+ * is left out */
+static int admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
+	size_t n, bool strict, struct book *next, bh_ns now)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct bh_refused refused;
 		const struct bh_cut *other;
 		int r;
 
-		if (book_find(next, &cuts[i]))
+		if (bh_book_find(next, &cuts[i]))
 			continue;
-		r = bh_plan_guard(law, &cuts[i], next->kind[cuts[i].kind % BH_CUT_KINDS], e->self, e->n_self, &refused);
-		if (r == 0 && (other = book_net_overlap(next, &cuts[i]))) {
-			snprintf(refused.text, sizeof refused.text, "overlaps the isolation of order %u", other->order);
+		r = bh_plan_guard(law, &cuts[i], next->kind[cuts[i].kind % BH_CUT_KINDS], e->self,
+			e->n_self, &refused);
+		if (r == 0 && (other = bh_book_net_overlap(next, &cuts[i]))) {
+			snprintf(refused.text, sizeof refused.text,
+				"overlaps the isolation of order %u", other->order);
 			r = 1;
 		}
 		if (r && !strict)
 			continue;
 		if (r) {
-			snprintf(e->why, sizeof e->why, "cut of order %u refused: %s", cuts[i].order, refused.text);
+			snprintf(e->why, sizeof e->why, "cut of order %u refused: %s",
+				cuts[i].order, refused.text);
 			return 1;
 		}
-		r = book_put(next, &cuts[i], now);
+		r = bh_book_put(next, &cuts[i], now);
 		if (r < 0)
 			return r;
 	}
@@ -269,13 +282,13 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 	struct snapshot head;
 	struct bh_cut *standing = NULL;
 	size_t n_standing = 0;
-	bh_ns now = clock_now();
+	bh_ns now = bh_clock_now();
 	uint64_t hash;
 	int r;
 
 	if (plan->generation == 0 || plan->generation > 65535)
 		return fail(e, -EINVAL, "generation");
-	r = self_read(e);
+	r = bh_self_read(e);
 	if (r == 0)
 		r = bh_plan_copy(plan, &law);
 	if (r == 0) {
@@ -287,9 +300,9 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 	if (r == 0)
 		r = hash_law(&law, &hash);
 	if (r == 0)
-		r = snapshot_head(&e->nl, &head);
+		r = bh_snapshot_head(&e->nl, &head);
 	if (r == 0 && head.present)
-		r = cuts_read(&e->nl, &standing, &n_standing);
+		r = bh_cuts_read(&e->nl, &standing, &n_standing);
 	if (r < 0)
 		(void)fail(e, r, "apply");
 	if (r == 0)
@@ -304,7 +317,7 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		e->law = law;
 		e->law_hash = hash;
 		e->stamp = choose_stamp(&head, plan->generation, hash);
-		r = law_put(e, &next);
+		r = bh_law_put(e, &next);
 		if (r < 0) {
 			law = e->law;
 			e->law = old;
@@ -313,13 +326,13 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		} else {
 			law = old;
 			e->have_law = true;
-			book_fini(&e->book);
+			bh_book_fini(&e->book);
 			e->book = next;
 			next = (struct book){0};
 		}
 	}
 	bh_plan_fini(&law);
-	book_fini(&next);
+	bh_book_fini(&next);
 	free(standing);
 	return r;
 }
@@ -337,13 +350,13 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 		return fail(e, r, "dry run");
 	r = bh_plan_normalise(&law);
 	if (r == 0) {
-		batch_begin(&e->batch, &e->nl);
-		ruleset_put(&rs);
+		bh_batch_begin(&e->batch, &e->nl);
+		bh_ruleset_put(&rs);
 		for (size_t i = 0; i < law.n_cuts; i++)
-			cut_put(&e->batch, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-		r = batch_commit(&e->batch, &e->nl, true, e->why);
+			bh_cut_put(&e->batch, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		r = bh_batch_commit(&e->batch, &e->nl, true, e->why);
 	}
-	ruleset_fini(&rs);
+	bh_ruleset_fini(&rs);
 	bh_plan_fini(&law);
 	return r;
 }
@@ -352,24 +365,24 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 {
 	struct snapshot head;
 	struct nlmsghdr *h;
-	int r = snapshot_head(&e->nl, &head);
+	int r = bh_snapshot_head(&e->nl, &head);
 
 	if (r < 0)
 		return fail(e, r, "table " NL_TABLE);
 	if (head.present) {
-		batch_begin(&e->batch, &e->nl);
-		h = batch_msg(&e->batch, NFT_MSG_DELTABLE, 0, "table", NL_TABLE);
+		bh_batch_begin(&e->batch, &e->nl);
+		h = bh_batch_msg(&e->batch, NFT_MSG_DELTABLE, 0, "table", NL_TABLE);
 		if (h) {
 			mnl_attr_put_strz(h, NFTA_TABLE_NAME, NL_TABLE);
-			batch_msg_end(&e->batch, h);
+			bh_batch_msg_end(&e->batch, h);
 		}
-		r = batch_commit(&e->batch, &e->nl, false, e->why);
+		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r < 0)
 			return r;
 	}
-	watch_drain(e);
+	bh_watch_drain(e);
 	bh_plan_fini(&e->law);
-	book_fini(&e->book);
+	bh_book_fini(&e->book);
 	e->have_law = false;
 	e->applied = (struct snapshot){0};
 	return 0;
@@ -377,26 +390,26 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters)
 {
-	int r = counters_read(&e->nl, ret_counters);
+	int r = bh_counters_read(&e->nl, ret_counters);
 
 	return r < 0 ? fail(e, r, "counters") : 0;
 }
 
 /* ---- verify ---- */
 
-int cuts_compare(struct bh_enforcer *e)
+int bh_cuts_compare(struct bh_enforcer *e)
 {
 	struct bh_cut *v = NULL;
 	size_t n = 0, matched = 0, due = 0;
 	bh_ns now;
-	int r = cuts_read(&e->nl, &v, &n);
+	int r = bh_cuts_read(&e->nl, &v, &n);
 
 	if (r < 0)
 		return fail(e, r, "reading cuts");
-	now = clock_now();
-	book_expire(&e->book, now);
+	now = bh_clock_now();
+	bh_book_expire(&e->book, now);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct book_entry *b = book_find(&e->book, &v[i]);
+		struct book_entry *b = bh_book_find(&e->book, &v[i]);
 		char text[BH_CUT_TEXT];
 		bh_ns left = b ? b->deadline - now : 0;
 
@@ -407,7 +420,8 @@ int cuts_compare(struct bh_enforcer *e)
 		if (!b && v[i].ttl < BH_SEC(2))
 			continue; /* running out this moment */
 		bh_cut_print(&v[i], text);
-		snprintf(e->why, sizeof e->why, b ? "not the TTL we set: %.120s" : "not ours: %.120s", text);
+		snprintf(e->why, sizeof e->why,
+			b ? "not the TTL we set: %.120s" : "not ours: %.120s", text);
 		r = 1;
 	}
 	for (size_t i = 0; e->book.v && i <= e->book.mask; i++)
@@ -447,7 +461,7 @@ int bh_enforcer_verify(struct bh_enforcer *e)
 
 	if (!e->have_law)
 		return fail(e, -ENODATA, "no law applied yet");
-	r = snapshot_take(&e->nl, NULL, &now, e->why);
+	r = bh_snapshot_take(&e->nl, NULL, &now, e->why);
 	if (r < 0)
 		return fail(e, r, "reading back");
 	what = first_difference(&e->applied, &now);
@@ -455,5 +469,5 @@ int bh_enforcer_verify(struct bh_enforcer *e)
 		snprintf(e->why, sizeof e->why, "%s", what);
 		return 1;
 	}
-	return cuts_compare(e);
+	return bh_cuts_compare(e);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The enforcer's inside: what was applied, what is cut until when, and what the kernel said it holds. */
+/* The enforcer's inside: what was applied, what is cut until when, and what the kernel said it
+ * holds. */
 #ifndef ENFORCE_ENFORCER_H
 #define ENFORCE_ENFORCER_H
 
@@ -14,26 +15,31 @@ struct book {
 	struct book_entry *v;
 	size_t mask, n, kind[BH_CUT_KINDS];
 };
-struct book_entry *book_find(const struct book *k, const struct bh_cut *c); /* NULL = not there */
-int book_put(struct book *k, const struct bh_cut *c, bh_ns now) BH_MUST;    /* ttl counts from now; renews */
-void book_drop(struct book *k, const struct bh_cut *c);
-void book_expire(struct book *k, bh_ns now);
-const struct bh_cut *book_net_overlap(const struct book *k, const struct bh_cut *c); /* another net in its way, or NULL */
-void book_fini(struct book *k);
-bh_ns clock_now(void);
+struct book_entry *bh_book_find(
+	const struct book *k, const struct bh_cut *c); /* NULL = not there */
+int bh_book_put(struct book *k, const struct bh_cut *c,
+	bh_ns now) BH_MUST; /* ttl counts from now; renews */
+void bh_book_drop(struct book *k, const struct bh_cut *c);
+void bh_book_expire(struct book *k, bh_ns now);
+const struct bh_cut *bh_book_net_overlap(
+	const struct book *k, const struct bh_cut *c); /* another net in its way, or NULL */
+void bh_book_fini(struct book *k);
+bh_ns bh_clock_now(void);
 
 /* what the kernel holds, as digests that leave out counters, handles and cuts */
 struct snapshot {
 	bool present;
-	uint16_t stamp;	   /* of the table comment; 0 = none of ours */
+	uint16_t stamp;    /* of the table comment; 0 = none of ours */
 	uint64_t law_hash; /* likewise */
 	uint64_t table, chains, rules, sets, objects, elements;
 	size_t n_chains, n_rules, n_sets, n_elements;
 };
 /* want: counts to compare with, or NULL. 0; 1 a count differs (why says which); < 0 -errno */
-int snapshot_take(struct nl *nl, const struct ruleset *want, struct snapshot *ret, char why[NL_WHY]) BH_MUST;
-int snapshot_head(struct nl *nl, struct snapshot *ret) BH_MUST; /* table, stamp and law hash only */
-int counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST;
+int bh_snapshot_take(
+	struct nl *nl, const struct ruleset *want, struct snapshot *ret, char why[NL_WHY]) BH_MUST;
+int bh_snapshot_head(
+	struct nl *nl, struct snapshot *ret) BH_MUST; /* table, stamp and law hash only */
+int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST;
 
 #define DRIFTS 8
 struct bh_enforcer {
@@ -52,9 +58,12 @@ struct bh_enforcer {
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];
 };
-int self_read(struct bh_enforcer *e) BH_MUST;
-int law_put(struct bh_enforcer *e, const struct book *cuts) BH_MUST; /* commits e->law with these cuts, reads back */
-int cuts_compare(struct bh_enforcer *e) BH_MUST; /* kernel against book: 0, 1 differs, < 0 -errno */
-void watch_drain(struct bh_enforcer *e);	 /* reads what is queued; foreign transactions go to e->drift */
+int bh_self_read(struct bh_enforcer *e) BH_MUST;
+int bh_law_put(struct bh_enforcer *e,
+	const struct book *cuts) BH_MUST; /* commits e->law with these cuts, reads back */
+int bh_cuts_compare(
+	struct bh_enforcer *e) BH_MUST; /* kernel against book: 0, 1 differs, < 0 -errno */
+void bh_watch_drain(
+	struct bh_enforcer *e); /* reads what is queued; foreign transactions go to e->drift */
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What this kernel can do, asked by transactions that are never finished: it checks everything and keeps nothing. */
+/* What this kernel can do, asked by transactions that are never finished: it checks everything and
+ * keeps nothing. */
 #include <errno.h>
 #include <stdio.h>
 #include <arpa/inet.h>
@@ -21,7 +22,7 @@ struct probe {
 
 static struct nlmsghdr *msg(struct probe *p, uint16_t type, uint16_t flags, const char *kind)
 {
-	struct nlmsghdr *h = batch_msg(p->b, type, flags | NLM_F_CREATE, kind, PROBE);
+	struct nlmsghdr *h = bh_batch_msg(p->b, type, flags | NLM_F_CREATE, kind, PROBE);
 
 	if (h) {
 		struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
@@ -40,7 +41,7 @@ static void table(struct probe *p, uint32_t flags)
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, PROBE);
 	if (flags)
 		mnl_attr_put_u32(h, NFTA_TABLE_FLAGS, htonl(flags));
-	batch_msg_end(p->b, h);
+	bh_batch_msg_end(p->b, h);
 }
 
 static void chain(struct probe *p)
@@ -57,7 +58,7 @@ static void chain(struct probe *p)
 	mnl_attr_put_u32(h, NFTA_HOOK_PRIORITY, htonl(0));
 	mnl_attr_nest_end(h, hook);
 	mnl_attr_put_strz(h, NFTA_CHAIN_TYPE, "filter");
-	batch_msg_end(p->b, h);
+	bh_batch_msg_end(p->b, h);
 }
 
 static void set(struct probe *p, uint32_t flags, bool concat, bool counted)
@@ -82,7 +83,7 @@ static void set(struct probe *p, uint32_t flags, bool concat, bool counted)
 			nftnl_set_add_expr(s, c);
 		c = NULL;
 		nftnl_set_nlmsg_build_payload(h, s);
-		batch_msg_end(p->b, h);
+		bh_batch_msg_end(p->b, h);
 	}
 	if (c)
 		nftnl_expr_free(c);
@@ -106,7 +107,7 @@ static void rule(struct probe *p, const char *name, void (*fill)(struct nftnl_ex
 		nftnl_rule_add_expr(r, e);
 		e = NULL;
 		nftnl_rule_nlmsg_build_payload(h, r);
-		batch_msg_end(p->b, h);
+		bh_batch_msg_end(p->b, h);
 	}
 	if (e)
 		nftnl_expr_free(e);
@@ -235,7 +236,7 @@ static void probe_dynset(struct probe *p)
 		nftnl_rule_add_expr(r, meter);
 		load = meter = NULL;
 		nftnl_rule_nlmsg_build_payload(h, r);
-		batch_msg_end(p->b, h);
+		bh_batch_msg_end(p->b, h);
 	}
 	if (load)
 		nftnl_expr_free(load);
@@ -258,7 +259,7 @@ static void probe_flowtable(struct probe *p)
 	mnl_attr_put_u32(h, NFTA_FLOWTABLE_HOOK_NUM, htonl(0));
 	mnl_attr_put_u32(h, NFTA_FLOWTABLE_HOOK_PRIORITY, htonl(0));
 	mnl_attr_nest_end(h, hook);
-	batch_msg_end(p->b, h);
+	bh_batch_msg_end(p->b, h);
 }
 
 static void probe_nothing(struct probe *p)
@@ -267,17 +268,18 @@ static void probe_nothing(struct probe *p)
 }
 
 /* 1 the kernel takes it, 0 it does not, < 0 no answer */
-static int ask(struct bh_enforcer *e, uint16_t family, uint32_t flags, void (*fill)(struct probe *p))
+static int ask(
+	struct bh_enforcer *e, uint16_t family, uint32_t flags, void (*fill)(struct probe *p))
 {
 	struct probe p = {.b = &e->batch, .family = family};
 	int r;
 
-	batch_begin(&e->batch, &e->nl);
+	bh_batch_begin(&e->batch, &e->nl);
 	table(&p, flags);
 	fill(&p);
 	if (p.bad)
 		return -ENOMEM;
-	r = batch_commit(&e->batch, &e->nl, true, e->why);
+	r = bh_batch_commit(&e->batch, &e->nl, true, e->why);
 	if (r == -ENOMEM || r == -EPERM || r == -EIO)
 		return r;
 	return r == 0;
@@ -287,9 +289,9 @@ static int each_gen(const struct nlmsghdr *h, void *ctx)
 {
 	struct nlattr *a;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_GEN_ID && mnl_attr_get_payload_len(a) >= 4)
-			*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID &&
+							     mnl_attr_get_payload_len(a) >= 4) *
+		(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
 	return 0;
 }
 
@@ -325,8 +327,8 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 			return r;
 		*probes[i].have = r == 1;
 	}
-	h = nl_request(&e->nl, buf, NFT_MSG_GETGEN, NLM_F_ACK);
-	r = nl_ask(&e->nl, h, each_gen, &f.generation);
+	h = bh_nl_request(&e->nl, buf, NFT_MSG_GETGEN, NLM_F_ACK);
+	r = bh_nl_ask(&e->nl, h, each_gen, &f.generation);
 	if (r < 0)
 		return r;
 	e->why[0] = '\0';

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Netlink transport. A batch is built in one buffer and sent with one sendto: the kernel applies all of it or nothing,
- * and has queued every answer when the call returns, so no waiting follows. An acknowledgement of the last message
- * proves nothing by itself (an earlier error lies in the same queue and undoes all), so the whole queue is read.
+ * Netlink transport. A batch is built in one buffer and sent with one sendto: the kernel applies
+ * all of it or nothing, and has queued every answer when the call returns, so no waiting follows.
+ * An acknowledgement of the last message proves nothing by itself (an earlier error lies in the
+ * same queue and undoes all), so the whole queue is read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +18,8 @@ static void set_buffers(int fd)
 	int tx = 1 << 29, rx = 8 << 20, one = 1;
 	struct timeval patience = {5, 0};
 
-	/* FORCE needs the initial user namespace; elsewhere the system's limit must do and a large batch gets EMSGSIZE */
+	/* FORCE needs the initial user namespace; elsewhere the system's limit must do and a large
+	 * batch gets EMSGSIZE */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &tx, sizeof tx) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &tx, sizeof tx);
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rx, sizeof rx) < 0)
@@ -27,7 +29,7 @@ static void set_buffers(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 }
 
-int nl_open(struct nl *nl, int bus, unsigned groups)
+int bh_nl_open(struct nl *nl, int bus, unsigned groups)
 {
 	int r;
 
@@ -38,7 +40,7 @@ int nl_open(struct nl *nl, int bus, unsigned groups)
 	nl->sock = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	if (!nl->sock || mnl_socket_bind(nl->sock, groups, MNL_SOCKET_AUTOPID) < 0) {
 		r = -errno;
-		nl_close(nl);
+		bh_nl_close(nl);
 		return r;
 	}
 	set_buffers(mnl_socket_get_fd(nl->sock));
@@ -46,7 +48,7 @@ int nl_open(struct nl *nl, int bus, unsigned groups)
 	return 0;
 }
 
-void nl_close(struct nl *nl)
+void bh_nl_close(struct nl *nl)
 {
 	if (nl->sock)
 		mnl_socket_close(nl->sock);
@@ -88,7 +90,7 @@ static bool batch_room(struct batch *b, size_t need)
 	return true;
 }
 
-void batch_begin(struct batch *b, struct nl *nl)
+void bh_batch_begin(struct batch *b, struct nl *nl)
 {
 	struct nlmsghdr *h;
 
@@ -101,7 +103,8 @@ void batch_begin(struct batch *b, struct nl *nl)
 	b->len = NLMSG_ALIGN(h->nlmsg_len);
 }
 
-struct nlmsghdr *batch_msg(struct batch *b, uint16_t type, uint16_t flags, const char *kind, const char *name)
+struct nlmsghdr *bh_batch_msg(
+	struct batch *b, uint16_t type, uint16_t flags, const char *kind, const char *name)
 {
 	struct nl_object *o;
 
@@ -111,15 +114,16 @@ struct nlmsghdr *batch_msg(struct batch *b, uint16_t type, uint16_t flags, const
 	o->kind = kind;
 	bh_strcpy(o->name, sizeof o->name, name);
 	b->last = b->len;
-	return nftnl_nlmsg_build_hdr((char *)b->buf + b->len, type, NFPROTO_INET, flags, b->seq + (uint32_t)b->n);
+	return nftnl_nlmsg_build_hdr(
+		(char *)b->buf + b->len, type, NFPROTO_INET, flags, b->seq + (uint32_t)b->n);
 }
 
-void batch_msg_end(struct batch *b, struct nlmsghdr *h)
+void bh_batch_msg_end(struct batch *b, struct nlmsghdr *h)
 {
 	b->len += NLMSG_ALIGN(h->nlmsg_len);
 }
 
-const char *nl_hint(int error)
+const char *bh_nl_hint(int error)
 {
 	switch (-error) {
 	case EEXIST:
@@ -127,7 +131,8 @@ const char *nl_hint(int error)
 	case ENOENT:
 		return " (not there any more, or a name used before its object)";
 	case EPERM:
-		return " (CAP_NET_ADMIN in this network namespace is needed, or another program owns the table)";
+		return " (CAP_NET_ADMIN in this network namespace is needed, or another program "
+		       "owns the table)";
 	case EMSGSIZE:
 		return " (batch larger than net.core.wmem_max allows in a user namespace)";
 	case EOPNOTSUPP:
@@ -143,13 +148,14 @@ static void explain(const struct batch *b, uint32_t seq, int error, char why[NL_
 	uint32_t at = seq - b->seq - 1;
 
 	if (at < b->n)
-		snprintf(why, NL_WHY, "%s %s: %s%s", b->objects[at].kind, b->objects[at].name, strerror(-error),
-			 nl_hint(error));
+		snprintf(why, NL_WHY, "%s %s: %s%s", b->objects[at].kind, b->objects[at].name,
+			strerror(-error), bh_nl_hint(error));
 	else
-		snprintf(why, NL_WHY, "batch: %s%s", strerror(-error), nl_hint(error));
+		snprintf(why, NL_WHY, "batch: %s%s", strerror(-error), bh_nl_hint(error));
 }
 
-/* the first error of the queue, or 0 with *ret_acked telling whether the last message was acknowledged */
+/* the first error of the queue, or 0 with *ret_acked telling whether the last message was
+ * acknowledged */
 static int read_acks(struct batch *b, struct nl *nl, char why[NL_WHY], bool *ret_acked)
 {
 	int first = 0;
@@ -167,10 +173,12 @@ static int read_acks(struct batch *b, struct nl *nl, char why[NL_WHY], bool *ret
 		}
 		if (n < 0)
 			return errno == EAGAIN ? first : -errno;
-		for (const struct nlmsghdr *h = (void *)nl->rx; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		for (const struct nlmsghdr *h = (void *)nl->rx; mnl_nlmsg_ok(h, len);
+			h = mnl_nlmsg_next(h, &len)) {
 			const struct nlmsgerr *err = mnl_nlmsg_get_payload(h);
 
-			if (h->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(h) < sizeof *err)
+			if (h->nlmsg_type != NLMSG_ERROR ||
+				mnl_nlmsg_get_payload_len(h) < sizeof *err)
 				continue;
 			if (err->error == 0 && h->nlmsg_seq == b->seq + (uint32_t)b->n)
 				*ret_acked = true;
@@ -182,7 +190,7 @@ static int read_acks(struct batch *b, struct nl *nl, char why[NL_WHY], bool *ret
 	}
 }
 
-int batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY])
+int bh_batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY])
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	struct nlmsghdr *h;
@@ -204,11 +212,13 @@ int batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY])
 		b->len += NLMSG_ALIGN(h->nlmsg_len);
 	}
 	do
-		n = sendto(mnl_socket_get_fd(nl->sock), b->buf, b->len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+		n = sendto(mnl_socket_get_fd(nl->sock), b->buf, b->len, 0,
+			(struct sockaddr *)&kernel, sizeof kernel);
 	while (n < 0 && errno == EINTR);
 	if (n < 0) {
 		r = -errno;
-		snprintf(why, NL_WHY, "batch of %zu bytes: %s%s", b->len, strerror(-r), nl_hint(r));
+		snprintf(why, NL_WHY, "batch of %zu bytes: %s%s", b->len, strerror(-r),
+			bh_nl_hint(r));
 		return r;
 	}
 	snprintf(why, NL_WHY, "batch: no acknowledgement");
@@ -220,7 +230,7 @@ int batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY])
 	return r;
 }
 
-void batch_fini(struct batch *b)
+void bh_batch_fini(struct batch *b)
 {
 	free(b->buf);
 	free(b->objects);
@@ -229,12 +239,12 @@ void batch_fini(struct batch *b)
 
 /* ---- reading ---- */
 
-struct nlmsghdr *nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags)
+struct nlmsghdr *bh_nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags)
 {
 	return nftnl_nlmsg_build_hdr(buf, type, NFPROTO_INET, flags, nl->seq++);
 }
 
-int nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx)
+int bh_nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx)
 {
 	uint32_t seq = h->nlmsg_seq;
 	bool torn = false;
@@ -250,7 +260,8 @@ int nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx)
 			continue;
 		if (n < 0)
 			return -errno;
-		for (const struct nlmsghdr *m = (void *)nl->rx; mnl_nlmsg_ok(m, len); m = mnl_nlmsg_next(m, &len)) {
+		for (const struct nlmsghdr *m = (void *)nl->rx; mnl_nlmsg_ok(m, len);
+			m = mnl_nlmsg_next(m, &len)) {
 			if (m->nlmsg_seq != seq)
 				continue;
 			torn |= (m->nlmsg_flags & NLM_F_DUMP_INTR) != 0;

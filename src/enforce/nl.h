@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Netlink: one batch is one transaction; dumps and single reads; the place of an error is a name, not a number. */
+/* Netlink: one batch is one transaction; dumps and single reads; the place of an error is a name,
+ * not a number. */
 #ifndef ENFORCE_NL_H
 #define ENFORCE_NL_H
 
@@ -10,7 +11,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #define NL_TABLE "bulkhead"
-#define NL_NAME 32 /* longest object name we make, with the NUL */
+#define NL_NAME 32       /* longest object name we make, with the NUL */
 #define NL_MSG_MAX 60000 /* a message is closed here: an attribute's length is 16 bits wide */
 #define NL_WHY 192
 
@@ -35,25 +36,27 @@ struct batch {
 	int error; /* sticky; commit returns it */
 };
 
-int nl_open(struct nl *nl, int bus, unsigned groups) BH_MUST;
-void nl_close(struct nl *nl);
+int bh_nl_open(struct nl *nl, int bus, unsigned groups) BH_MUST;
+void bh_nl_close(struct nl *nl);
 
-void batch_begin(struct batch *b, struct nl *nl);
+void bh_batch_begin(struct batch *b, struct nl *nl);
 /* room for one message of up to 64 KB; NULL when out of memory (sticky) */
-struct nlmsghdr *batch_msg(struct batch *b, uint16_t type, uint16_t flags, const char *kind, const char *name);
-void batch_msg_end(struct batch *b, struct nlmsghdr *h);
+struct nlmsghdr *bh_batch_msg(
+	struct batch *b, uint16_t type, uint16_t flags, const char *kind, const char *name);
+void bh_batch_msg_end(struct batch *b, struct nlmsghdr *h);
 /*
- * Sends it as one transaction. dry: without the end mark, so the kernel checks everything and keeps nothing.
- * 0 or -errno; why names the object.
+ * Sends it as one transaction. dry: without the end mark, so the kernel checks everything and keeps
+ * nothing. 0 or -errno; why names the object.
  */
-int batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY]) BH_MUST;
-void batch_fini(struct batch *b);
+int bh_batch_commit(struct batch *b, struct nl *nl, bool dry, char why[NL_WHY]) BH_MUST;
+void bh_batch_fini(struct batch *b);
 
-/* Each message of the answer goes to fn; < 0 from fn stops. -EINTR: the table changed under the dump, start again. */
+/* Each message of the answer goes to fn; < 0 from fn stops. -EINTR: the table changed under the
+ * dump, start again. */
 typedef int nl_each(const struct nlmsghdr *h, void *ctx);
-struct nlmsghdr *nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags);
-int nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx) BH_MUST;
+struct nlmsghdr *bh_nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags);
+int bh_nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx) BH_MUST;
 
-const char *nl_hint(int error);
+const char *bh_nl_hint(int error);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Cutting and releasing. An element is added under the assumption that it is new, or deleted and added in one batch
- * when it stands: older kernels keep the old timeout of an element that is merely added again. The assumption comes
- * from the book; when the kernel disagrees (it expired, or somebody removed it) each target is asked for and the batch
- * is built once more from what is really there.
+ * Cutting and releasing. An element is added under the assumption that it is new, or deleted and
+ * added in one batch when it stands: older kernels keep the old timeout of an element that is
+ * merely added again. The assumption comes from the book; when the kernel disagrees (it expired, or
+ * somebody removed it) each target is asked for and the batch is built once more from what is
+ * really there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,31 +13,36 @@
 
 #define TRIES 4
 
-static int check(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
+static int check(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
 {
 	size_t fresh[BH_CUT_KINDS] = {0};
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned kind = cuts[i].kind < BH_CUT_KINDS ? cuts[i].kind : 0;
-		bool stands = book_find(&e->book, &cuts[i]) != NULL;
+		bool stands = bh_book_find(&e->book, &cuts[i]) != NULL;
 		size_t standing = e->book.kind[kind] + fresh[kind];
 		const struct bh_cut *other;
 		struct bh_refused refused;
 
-		/* of two equal targets in one order the second is a renewal as well, which costs nothing but quota */
-		if (bh_plan_guard(&e->law, &cuts[i], stands ? standing - 1 : standing, e->self, e->n_self, &refused)) {
+		/* of two equal targets in one order the second is a renewal as well, which costs
+		 * nothing but quota */
+		if (bh_plan_guard(&e->law, &cuts[i], stands ? standing - 1 : standing, e->self,
+			    e->n_self, &refused)) {
 			*ret_refused = refused;
 			return 1;
 		}
-		other = book_net_overlap(&e->book, &cuts[i]);
+		other = bh_book_net_overlap(&e->book, &cuts[i]);
 		for (size_t k = 0; k < i && !other && cuts[i].what == BH_CUT_NET; k++)
-			if (cuts[k].what == BH_CUT_NET && bh_prefix_overlaps(&cuts[k].net, &cuts[i].net))
+			if (cuts[k].what == BH_CUT_NET &&
+				bh_prefix_overlaps(&cuts[k].net, &cuts[i].net))
 				other = &cuts[k];
 		if (other) {
 			memset(ret_refused, 0, sizeof *ret_refused);
 			ret_refused->code = BH_REF_WIDTH;
 			snprintf(ret_refused->text, sizeof ret_refused->text,
-				 "overlaps the isolated network of order %u: release that one first", other->order);
+				"overlaps the isolated network of order %u: release that one first",
+				other->order);
 			return 1;
 		}
 		if (!stands)
@@ -46,22 +52,23 @@ static int check(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, str
 }
 
 /* 0 stands, 1 does not */
-static int stands_in_kernel(struct bh_enforcer *e, const struct bh_cut *c, struct elem_seen *ret_seen)
+static int stands_in_kernel(
+	struct bh_enforcer *e, const struct bh_cut *c, struct elem_seen *ret_seen)
 {
-	struct cut_place p;
+	struct bh_cut_place p;
 
-	cut_place(c, &p);
-	return elem_get(&e->nl, p.set, p.key, p.len, ret_seen);
+	bh_cut_place(c, &p);
+	return bh_elem_get(&e->nl, p.set, p.key, p.len, ret_seen);
 }
 
 /* the last of two equal targets counts */
 static bool later_twin(const struct bh_cut *cuts, size_t n, size_t i)
 {
-	struct cut_place a, b;
+	struct bh_cut_place a, b;
 
-	cut_place(&cuts[i], &a);
+	bh_cut_place(&cuts[i], &a);
 	for (size_t k = i + 1; k < n; k++) {
-		cut_place(&cuts[k], &b);
+		bh_cut_place(&cuts[k], &b);
 		if (a.set == b.set && a.len == b.len && !memcmp(a.key, b.key, a.len))
 			return true;
 	}
@@ -70,9 +77,9 @@ static bool later_twin(const struct bh_cut *cuts, size_t n, size_t i)
 
 static int put_cuts(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool ask)
 {
-	batch_begin(&e->batch, &e->nl);
+	bh_batch_begin(&e->batch, &e->nl);
 	for (size_t i = 0; i < n; i++) {
-		bool stands = book_find(&e->book, &cuts[i]) != NULL;
+		bool stands = bh_book_find(&e->book, &cuts[i]) != NULL;
 		struct elem_seen seen;
 
 		if (later_twin(cuts, n, i))
@@ -85,8 +92,8 @@ static int put_cuts(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, 
 			stands = r == 0;
 		}
 		if (stands)
-			cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
-		cut_put(&e->batch, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+			bh_cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
+		bh_cut_put(&e->batch, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
 	}
 	return 0;
 }
@@ -95,21 +102,23 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct elem_seen seen;
-		struct cut_place p;
+		struct bh_cut_place p;
 		int r = stands_in_kernel(e, &cuts[i], &seen);
 
 		if (r == 0)
 			continue;
-		cut_place(&cuts[i], &p);
-		snprintf(e->why, sizeof e->why, "set %s: the cut was acknowledged but is not there", p.set);
+		bh_cut_place(&cuts[i], &p);
+		snprintf(e->why, sizeof e->why, "set %s: the cut was acknowledged but is not there",
+			p.set);
 		return r < 0 ? r : -EIO;
 	}
 	return 0;
 }
 
-int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
+int bh_enforcer_cut(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
 {
-	bh_ns now = clock_now();
+	bh_ns now = bh_clock_now();
 	int r = -EAGAIN;
 
 	if (!e->have_law) {
@@ -117,8 +126,9 @@ int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, 
 		return -ENODATA;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (e->book.kind[cuts[i].kind < BH_CUT_KINDS ? cuts[i].kind : 0] + n > e->law.max_cuts) {
-			book_expire(&e->book, now);
+		if (e->book.kind[cuts[i].kind < BH_CUT_KINDS ? cuts[i].kind : 0] + n >
+			e->law.max_cuts) {
+			bh_book_expire(&e->book, now);
 			break;
 		}
 	if (check(e, cuts, n, ret_refused))
@@ -126,11 +136,12 @@ int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, 
 	for (int tries = 0; tries < TRIES; tries++) {
 		r = put_cuts(e, cuts, n, tries > 0);
 		if (r == 0)
-			r = batch_commit(&e->batch, &e->nl, false, e->why);
+			r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r != -EEXIST && r != -ENOENT)
 			break;
-		if (tries == 1 && bh_enforcer_verify(e) == 1) { /* the table itself was tampered with */
-			r = law_put(e, &e->book);
+		if (tries == 1 &&
+			bh_enforcer_verify(e) == 1) { /* the table itself was tampered with */
+			r = bh_law_put(e, &e->book);
 			if (r < 0)
 				break;
 		}
@@ -138,7 +149,7 @@ int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, 
 	if (r == 0)
 		r = read_back(e, cuts, n);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = book_put(&e->book, &cuts[i], now);
+		r = bh_book_put(&e->book, &cuts[i], now);
 	return r;
 }
 
@@ -149,12 +160,12 @@ int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t
 	for (int tries = 0; tries < TRIES; tries++) {
 		size_t standing = 0;
 
-		batch_begin(&e->batch, &e->nl);
+		bh_batch_begin(&e->batch, &e->nl);
 		for (size_t i = 0; i < n; i++) {
 			struct elem_seen seen;
 
 			if (cuts[i].kind == BH_CUT_NONE || cuts[i].kind >= BH_CUT_KINDS ||
-			    cuts[i].what >= BH_CUT_WHATS || later_twin(cuts, n, i))
+				cuts[i].what >= BH_CUT_WHATS || later_twin(cuts, n, i))
 				continue;
 			r = stands_in_kernel(e, &cuts[i], &seen);
 			if (r < 0) {
@@ -163,21 +174,21 @@ int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t
 			}
 			if (r == 1)
 				continue;
-			cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
+			bh_cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
 			standing++;
 		}
-		r = standing ? batch_commit(&e->batch, &e->nl, false, e->why) : 0;
+		r = standing ? bh_batch_commit(&e->batch, &e->nl, false, e->why) : 0;
 		if (r != -ENOENT) /* it ran out between the question and the batch */
 			break;
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)
-		book_drop(&e->book, &cuts[i]);
+		bh_book_drop(&e->book, &cuts[i]);
 	return r;
 }
 
 int bh_enforcer_cuts(struct bh_enforcer *e, struct bh_cut **ret_cuts, size_t *ret_n)
 {
-	int r = cuts_read(&e->nl, ret_cuts, ret_n);
+	int r = bh_cuts_read(&e->nl, ret_cuts, ret_n);
 
 	if (r < 0)
 		snprintf(e->why, sizeof e->why, "reading cuts: %s", strerror(-r));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the kernel holds, read back and folded into digests. Counters, handles, use counts and expiry change by
- * themselves and stay out; everything that decides the fate of a packet goes in. Cuts are compared one by one with the
- * book instead, because they come and go.
+ * What the kernel holds, read back and folded into digests. Counters, handles, use counts and
+ * expiry change by themselves and stay out; everything that decides the fate of a packet goes in.
+ * Cuts are compared one by one with the book instead, because they come and go.
  */
 #include <endian.h>
 #include <errno.h>
@@ -38,12 +38,14 @@ static void attr_name(const struct nlattr *a, char out[NL_NAME])
 }
 
 /* folds the attributes whose bit is set in take; 0 when the message is of another table */
-static uint64_t fold_message(const struct nlmsghdr *h, uint64_t start, uint16_t table_attr, uint64_t take)
+static uint64_t fold_message(
+	const struct nlmsghdr *h, uint64_t start, uint16_t table_attr, uint64_t take)
 {
 	struct nlattr *a;
 	bool ours = false;
 
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		uint16_t type = mnl_attr_get_type(a);
 
 		if (type == table_attr && attr_is(a, NL_TABLE))
@@ -77,8 +79,9 @@ static void read_table_comment(const struct nlattr *a, struct snapshot *s)
 			continue;
 		memcpy(text, p, len);
 		text[len - 1] = '\0';
-		if (sscanf(text, "bulkhead generation=%5u mode=%*15s law=%16llx", &stamp, &hash) == 2 && stamp &&
-		    stamp <= 65535) {
+		if (sscanf(text, "bulkhead generation=%5u mode=%*15s law=%16llx", &stamp, &hash) ==
+				2 &&
+			stamp && stamp <= 65535) {
 			s->stamp = (uint16_t)stamp;
 			s->law_hash = hash;
 		}
@@ -94,10 +97,10 @@ static int each_table(const struct nlmsghdr *h, void *ctx)
 		return 0;
 	rd->s.present = true;
 	rd->s.table = fold_message(h, 1, NFTA_TABLE_NAME,
-				   TAKE(NFTA_TABLE_NAME) | TAKE(NFTA_TABLE_FLAGS) | TAKE(NFTA_TABLE_USERDATA));
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_TABLE_USERDATA)
-			read_table_comment(a, &rd->s);
+		TAKE(NFTA_TABLE_NAME) | TAKE(NFTA_TABLE_FLAGS) | TAKE(NFTA_TABLE_USERDATA));
+	mnl_attr_for_each(
+		a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_TABLE_USERDATA)
+		read_table_comment(a, &rd->s);
 	return 0;
 }
 
@@ -109,8 +112,8 @@ static int each_chain(const struct nlmsghdr *h, void *ctx)
 	if (h->nlmsg_type != MSG(NFT_MSG_NEWCHAIN))
 		return 0;
 	d = fold_message(h, 2, NFTA_CHAIN_TABLE,
-			 TAKE(NFTA_CHAIN_NAME) | TAKE(NFTA_CHAIN_HOOK) | TAKE(NFTA_CHAIN_POLICY) |
-				 TAKE(NFTA_CHAIN_TYPE) | TAKE(NFTA_CHAIN_FLAGS));
+		TAKE(NFTA_CHAIN_NAME) | TAKE(NFTA_CHAIN_HOOK) | TAKE(NFTA_CHAIN_POLICY) |
+			TAKE(NFTA_CHAIN_TYPE) | TAKE(NFTA_CHAIN_FLAGS));
 	if (d) {
 		rd->s.chains += d;
 		rd->s.n_chains++;
@@ -125,7 +128,8 @@ static int each_rule(const struct nlmsghdr *h, void *ctx)
 
 	if (h->nlmsg_type != MSG(NFT_MSG_NEWRULE))
 		return 0;
-	d = fold_message(h, 3, NFTA_RULE_TABLE, TAKE(NFTA_RULE_CHAIN) | TAKE(NFTA_RULE_EXPRESSIONS));
+	d = fold_message(
+		h, 3, NFTA_RULE_TABLE, TAKE(NFTA_RULE_CHAIN) | TAKE(NFTA_RULE_EXPRESSIONS));
 	if (d) {
 		rd->s.rules = bh_hash(&d, sizeof d, rd->s.rules); /* their order matters */
 		rd->s.n_rules++;
@@ -138,7 +142,8 @@ static int each_object(const struct nlmsghdr *h, void *ctx)
 	struct reading *rd = ctx;
 
 	if (h->nlmsg_type == MSG(NFT_MSG_NEWOBJ))
-		rd->s.objects += fold_message(h, 4, NFTA_OBJ_TABLE, TAKE(NFTA_OBJ_NAME) | TAKE(NFTA_OBJ_TYPE));
+		rd->s.objects += fold_message(
+			h, 4, NFTA_OBJ_TABLE, TAKE(NFTA_OBJ_NAME) | TAKE(NFTA_OBJ_TYPE));
 	return 0;
 }
 
@@ -151,8 +156,9 @@ static int each_set(const struct nlmsghdr *h, void *ctx)
 	if (h->nlmsg_type != MSG(NFT_MSG_NEWSET))
 		return 0;
 	d = fold_message(h, 5, NFTA_SET_TABLE,
-			 TAKE(NFTA_SET_NAME) | TAKE(NFTA_SET_FLAGS) | TAKE(NFTA_SET_KEY_TYPE) | TAKE(NFTA_SET_KEY_LEN) |
-				 TAKE(NFTA_SET_DATA_TYPE) | TAKE(NFTA_SET_DATA_LEN) | TAKE(NFTA_SET_TIMEOUT));
+		TAKE(NFTA_SET_NAME) | TAKE(NFTA_SET_FLAGS) | TAKE(NFTA_SET_KEY_TYPE) |
+			TAKE(NFTA_SET_KEY_LEN) | TAKE(NFTA_SET_DATA_TYPE) |
+			TAKE(NFTA_SET_DATA_LEN) | TAKE(NFTA_SET_TIMEOUT));
 	if (!d)
 		return 0;
 	rd->s.sets += d;
@@ -165,9 +171,8 @@ static int each_set(const struct nlmsghdr *h, void *ctx)
 		rd->sets = v;
 		rd->cap_sets = cap;
 	}
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(a) == NFTA_SET_NAME)
-			attr_name(a, rd->sets[rd->n_sets]);
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_SET_NAME)
+		attr_name(a, rd->sets[rd->n_sets]);
 	rd->n_sets++;
 	return 0;
 }
@@ -189,22 +194,23 @@ static int each_element(const struct elem_seen *x, void *ctx)
 static int ask_table(struct nl *nl, struct reading *rd)
 {
 	char buf[256];
-	struct nlmsghdr *h = nl_request(nl, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
+	struct nlmsghdr *h = bh_nl_request(nl, buf, NFT_MSG_GETTABLE, NLM_F_ACK);
 	int r;
 
 	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NL_TABLE);
-	r = nl_ask(nl, h, each_table, rd);
+	r = bh_nl_ask(nl, h, each_table, rd);
 	return r == -ENOENT ? 0 : r;
 }
 
-static int ask_all(struct nl *nl, uint16_t type, uint16_t table_attr, nl_each *fn, struct reading *rd)
+static int ask_all(
+	struct nl *nl, uint16_t type, uint16_t table_attr, nl_each *fn, struct reading *rd)
 {
 	char buf[256];
-	struct nlmsghdr *h = nl_request(nl, buf, type, NLM_F_DUMP);
+	struct nlmsghdr *h = bh_nl_request(nl, buf, type, NLM_F_DUMP);
 
 	if (table_attr)
 		mnl_attr_put_strz(h, table_attr, NL_TABLE);
-	return nl_ask(nl, h, fn, rd);
+	return bh_nl_ask(nl, h, fn, rd);
 }
 
 static size_t *wanted_slot(const struct ruleset *want, size_t *found, const char *set)
@@ -215,7 +221,8 @@ static size_t *wanted_slot(const struct ruleset *want, size_t *found, const char
 	return NULL;
 }
 
-static int read_elements(struct nl *nl, const struct ruleset *want, struct reading *rd, char why[NL_WHY])
+static int read_elements(
+	struct nl *nl, const struct ruleset *want, struct reading *rd, char why[NL_WHY])
 {
 	size_t *found = calloc(want && want->n_expect ? want->n_expect : 1, sizeof *found);
 	int r = found ? 0 : -ENOMEM;
@@ -224,9 +231,9 @@ static int read_elements(struct nl *nl, const struct ruleset *want, struct readi
 		struct counting c = {0};
 		size_t *slot;
 
-		if (is_cut_set(rd->sets[i]))
+		if (bh_is_cut_set(rd->sets[i]))
 			continue;
-		r = elems_dump(nl, rd->sets[i], each_element, &c);
+		r = bh_elems_dump(nl, rd->sets[i], each_element, &c);
 		rd->s.elements += bh_hash(rd->sets[i], strlen(rd->sets[i]), c.sum);
 		rd->s.n_elements += c.n;
 		slot = want ? wanted_slot(want, found, rd->sets[i]) : NULL;
@@ -235,15 +242,16 @@ static int read_elements(struct nl *nl, const struct ruleset *want, struct readi
 	}
 	for (size_t i = 0; r == 0 && want && i < want->n_expect; i++)
 		if (found[i] != want->expect[i].n) {
-			snprintf(why, NL_WHY, "set %s: %zu elements sent, %zu kept", want->expect[i].set,
-				 want->expect[i].n, found[i]);
+			snprintf(why, NL_WHY, "set %s: %zu elements sent, %zu kept",
+				want->expect[i].set, want->expect[i].n, found[i]);
 			r = 1;
 		}
 	free(found);
 	return r;
 }
 
-static int take_once(struct nl *nl, const struct ruleset *want, struct reading *rd, char why[NL_WHY])
+static int take_once(
+	struct nl *nl, const struct ruleset *want, struct reading *rd, char why[NL_WHY])
 {
 	int r = ask_table(nl, rd);
 
@@ -262,7 +270,8 @@ static int take_once(struct nl *nl, const struct ruleset *want, struct reading *
 	return r;
 }
 
-int snapshot_take(struct nl *nl, const struct ruleset *want, struct snapshot *ret, char why[NL_WHY])
+int bh_snapshot_take(
+	struct nl *nl, const struct ruleset *want, struct snapshot *ret, char why[NL_WHY])
 {
 	int r = -EINTR;
 
@@ -279,7 +288,7 @@ int snapshot_take(struct nl *nl, const struct ruleset *want, struct snapshot *re
 	return r;
 }
 
-int snapshot_head(struct nl *nl, struct snapshot *ret)
+int bh_snapshot_head(struct nl *nl, struct snapshot *ret)
 {
 	struct reading rd = {0};
 	int r = ask_table(nl, &rd);
@@ -308,14 +317,15 @@ static int each_counter(const struct nlmsghdr *h, void *ctx)
 
 	if (h->nlmsg_type != MSG(NFT_MSG_NEWOBJ))
 		return 0;
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		if (mnl_attr_get_type(a) == NFTA_OBJ_NAME)
 			attr_name(a, name);
 		if (mnl_attr_get_type(a) != NFTA_OBJ_DATA)
 			continue;
-		mnl_attr_for_each_nested(d, a)
-			if (mnl_attr_get_type(d) == NFTA_COUNTER_PACKETS && mnl_attr_get_payload_len(d) >= 8)
-				packets = be64toh(mnl_attr_get_u64(d));
+		mnl_attr_for_each_nested(d, a) if (mnl_attr_get_type(d) == NFTA_COUNTER_PACKETS &&
+						   mnl_attr_get_payload_len(d) >= 8) packets =
+			be64toh(mnl_attr_get_u64(d));
 	}
 	for (size_t i = 0; i < BH_COUNT(known); i++)
 		if (!strcmp(known[i].name, name))
@@ -323,19 +333,19 @@ static int each_counter(const struct nlmsghdr *h, void *ctx)
 	return 0;
 }
 
-int counters_read(struct nl *nl, struct bh_enforce_counters *ret)
+int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret)
 {
 	struct bh_enforce_counters c;
 	int r = -EINTR;
 
 	for (int tries = 0; tries < 20 && r == -EINTR; tries++) {
 		char buf[256];
-		struct nlmsghdr *h = nl_request(nl, buf, NFT_MSG_GETOBJ, NLM_F_DUMP);
+		struct nlmsghdr *h = bh_nl_request(nl, buf, NFT_MSG_GETOBJ, NLM_F_DUMP);
 
 		memset(&c, 0, sizeof c);
 		mnl_attr_put_strz(h, NFTA_OBJ_TABLE, NL_TABLE);
 		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
-		r = nl_ask(nl, h, each_counter, &c);
+		r = bh_nl_ask(nl, h, each_counter, &c);
 	}
 	if (r == 0)
 		*ret = c;

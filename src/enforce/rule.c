@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One function a phrase. The order of expressions is the one nft itself writes, so that its listing loads again. */
+/* One function a phrase. The order of expressions is the one nft itself writes, so that its listing
+ * loads again. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 #define WORD(n) (NFT_REG32_00 + (n))
 
-struct rule rule_new(const char *chain, bool v6)
+struct rule bh_rule_new(const char *chain, bool v6)
 {
 	struct rule r = {.r = nftnl_rule_alloc(), .chain = chain, .v6 = v6};
 
@@ -21,21 +22,22 @@ struct rule rule_new(const char *chain, bool v6)
 	}
 	nftnl_rule_set_u32(r.r, NFTNL_RULE_FAMILY, NFPROTO_INET);
 	if (nftnl_rule_set_str(r.r, NFTNL_RULE_TABLE, NL_TABLE) < 0 ||
-	    nftnl_rule_set_str(r.r, NFTNL_RULE_CHAIN, chain) < 0)
+		nftnl_rule_set_str(r.r, NFTNL_RULE_CHAIN, chain) < 0)
 		r.bad = true;
 	return r;
 }
 
-void rule_add(struct batch *b, struct rule *r)
+void bh_rule_add(struct batch *b, struct rule *r)
 {
 	struct nlmsghdr *h;
 
 	if (r->bad)
 		b->error = -ENOMEM;
-	h = batch_msg(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule in chain", r->chain);
+	h = bh_batch_msg(
+		b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "rule in chain", r->chain);
 	if (h) {
 		nftnl_rule_nlmsg_build_payload(h, r->r);
-		batch_msg_end(b, h);
+		bh_batch_msg_end(b, h);
 	}
 	if (r->r)
 		nftnl_rule_free(r->r);
@@ -119,19 +121,19 @@ static void bitwise(struct rule *r, unsigned word, const void *mask, const void 
 	bytes(r, e, NFTNL_EXPR_BITWISE_XOR, flip, len);
 }
 
-void x_family(struct rule *r)
+void bh_x_family(struct rule *r)
 {
 	meta(r, NFT_META_NFPROTO, 0);
-	x_is8(r, 0, r->v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	bh_x_is8(r, 0, r->v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 }
 
-void x_l4proto(struct rule *r, uint8_t proto)
+void bh_x_l4proto(struct rule *r, uint8_t proto)
 {
 	meta(r, NFT_META_L4PROTO, 0);
-	x_is8(r, 0, proto);
+	bh_x_is8(r, 0, proto);
 }
 
-void x_iifname(struct rule *r, const char *name)
+void bh_x_iifname(struct rule *r, const char *name)
 {
 	char padded[IFNAMSIZ];
 
@@ -140,7 +142,7 @@ void x_iifname(struct rule *r, const char *name)
 	cmp(r, NFT_CMP_EQ, 0, padded, sizeof padded);
 }
 
-void x_ether(struct rule *r)
+void bh_x_ether(struct rule *r)
 {
 	uint16_t type = ARPHRD_ETHER; /* the kernel keeps it in host order */
 
@@ -148,7 +150,7 @@ void x_ether(struct rule *r)
 	cmp(r, NFT_CMP_EQ, 0, &type, sizeof type);
 }
 
-void x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsigned word)
+void bh_x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsigned word)
 {
 	struct nftnl_expr *e = expr(r, "payload");
 
@@ -160,14 +162,14 @@ void x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsign
 	u32(e, NFTNL_EXPR_PAYLOAD_DREG, WORD(word));
 }
 
-void x_load_addr(struct rule *r, bool destination, unsigned word)
+void bh_x_load_addr(struct rule *r, bool destination, unsigned word)
 {
 	unsigned len = r->v6 ? 16 : 4, first = r->v6 ? 8 : 12;
 
-	x_load(r, NFT_PAYLOAD_NETWORK_HEADER, destination ? first + len : first, len, word);
+	bh_x_load(r, NFT_PAYLOAD_NETWORK_HEADER, destination ? first + len : first, len, word);
 }
 
-void x_load_ct_addr(struct rule *r, bool destination, unsigned word)
+void bh_x_load_ct_addr(struct rule *r, bool destination, unsigned word)
 {
 	if (r->v6)
 		ct(r, destination ? NFT_CT_DST_IP6 : NFT_CT_SRC_IP6, 0, word);
@@ -175,24 +177,24 @@ void x_load_ct_addr(struct rule *r, bool destination, unsigned word)
 		ct(r, destination ? NFT_CT_DST_IP : NFT_CT_SRC_IP, 0, word);
 }
 
-void x_load_ct_port(struct rule *r, unsigned word)
+void bh_x_load_ct_port(struct rule *r, unsigned word)
 {
 	ct(r, NFT_CT_PROTO_DST, 0, word);
 }
 
-void x_is8(struct rule *r, unsigned word, uint8_t value)
+void bh_x_is8(struct rule *r, unsigned word, uint8_t value)
 {
 	cmp(r, NFT_CMP_EQ, word, &value, sizeof value);
 }
 
-void x_is16(struct rule *r, unsigned word, uint16_t value)
+void bh_x_is16(struct rule *r, unsigned word, uint16_t value)
 {
 	uint16_t net = htons(value);
 
 	cmp(r, NFT_CMP_EQ, word, &net, sizeof net);
 }
 
-void x_in(struct rule *r, unsigned word, const char *set)
+void bh_x_in(struct rule *r, unsigned word, const char *set)
 {
 	struct nftnl_expr *e = expr(r, "lookup");
 
@@ -202,7 +204,7 @@ void x_in(struct rule *r, unsigned word, const char *set)
 	str(r, e, NFTNL_EXPR_LOOKUP_SET, set);
 }
 
-void x_vmap(struct rule *r, unsigned word, const char *map)
+void bh_x_vmap(struct rule *r, unsigned word, const char *map)
 {
 	struct nftnl_expr *e = expr(r, "lookup");
 
@@ -213,7 +215,7 @@ void x_vmap(struct rule *r, unsigned word, const char *map)
 	str(r, e, NFTNL_EXPR_LOOKUP_SET, map);
 }
 
-void x_state(struct rule *r, uint32_t bits)
+void bh_x_state(struct rule *r, uint32_t bits)
 {
 	static const uint32_t zero;
 
@@ -222,22 +224,22 @@ void x_state(struct rule *r, uint32_t bits)
 	cmp(r, NFT_CMP_NEQ, 0, &zero, sizeof zero);
 }
 
-void x_reply(struct rule *r)
+void bh_x_reply(struct rule *r)
 {
 	ct(r, NFT_CT_DIRECTION, -1, 0);
-	x_is8(r, 0, 1);
+	bh_x_is8(r, 0, 1);
 }
 
-void x_not_syn(struct rule *r)
+void bh_x_not_syn(struct rule *r)
 {
 	static const uint8_t syn = 0x02, zero;
 
-	x_load(r, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, 0);
+	bh_x_load(r, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, 0);
 	bitwise(r, 0, &syn, &zero, 1);
-	x_is8(r, 0, 0);
+	bh_x_is8(r, 0, 0);
 }
 
-void x_mark_is(struct rule *r, uint32_t mask, uint32_t value)
+void bh_x_mark_is(struct rule *r, uint32_t mask, uint32_t value)
 {
 	static const uint32_t zero;
 
@@ -246,7 +248,7 @@ void x_mark_is(struct rule *r, uint32_t mask, uint32_t value)
 	cmp(r, NFT_CMP_EQ, 0, &value, sizeof value);
 }
 
-void x_mark_set(struct rule *r, uint32_t mask, uint32_t value)
+void bh_x_mark_set(struct rule *r, uint32_t mask, uint32_t value)
 {
 	struct nftnl_expr *e;
 	uint32_t keep = ~mask;
@@ -260,7 +262,7 @@ void x_mark_set(struct rule *r, uint32_t mask, uint32_t value)
 	u32(e, NFTNL_EXPR_CT_SREG, WORD(0));
 }
 
-void x_limit(struct rule *r, uint64_t per_second, uint32_t burst)
+void bh_x_limit(struct rule *r, uint64_t per_second, uint32_t burst)
 {
 	struct nftnl_expr *e = expr(r, "limit");
 
@@ -273,7 +275,7 @@ void x_limit(struct rule *r, uint64_t per_second, uint32_t burst)
 	u32(e, NFTNL_EXPR_LIMIT_FLAGS, 0);
 }
 
-void x_count(struct rule *r, const char *counter)
+void bh_x_count(struct rule *r, const char *counter)
 {
 	struct nftnl_expr *e = expr(r, "objref");
 
@@ -283,7 +285,7 @@ void x_count(struct rule *r, const char *counter)
 	str(r, e, NFTNL_EXPR_OBJREF_IMM_NAME, counter);
 }
 
-void x_reject(struct rule *r, unsigned type, unsigned code)
+void bh_x_reject(struct rule *r, unsigned type, unsigned code)
 {
 	struct nftnl_expr *e = expr(r, "reject");
 
@@ -305,22 +307,22 @@ static void verdict(struct rule *r, int code, const char *chain)
 		str(r, e, NFTNL_EXPR_IMM_CHAIN, chain);
 }
 
-void x_accept(struct rule *r)
+void bh_x_accept(struct rule *r)
 {
 	verdict(r, NF_ACCEPT, NULL);
 }
 
-void x_drop(struct rule *r)
+void bh_x_drop(struct rule *r)
 {
 	verdict(r, NF_DROP, NULL);
 }
 
-void x_goto(struct rule *r, const char *chain)
+void bh_x_goto(struct rule *r, const char *chain)
 {
 	verdict(r, NFT_GOTO, chain);
 }
 
-void x_jump(struct rule *r, const char *chain)
+void bh_x_jump(struct rule *r, const char *chain)
 {
 	verdict(r, NFT_JUMP, chain);
 }

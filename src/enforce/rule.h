@@ -11,34 +11,36 @@ struct rule {
 	const char *chain;
 	bool v6, bad;
 };
-struct rule rule_new(const char *chain, bool v6);
-void rule_add(struct batch *b, struct rule *r); /* appends to its chain; ends the rule */
+struct rule bh_rule_new(const char *chain, bool v6);
+void bh_rule_add(struct batch *b, struct rule *r); /* appends to its chain; ends the rule */
 
 /* registers are counted in 4-byte words from 0 */
-void x_family(struct rule *r);					/* meta nfproto of the rule's family */
-void x_l4proto(struct rule *r, uint8_t proto);			/* meta l4proto */
-void x_iifname(struct rule *r, const char *name);
-void x_ether(struct rule *r);					/* meta iiftype ether */
-void x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsigned word);
-void x_load_addr(struct rule *r, bool destination, unsigned word);  /* ip saddr, ip6 daddr … */
-void x_load_ct_addr(struct rule *r, bool destination, unsigned word); /* ct original ip saddr … */
-void x_load_ct_port(struct rule *r, unsigned word);		/* ct original proto-dst */
-void x_is8(struct rule *r, unsigned word, uint8_t value);
-void x_is16(struct rule *r, unsigned word, uint16_t value);
-void x_in(struct rule *r, unsigned word, const char *set);
-void x_vmap(struct rule *r, unsigned word, const char *map);
-void x_state(struct rule *r, uint32_t bits);			/* ct state, any of the bits */
-void x_reply(struct rule *r);					/* ct direction reply */
-void x_not_syn(struct rule *r);					/* tcp flags ! syn */
-void x_mark_is(struct rule *r, uint32_t mask, uint32_t value);
-void x_mark_set(struct rule *r, uint32_t mask, uint32_t value); /* ct mark set ct mark & ~mask | value */
-void x_limit(struct rule *r, uint64_t per_second, uint32_t burst);
-void x_count(struct rule *r, const char *counter);
-void x_reject(struct rule *r, unsigned type, unsigned code);
-void x_accept(struct rule *r);
-void x_drop(struct rule *r);
-void x_goto(struct rule *r, const char *chain);
-void x_jump(struct rule *r, const char *chain);
+void bh_x_family(struct rule *r);                 /* meta nfproto of the rule's family */
+void bh_x_l4proto(struct rule *r, uint8_t proto); /* meta l4proto */
+void bh_x_iifname(struct rule *r, const char *name);
+void bh_x_ether(struct rule *r); /* meta iiftype ether */
+void bh_x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsigned word);
+void bh_x_load_addr(struct rule *r, bool destination, unsigned word); /* ip saddr, ip6 daddr … */
+void bh_x_load_ct_addr(
+	struct rule *r, bool destination, unsigned word); /* ct original ip saddr … */
+void bh_x_load_ct_port(struct rule *r, unsigned word);    /* ct original proto-dst */
+void bh_x_is8(struct rule *r, unsigned word, uint8_t value);
+void bh_x_is16(struct rule *r, unsigned word, uint16_t value);
+void bh_x_in(struct rule *r, unsigned word, const char *set);
+void bh_x_vmap(struct rule *r, unsigned word, const char *map);
+void bh_x_state(struct rule *r, uint32_t bits); /* ct state, any of the bits */
+void bh_x_reply(struct rule *r);                /* ct direction reply */
+void bh_x_not_syn(struct rule *r);              /* tcp flags ! syn */
+void bh_x_mark_is(struct rule *r, uint32_t mask, uint32_t value);
+void bh_x_mark_set(
+	struct rule *r, uint32_t mask, uint32_t value); /* ct mark set ct mark & ~mask | value */
+void bh_x_limit(struct rule *r, uint64_t per_second, uint32_t burst);
+void bh_x_count(struct rule *r, const char *counter);
+void bh_x_reject(struct rule *r, unsigned type, unsigned code);
+void bh_x_accept(struct rule *r);
+void bh_x_drop(struct rule *r);
+void bh_x_goto(struct rule *r, const char *chain);
+void bh_x_jump(struct rule *r, const char *chain);
 
 #define CT_INVALID 1u
 #define CT_ESTABLISHED 2u

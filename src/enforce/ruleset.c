@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The table, chain by chain, in the order of the law: pin, isolation, shield, what was already judged under this
- * generation, conduit, deny. Everything that changes during an incident is an element of a set; no rule ever does.
+ * The table, chain by chain, in the order of the law: pin, isolation, shield, what was already
+ * judged under this generation, conduit, deny. Everything that changes during an incident is an
+ * element of a set; no rule ever does.
  *
- * Connections are judged by their original tuple, so one lookup serves both directions, an answer needs no rule of
- * its own, and an isolated server gains nothing from the port of a pin. Two things have no tuple to be judged by: a
- * packet conntrack calls invalid, and a TCP segment met in the middle of a connection conntrack does not know (the
- * first minutes after a start). For pins, and only for segments without SYN, chain pins therefore looks at the packet
- * itself, in both directions: a pinned connection outlives a restart of conntrack whoever speaks first.
+ * Connections are judged by their original tuple, so one lookup serves both directions, an answer
+ * needs no rule of its own, and an isolated server gains nothing from the port of a pin. Two things
+ * have no tuple to be judged by: a packet conntrack calls invalid, and a TCP segment met in the
+ * middle of a connection conntrack does not know (the first minutes after a start). For pins, and
+ * only for segments without SYN, chain pins therefore looks at the packet itself, in both
+ * directions: a pinned connection outlives a restart of conntrack whoever speaks first.
  *
- * There is no rule against connections that begin without SYN: it would cut every connection older than this table.
+ * There is no rule against connections that begin without SYN: it would cut every connection older
+ * than this table.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -37,14 +40,15 @@ static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
 
 	if (!t || !u || nftnl_table_set_str(t, NFTNL_TABLE_NAME, NL_TABLE) < 0)
 		rs->b->error = -ENOMEM;
-	h = batch_msg(rs->b, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, "table", NL_TABLE);
+	h = bh_batch_msg(
+		rs->b, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, "table", NL_TABLE);
 	if (h) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
 		if (comment && nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, comment))
 			(void)nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(u),
-						   nftnl_udata_buf_len(u));
+				nftnl_udata_buf_len(u));
 		nftnl_table_nlmsg_build_payload(h, t);
-		batch_msg_end(rs->b, h);
+		bh_batch_msg_end(rs->b, h);
 	}
 	if (u)
 		nftnl_udata_buf_free(u);
@@ -65,20 +69,22 @@ static void put_comment(struct nftnl_chain *c, const char *name)
 		if (*p < 0x20 || *p > 0x7e || *p == '"' || *p == '\\')
 			*p = '_';
 	if (nftnl_udata_put_strz(u, NFTNL_UDATA_CHAIN_COMMENT, text))
-		(void)nftnl_chain_set_data(c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
+		(void)nftnl_chain_set_data(
+			c, NFTNL_CHAIN_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
 	nftnl_udata_buf_free(u);
 }
 
 /* hook < 0: a chain that is only jumped to */
-static void put_chain(struct ruleset *rs, const char *name, int hook, uint32_t policy, const char *comment)
+static void put_chain(
+	struct ruleset *rs, const char *name, int hook, uint32_t policy, const char *comment)
 {
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	struct nlmsghdr *h;
 
 	if (!c || nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NL_TABLE) < 0 ||
-	    nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name) < 0)
+		nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name) < 0)
 		rs->b->error = -ENOMEM;
-	h = batch_msg(rs->b, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "chain", name);
+	h = bh_batch_msg(rs->b, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "chain", name);
 	if (h) {
 		nftnl_chain_set_u32(c, NFTNL_CHAIN_FAMILY, NFPROTO_INET);
 		if (hook >= 0) {
@@ -91,7 +97,7 @@ static void put_chain(struct ruleset *rs, const char *name, int hook, uint32_t p
 		if (comment)
 			put_comment(c, comment);
 		nftnl_chain_nlmsg_build_payload(h, c);
-		batch_msg_end(rs->b, h);
+		bh_batch_msg_end(rs->b, h);
 	}
 	if (c)
 		nftnl_chain_free(c);
@@ -100,7 +106,8 @@ static void put_chain(struct ruleset *rs, const char *name, int hook, uint32_t p
 static void put_counter(struct ruleset *rs, const char *name, uint64_t packets)
 {
 	struct nftnl_obj *o = nftnl_obj_alloc();
-	struct nlmsghdr *h = o ? batch_msg(rs->b, NFT_MSG_NEWOBJ, NLM_F_CREATE, "counter", name) : NULL;
+	struct nlmsghdr *h =
+		o ? bh_batch_msg(rs->b, NFT_MSG_NEWOBJ, NLM_F_CREATE, "counter", name) : NULL;
 
 	if (h) {
 		nftnl_obj_set_u32(o, NFTNL_OBJ_FAMILY, NFPROTO_INET);
@@ -110,7 +117,7 @@ static void put_counter(struct ruleset *rs, const char *name, uint64_t packets)
 		nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_PKTS, packets);
 		nftnl_obj_set_u64(o, NFTNL_OBJ_CTR_BYTES, 0);
 		nftnl_obj_nlmsg_build_payload(h, o);
-		batch_msg_end(rs->b, h);
+		bh_batch_msg_end(rs->b, h);
 	} else {
 		rs->b->error = -ENOMEM;
 	}
@@ -126,83 +133,85 @@ static void match_tuple(struct rule *r, enum svc s, bool src, const char *set)
 	unsigned word = 0, width = r->v6 ? 4 : 1;
 
 	if (s != SVC_ANY)
-		x_l4proto(r, svc_l4proto(s, r->v6));
+		bh_x_l4proto(r, bh_svc_l4proto(s, r->v6));
 	if (src) {
-		x_load_ct_addr(r, false, word);
+		bh_x_load_ct_addr(r, false, word);
 		word += width;
 	}
-	x_load_ct_addr(r, true, word);
+	bh_x_load_ct_addr(r, true, word);
 	word += width;
 	if (svc_has_ports(s))
-		x_load_ct_port(r, word);
-	x_in(r, 0, set);
+		bh_x_load_ct_port(r, word);
+	bh_x_in(r, 0, set);
 }
 
 static void match_packet(struct rule *r, bool destination, const char *set)
 {
-	x_family(r);
-	x_load_addr(r, destination, 0);
-	x_in(r, 0, set);
+	bh_x_family(r);
+	bh_x_load_addr(r, destination, 0);
+	bh_x_in(r, 0, set);
 }
 
 static void put_goto(struct ruleset *rs, const char *chain, const char *target)
 {
-	struct rule r = rule_new(chain, false);
+	struct rule r = bh_rule_new(chain, false);
 
-	x_goto(&r, target);
-	rule_add(rs->b, &r);
+	bh_x_goto(&r, target);
+	bh_rule_add(rs->b, &r);
 }
 
 static void put_jump(struct ruleset *rs, const char *chain, const char *target)
 {
-	struct rule r = rule_new(chain, false);
+	struct rule r = bh_rule_new(chain, false);
 
-	x_jump(&r, target);
-	rule_add(rs->b, &r);
+	bh_x_jump(&r, target);
+	bh_rule_add(rs->b, &r);
 }
 
 static void put_final(struct ruleset *rs, const char *chain, const char *counter, bool drop)
 {
-	struct rule r = rule_new(chain, false);
+	struct rule r = bh_rule_new(chain, false);
 
-	x_count(&r, counter);
+	bh_x_count(&r, counter);
 	if (drop)
-		x_drop(&r);
+		bh_x_drop(&r);
 	else
-		x_accept(&r);
-	rule_add(rs->b, &r);
+		bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 }
 
 /* ---- chains ---- */
 
 static void put_permit(struct ruleset *rs)
 {
-	struct rule r = rule_new("permit", false);
+	struct rule r = bh_rule_new("permit", false);
 
-	x_mark_set(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
-	x_accept(&r);
-	rule_add(rs->b, &r);
+	bh_x_mark_set(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 }
 
-/* a segment without SYN, by its own header: destination . source . source port is the pin turned round */
-static void put_pin_segment(struct ruleset *rs, const char *chain, bool v6, enum svc s, bool reversed)
+/* a segment without SYN, by its own header: destination . source . source port is the pin turned
+ * round */
+static void put_pin_segment(
+	struct ruleset *rs, const char *chain, bool v6, enum svc s, bool reversed)
 {
-	struct rule r = rule_new(chain, v6);
+	struct rule r = bh_rule_new(chain, v6);
 	unsigned width = v6 ? 4 : 1;
 	char set[NL_NAME];
 
-	snprintf(set, sizeof set, "pin_%s%c", svc_name[s], fam(v6));
-	x_family(&r);
-	x_l4proto(&r, 6);
-	x_not_syn(&r);
-	x_load_addr(&r, reversed, 0);
-	x_load_addr(&r, !reversed, width);
+	snprintf(set, sizeof set, "pin_%s%c", bh_svc_name[s], fam(v6));
+	bh_x_family(&r);
+	bh_x_l4proto(&r, 6);
+	bh_x_not_syn(&r);
+	bh_x_load_addr(&r, reversed, 0);
+	bh_x_load_addr(&r, !reversed, width);
 	if (svc_has_ports(s))
-		x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, reversed ? 0 : 2, 2, 2 * width);
-	x_in(&r, 0, set);
-	x_count(&r, "c_pin");
-	x_accept(&r);
-	rule_add(rs->b, &r);
+		bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, reversed ? 0 : 2, 2, 2 * width);
+	bh_x_in(&r, 0, set);
+	bh_x_count(&r, "c_pin");
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 }
 
 static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
@@ -215,24 +224,24 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 
 		if (!l->pins[s][v6])
 			continue;
-		snprintf(set, sizeof set, "pin_%s%c", svc_name[s], fam(v6));
-		r = rule_new(chain, v6);
+		snprintf(set, sizeof set, "pin_%s%c", bh_svc_name[s], fam(v6));
+		r = bh_rule_new(chain, v6);
 		match_tuple(&r, s, true, set);
-		x_count(&r, "c_pin");
-		x_accept(&r);
-		rule_add(rs->b, &r);
+		bh_x_count(&r, "c_pin");
+		bh_x_accept(&r);
+		bh_rule_add(rs->b, &r);
 	}
 	if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6]) {
 		/* "too big" and "unreachable" about a pinned connection are part of it */
-		r = rule_new(chain, v6);
-		x_l4proto(&r, svc_l4proto(SVC_ICMP, v6));
-		x_state(&r, CT_RELATED);
-		x_load_ct_addr(&r, false, 0);
-		x_load_ct_addr(&r, true, v6 ? 4 : 1);
-		x_in(&r, 0, v6 ? "pin_pair6" : "pin_pair4");
-		x_count(&r, "c_pin");
-		x_accept(&r);
-		rule_add(rs->b, &r);
+		r = bh_rule_new(chain, v6);
+		bh_x_l4proto(&r, bh_svc_l4proto(SVC_ICMP, v6));
+		bh_x_state(&r, CT_RELATED);
+		bh_x_load_ct_addr(&r, false, 0);
+		bh_x_load_ct_addr(&r, true, v6 ? 4 : 1);
+		bh_x_in(&r, 0, v6 ? "pin_pair6" : "pin_pair4");
+		bh_x_count(&r, "c_pin");
+		bh_x_accept(&r);
+		bh_rule_add(rs->b, &r);
 	}
 	for (int reversed = 0; reversed < 2; reversed++) {
 		if (l->pins[SVC_TCP][v6])
@@ -243,7 +252,8 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 }
 
 /* what an isolated host may still reach; answers: the same seen from the peer's side */
-static void put_remedies(struct ruleset *rs, const struct layout *l, const char *chain, bool v6, bool answers)
+static void put_remedies(
+	struct ruleset *rs, const struct layout *l, const char *chain, bool v6, bool answers)
 {
 	for (enum svc s = 0; s < SVCS; s++) {
 		struct rule r;
@@ -251,21 +261,22 @@ static void put_remedies(struct ruleset *rs, const struct layout *l, const char 
 
 		if (!l->remedies[s][v6])
 			continue;
-		snprintf(set, sizeof set, "remedy_%s%c", svc_name[s], fam(v6));
-		r = rule_new(chain, v6);
+		snprintf(set, sizeof set, "remedy_%s%c", bh_svc_name[s], fam(v6));
+		r = bh_rule_new(chain, v6);
 		match_tuple(&r, s, false, set);
 		if (answers)
-			x_reply(&r);
+			bh_x_reply(&r);
 		else if (s == SVC_UDP)
-			x_limit(&r, 50, 100); /* DNS, not a tunnel */
-		x_accept(&r);
-		rule_add(rs->b, &r);
+			bh_x_limit(&r, 50, 100); /* DNS, not a tunnel */
+		bh_x_accept(&r);
+		bh_rule_add(rs->b, &r);
 	}
 }
 
 static void put_quarantine(struct ruleset *rs, const struct layout *l, bool v6)
 {
-	const char *src = v6 ? "q_src6" : "q_src4", *dst = v6 ? "q_dst6" : "q_dst4", *pins = v6 ? "pins6" : "pins4";
+	const char *src = v6 ? "q_src6" : "q_src4", *dst = v6 ? "q_dst6" : "q_dst4",
+		   *pins = v6 ? "pins6" : "pins4";
 	struct rule r;
 
 	put_jump(rs, src, pins);
@@ -274,21 +285,21 @@ static void put_quarantine(struct ruleset *rs, const struct layout *l, bool v6)
 
 	put_jump(rs, dst, pins);
 	put_remedies(rs, l, dst, v6, true);
-	r = rule_new(dst, v6);
-	x_count(&r, "c_iso");
-	rule_add(rs->b, &r);
-	r = rule_new(dst, v6); /* the healthy peer learns at once, not after its own time-out */
-	x_l4proto(&r, 6);
-	x_limit(&r, 200, 50);
-	x_reject(&r, NFT_REJECT_TCP_RST, 0);
-	rule_add(rs->b, &r);
-	r = rule_new(dst, v6);
-	x_limit(&r, 200, 50);
-	x_reject(&r, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
-	rule_add(rs->b, &r);
-	r = rule_new(dst, v6);
-	x_drop(&r);
-	rule_add(rs->b, &r);
+	r = bh_rule_new(dst, v6);
+	bh_x_count(&r, "c_iso");
+	bh_rule_add(rs->b, &r);
+	r = bh_rule_new(dst, v6); /* the healthy peer learns at once, not after its own time-out */
+	bh_x_l4proto(&r, 6);
+	bh_x_limit(&r, 200, 50);
+	bh_x_reject(&r, NFT_REJECT_TCP_RST, 0);
+	bh_rule_add(rs->b, &r);
+	r = bh_rule_new(dst, v6);
+	bh_x_limit(&r, 200, 50);
+	bh_x_reject(&r, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
+	bh_rule_add(rs->b, &r);
+	r = bh_rule_new(dst, v6);
+	bh_x_drop(&r);
+	bh_rule_add(rs->b, &r);
 }
 
 static void put_zone_chains(struct ruleset *rs, const struct layout *l)
@@ -299,43 +310,45 @@ static void put_zone_chains(struct ruleset *rs, const struct layout *l)
 		char chain[NL_NAME], set[NL_NAME];
 		struct rule r;
 
-		zone_chain_name(rs, g->zone, g->v6, chain);
-		group_set_name(rs, g, set);
-		r = rule_new(chain, g->v6);
+		bh_zone_chain_name(rs, g->zone, g->v6, chain);
+		bh_group_set_name(rs, g, set);
+		r = bh_rule_new(chain, g->v6);
 		match_tuple(&r, g->svc, g->hosts, set);
-		x_goto(&r, "permit");
-		rule_add(rs->b, &r);
+		bh_x_goto(&r, "permit");
+		bh_rule_add(rs->b, &r);
 		if (!next || next->zone != g->zone || next->v6 != g->v6)
 			put_goto(rs, chain, g->v6 ? "deny6" : "deny4");
 	}
 }
 
-static void put_isolation(struct ruleset *rs, const char *chain, bool v6, bool destination, const char *set,
-			  const char *target)
+static void put_isolation(struct ruleset *rs, const char *chain, bool v6, bool destination,
+	const char *set, const char *target)
 {
-	struct rule r = rule_new(chain, v6);
+	struct rule r = bh_rule_new(chain, v6);
 
 	match_packet(&r, destination, set);
-	x_goto(&r, target);
-	rule_add(rs->b, &r);
+	bh_x_goto(&r, target);
+	bh_rule_add(rs->b, &r);
 }
 
-static void put_isolated_mac(struct ruleset *rs, const char *chain, bool v6, bool with_family, const char *target)
+static void put_isolated_mac(
+	struct ruleset *rs, const char *chain, bool v6, bool with_family, const char *target)
 {
-	struct rule r = rule_new(chain, v6);
+	struct rule r = bh_rule_new(chain, v6);
 
 	if (with_family)
-		x_family(&r);
-	x_ether(&r);
-	x_load(&r, NFT_PAYLOAD_LL_HEADER, 6, 6, 0);
-	x_in(&r, 0, "isomac");
-	x_goto(&r, target);
-	rule_add(rs->b, &r);
+		bh_x_family(&r);
+	bh_x_ether(&r);
+	bh_x_load(&r, NFT_PAYLOAD_LL_HEADER, 6, 6, 0);
+	bh_x_in(&r, 0, "isomac");
+	bh_x_goto(&r, target);
+	bh_rule_add(rs->b, &r);
 }
 
 static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 {
-	const char *chain = v6 ? "fwd6" : "fwd4", *src = v6 ? "q_src6" : "q_src4", *dst = v6 ? "q_dst6" : "q_dst4";
+	const char *chain = v6 ? "fwd6" : "fwd4", *src = v6 ? "q_src6" : "q_src4",
+		   *dst = v6 ? "q_dst6" : "q_dst4";
 	const char *deny = v6 ? "deny6" : "deny4";
 	char map[NL_NAME];
 	struct rule r;
@@ -346,28 +359,29 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 	put_isolation(rs, chain, v6, true, v6 ? "isonet6" : "isonet4", dst);
 	put_isolated_mac(rs, chain, v6, false, src);
 	if (l->critical[v6]) {
-		r = rule_new(chain, v6);
+		r = bh_rule_new(chain, v6);
 		match_packet(&r, false, v6 ? "shield6" : "shield4");
-		x_state(&r, CT_NEW);
-		x_load_ct_addr(&r, true, 0);
-		x_in(&r, 0, v6 ? "crit6" : "crit4");
-		x_goto(&r, v6 ? "shielded6" : "shielded4");
-		rule_add(rs->b, &r);
+		bh_x_state(&r, CT_NEW);
+		bh_x_load_ct_addr(&r, true, 0);
+		bh_x_in(&r, 0, v6 ? "crit6" : "crit4");
+		bh_x_goto(&r, v6 ? "shielded6" : "shielded4");
+		bh_rule_add(rs->b, &r);
 	}
-	r = rule_new(chain, v6);
-	x_mark_is(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
-	x_accept(&r);
-	rule_add(rs->b, &r);
-	r = rule_new(chain, v6); /* has no connection, so the mark above cannot have let it through */
-	x_state(&r, CT_INVALID);
-	x_count(&r, "c_invalid");
-	x_goto(&r, deny);
-	rule_add(rs->b, &r);
+	r = bh_rule_new(chain, v6);
+	bh_x_mark_is(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
+	r = bh_rule_new(
+		chain, v6); /* has no connection, so the mark above cannot have let it through */
+	bh_x_state(&r, CT_INVALID);
+	bh_x_count(&r, "c_invalid");
+	bh_x_goto(&r, deny);
+	bh_rule_add(rs->b, &r);
 	snprintf(map, sizeof map, "src%c_g%u", fam(v6), rs->stamp);
-	r = rule_new(chain, v6);
-	x_load_ct_addr(&r, false, 0);
-	x_vmap(&r, 0, map);
-	rule_add(rs->b, &r);
+	r = bh_rule_new(chain, v6);
+	bh_x_load_ct_addr(&r, false, 0);
+	bh_x_vmap(&r, 0, map);
+	bh_rule_add(rs->b, &r);
 	put_goto(rs, chain, deny);
 }
 
@@ -379,42 +393,44 @@ static void put_management(struct ruleset *rs, const struct layout *l, bool v6)
 
 		if (!l->mgmt[s][v6])
 			continue;
-		snprintf(set, sizeof set, "mgmt_%s%c", svc_name[s], fam(v6));
-		r = rule_new("input", v6);
-		x_family(&r);
+		snprintf(set, sizeof set, "mgmt_%s%c", bh_svc_name[s], fam(v6));
+		r = bh_rule_new("input", v6);
+		bh_x_family(&r);
 		if (s != SVC_ANY)
-			x_l4proto(&r, svc_l4proto(s, v6));
-		x_load_addr(&r, false, 0);
+			bh_x_l4proto(&r, bh_svc_l4proto(s, v6));
+		bh_x_load_addr(&r, false, 0);
 		if (svc_has_ports(s))
-			x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, v6 ? 4 : 1);
-		x_in(&r, 0, set);
-		x_accept(&r);
-		rule_add(rs->b, &r);
+			bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, v6 ? 4 : 1);
+		bh_x_in(&r, 0, set);
+		bh_x_accept(&r);
+		bh_rule_add(rs->b, &r);
 	}
 }
 
-/* the box itself: management first, then what the link needs to work, then isolated hosts; nobody else is touched */
+/* the box itself: management first, then what the link needs to work, then isolated hosts; nobody
+ * else is touched */
 static void put_input(struct ruleset *rs, const struct layout *l)
 {
-	static const uint8_t discovery[] = {133, 135, 136}; /* router and neighbour solicitation, advertisement */
+	static const uint8_t discovery[] = {
+		133, 135, 136}; /* router and neighbour solicitation, advertisement */
 	struct rule r;
 
 	put_management(rs, l, false);
 	put_management(rs, l, true);
-	r = rule_new("input", false);
-	x_iifname(&r, "lo");
-	x_accept(&r);
-	rule_add(rs->b, &r);
+	r = bh_rule_new("input", false);
+	bh_x_iifname(&r, "lo");
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 	for (size_t i = 0; i < BH_COUNT(discovery); i++) {
-		r = rule_new("input", true);
-		x_family(&r);
-		x_load(&r, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, 0);
-		x_is8(&r, 0, 255);
-		x_l4proto(&r, 58);
-		x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, 0);
-		x_is8(&r, 0, discovery[i]);
-		x_accept(&r);
-		rule_add(rs->b, &r);
+		r = bh_rule_new("input", true);
+		bh_x_family(&r);
+		bh_x_load(&r, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, 0);
+		bh_x_is8(&r, 0, 255);
+		bh_x_l4proto(&r, 58);
+		bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, 0);
+		bh_x_is8(&r, 0, discovery[i]);
+		bh_x_accept(&r);
+		bh_rule_add(rs->b, &r);
 	}
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *target = v6 ? "router_q6" : "router_q4";
@@ -431,28 +447,28 @@ static void put_router_quarantine(struct ruleset *rs, const struct layout *l, bo
 	struct rule r;
 
 	put_jump(rs, chain, v6 ? "pins6" : "pins4");
-	r = rule_new(chain, v6); /* keep its lease, or the address we isolate wanders */
-	x_l4proto(&r, 17);
-	x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
-	x_is16(&r, 0, v6 ? 546 : 68);
-	x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 0);
-	x_is16(&r, 0, v6 ? 547 : 67);
-	x_accept(&r);
-	rule_add(rs->b, &r);
+	r = bh_rule_new(chain, v6); /* keep its lease, or the address we isolate wanders */
+	bh_x_l4proto(&r, 17);
+	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
+	bh_x_is16(&r, 0, v6 ? 546 : 68);
+	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 0);
+	bh_x_is16(&r, 0, v6 ? 547 : 67);
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 	put_remedies(rs, l, chain, v6, false);
-	r = rule_new(chain, v6); /* answers to what this box asked */
-	x_reply(&r);
-	x_state(&r, CT_ESTABLISHED);
-	x_accept(&r);
-	rule_add(rs->b, &r);
+	r = bh_rule_new(chain, v6); /* answers to what this box asked */
+	bh_x_reply(&r);
+	bh_x_state(&r, CT_ESTABLISHED);
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
 	put_final(rs, chain, "c_iso", true);
 }
 
 static void put_chains(struct ruleset *rs, const struct layout *l)
 {
-	static const char *const names[] = {"permit", "pins4",	   "pins6",	"q_src4",    "q_src6",	  "q_dst4",
-					    "q_dst6", "deny4",	   "deny6",	"shielded4", "shielded6", "router_q4",
-					    "router_q6", "fwd4",   "fwd6"};
+	static const char *const names[] = {"permit", "pins4", "pins6", "q_src4", "q_src6",
+		"q_dst4", "q_dst6", "deny4", "deny6", "shielded4", "shielded6", "router_q4",
+		"router_q6", "fwd4", "fwd6"};
 	bool observe = rs->law->mode == BH_MODE_OBSERVE;
 
 	for (size_t i = 0; i < BH_COUNT(names); i++)
@@ -461,7 +477,7 @@ static void put_chains(struct ruleset *rs, const struct layout *l)
 		for (int v6 = 0; v6 < 2; v6++) {
 			char name[NL_NAME];
 
-			zone_chain_name(rs, z, v6, name);
+			bh_zone_chain_name(rs, z, v6, name);
 			if (l->chain[z][v6])
 				put_chain(rs, name, -1, 0, rs->law->zones[z].name);
 		}
@@ -475,7 +491,8 @@ static void put_rules(struct ruleset *rs, const struct layout *l)
 
 	put_permit(rs);
 	for (int v6 = 0; v6 < 2; v6++) {
-		const char *deny = v6 ? "deny6" : "deny4", *shielded = v6 ? "shielded6" : "shielded4";
+		const char *deny = v6 ? "deny6" : "deny4",
+			   *shielded = v6 ? "shielded6" : "shielded4";
 		struct rule r;
 
 		put_pins_chain(rs, l, v6);
@@ -486,23 +503,23 @@ static void put_rules(struct ruleset *rs, const struct layout *l)
 		put_final(rs, shielded, "c_shield", true);
 		put_router_quarantine(rs, l, v6);
 		put_forward(rs, l, v6);
-		r = rule_new("forward", v6);
-		x_family(&r);
-		x_goto(&r, v6 ? "fwd6" : "fwd4");
-		rule_add(rs->b, &r);
+		r = bh_rule_new("forward", v6);
+		bh_x_family(&r);
+		bh_x_goto(&r, v6 ? "fwd6" : "fwd4");
+		bh_rule_add(rs->b, &r);
 	}
 	put_zone_chains(rs, l);
 	put_input(rs, l);
 }
 
-void ruleset_put(struct ruleset *rs)
+void bh_ruleset_put(struct ruleset *rs)
 {
 	static const char *const modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
 	const struct bh_enforce_counters *c = &rs->counters;
 	struct layout *l = calloc(1, sizeof *l);
 	char comment[128];
 
-	if (!l || layout_make(rs->law, l) < 0) {
+	if (!l || bh_layout_make(rs->law, l) < 0) {
 		rs->b->error = -ENOMEM;
 		free(l);
 		return;
@@ -510,8 +527,9 @@ void ruleset_put(struct ruleset *rs)
 	/* replaces whatever stands: the table must exist to be deleted */
 	put_table(rs, NFT_MSG_NEWTABLE, NULL);
 	put_table(rs, NFT_MSG_DELTABLE, NULL);
-	snprintf(comment, sizeof comment, "bulkhead generation=%u mode=%s law=%016llx policy=%.16s", rs->stamp,
-		 modes[rs->law->mode], (unsigned long long)rs->law_hash, rs->law->policy_sha256);
+	snprintf(comment, sizeof comment, "bulkhead generation=%u mode=%s law=%016llx policy=%.16s",
+		rs->stamp, modes[rs->law->mode], (unsigned long long)rs->law_hash,
+		rs->law->policy_sha256);
 	put_table(rs, NFT_MSG_NEWTABLE, comment);
 	put_counter(rs, "c_pin", c->pin);
 	put_counter(rs, "c_iso", c->iso);
@@ -519,10 +537,10 @@ void ruleset_put(struct ruleset *rs)
 	put_counter(rs, "c_invalid", c->invalid);
 	put_counter(rs, "c_shield", c->shield);
 	put_counter(rs, "c_would_deny", c->would_deny);
-	sets_put(rs, l);
+	bh_sets_put(rs, l);
 	put_chains(rs, l);
 	put_rules(rs, l);
-	elements_put(rs, l);
-	layout_fini(l);
+	bh_elements_put(rs, l);
+	bh_layout_fini(l);
 	free(l);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The role process. Whoever holds the other end of fd may be owned, so this loop knows six requests (wire.c) and
- * nothing else; the law it is given is checked, every cut passes the guard again, and what the process could do beyond
- * netlink is taken away before the first byte is read: all capabilities but CAP_NET_ADMIN, no new privileges, and a
- * filter that knows neither files, nor sockets, nor programs, nor processes.
+ * The role process. Whoever holds the other end of fd may be owned, so this loop knows six requests
+ * (wire.c) and nothing else; the law it is given is checked, every cut passes the guard again, and
+ * what the process could do beyond netlink is taken away before the first byte is read: all
+ * capabilities but CAP_NET_ADMIN, no new privileges, and a filter that knows neither files, nor
+ * sockets, nor programs, nor processes.
  *
- * One request is answered at a time, in order. Between requests the watch runs; what it finds is told unasked. Nothing
- * here waits for the peer to read: a core that is busy sending must not be able to stop a repair.
+ * One request is answered at a time, in order. Between requests the watch runs; what it finds is
+ * told unasked. Nothing here waits for the peer to read: a core that is busy sending must not be
+ * able to stop a repair.
  */
 #include <cap-ng.h>
 #include <errno.h>
@@ -30,7 +32,8 @@ struct server {
 	size_t in_len, in_cap, out_at, out_len, out_cap;
 	unsigned untold; /* notices left out because the peer does not read */
 };
-#define OUT_BUSY (256u << 10) /* bytes unread by the peer: no further request is taken, no notice queued */
+#define OUT_BUSY                                                                                   \
+	(256u << 10) /* bytes unread by the peer: no further request is taken, no notice queued */
 
 /* ---- giving up ---- */
 
@@ -50,19 +53,52 @@ static int drop_capabilities(void)
 static int install_filter(void)
 {
 	static const int allowed[] = {
-		SCMP_SYS(read),	      SCMP_SYS(write),	    SCMP_SYS(recvfrom),	 SCMP_SYS(recvmsg),
-		SCMP_SYS(sendto),     SCMP_SYS(sendmsg),    SCMP_SYS(poll),	 SCMP_SYS(ppoll),
-		SCMP_SYS(close),      SCMP_SYS(brk),	    SCMP_SYS(munmap),	 SCMP_SYS(mremap),
-		SCMP_SYS(madvise),    SCMP_SYS(futex),	    SCMP_SYS(getpid),	 SCMP_SYS(gettid),
-		SCMP_SYS(tgkill),     SCMP_SYS(exit),	    SCMP_SYS(exit_group), SCMP_SYS(clock_gettime),
-		SCMP_SYS(getrandom),  SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
-		SCMP_SYS(clock_nanosleep), SCMP_SYS(sigaltstack),
+		SCMP_SYS(read),
+		SCMP_SYS(write),
+		SCMP_SYS(recvfrom),
+		SCMP_SYS(recvmsg),
+		SCMP_SYS(sendto),
+		SCMP_SYS(sendmsg),
+		SCMP_SYS(poll),
+		SCMP_SYS(ppoll),
+		SCMP_SYS(close),
+		SCMP_SYS(brk),
+		SCMP_SYS(munmap),
+		SCMP_SYS(mremap),
+		SCMP_SYS(madvise),
+		SCMP_SYS(futex),
+		SCMP_SYS(getpid),
+		SCMP_SYS(gettid),
+		SCMP_SYS(tgkill),
+		SCMP_SYS(exit),
+		SCMP_SYS(exit_group),
+		SCMP_SYS(clock_gettime),
+		SCMP_SYS(getrandom),
+		SCMP_SYS(rt_sigreturn),
+		SCMP_SYS(rt_sigprocmask),
+		SCMP_SYS(restart_syscall),
+		SCMP_SYS(clock_nanosleep),
+		SCMP_SYS(sigaltstack),
 	};
 	static const int deadly[] = {
-		SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork),	SCMP_SYS(vfork),	 SCMP_SYS(ptrace),
-		SCMP_SYS(open),	  SCMP_SYS(openat),   SCMP_SYS(openat2), SCMP_SYS(socket),	 SCMP_SYS(connect),
-		SCMP_SYS(bind),	  SCMP_SYS(setns),    SCMP_SYS(unshare), SCMP_SYS(init_module),	 SCMP_SYS(finit_module),
-		SCMP_SYS(bpf),	  SCMP_SYS(mount),    SCMP_SYS(process_vm_writev),
+		SCMP_SYS(execve),
+		SCMP_SYS(execveat),
+		SCMP_SYS(fork),
+		SCMP_SYS(vfork),
+		SCMP_SYS(ptrace),
+		SCMP_SYS(open),
+		SCMP_SYS(openat),
+		SCMP_SYS(openat2),
+		SCMP_SYS(socket),
+		SCMP_SYS(connect),
+		SCMP_SYS(bind),
+		SCMP_SYS(setns),
+		SCMP_SYS(unshare),
+		SCMP_SYS(init_module),
+		SCMP_SYS(finit_module),
+		SCMP_SYS(bpf),
+		SCMP_SYS(mount),
+		SCMP_SYS(process_vm_writev),
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = f ? 0 : -ENOMEM;
@@ -73,10 +109,11 @@ static int install_filter(void)
 		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
 	/* memory, but never memory that can run */
 	if (r == 0)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (r == 0)
 		r = seccomp_load(f);
 	if (f)
@@ -111,7 +148,8 @@ static int queue(struct server *s, const char *p, size_t n)
 static int flush(struct server *s)
 {
 	while (s->out_at < s->out_len) {
-		ssize_t w = send(s->fd, s->out + s->out_at, s->out_len - s->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t w = send(s->fd, s->out + s->out_at, s->out_len - s->out_at,
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (w < 0 && errno == EINTR)
 			continue;
@@ -126,7 +164,7 @@ static int send_reply(struct server *s, const struct bh_enf_reply *reply)
 {
 	char *frame;
 	size_t len;
-	int r = reply_encode(reply, &frame, &len);
+	int r = bh_reply_encode(reply, &frame, &len);
 
 	if (r < 0)
 		return r;
@@ -140,10 +178,12 @@ static int send_reply(struct server *s, const struct bh_enf_reply *reply)
 static void error_text(struct bh_enf_reply *reply, const struct bh_plan_error *error)
 {
 	reply->status = -EBADMSG;
-	snprintf(reply->text, sizeof reply->text, "line %u, column %u: %.110s", error->line, error->col, error->text);
+	snprintf(reply->text, sizeof reply->text, "line %u, column %u: %.110s", error->line,
+		error->col, error->text);
 }
 
-static void do_plan(struct server *s, const char *body, size_t len, bool dry, struct bh_enf_reply *reply)
+static void do_plan(
+	struct server *s, const char *body, size_t len, bool dry, struct bh_enf_reply *reply)
 {
 	struct bh_plan_error error;
 	struct bh_plan plan;
@@ -161,7 +201,8 @@ static void do_plan(struct server *s, const char *body, size_t len, bool dry, st
 }
 
 /* the lines of one order. 0 with *ret_cuts malloc'ed, or the reply filled and 1 */
-static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, size_t *ret_n, struct bh_enf_reply *reply)
+static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, size_t *ret_n,
+	struct bh_enf_reply *reply)
 {
 	const char *end = body + len;
 	struct bh_cut *v = calloc(CUTS_PER_ORDER, sizeof *v);
@@ -175,7 +216,9 @@ static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, s
 	while (body < end) {
 		const char *nl = memchr(body, '\n', (size_t)(end - body)), *stop = nl ? nl : end;
 		struct bh_plan_error error = {.text = "too many lines for one order"};
-		int r = n == CUTS_PER_ORDER ? 1 : bh_cut_parse(body, (size_t)(stop - body), &v[n], &error);
+		int r = n == CUTS_PER_ORDER
+				? 1
+				: bh_cut_parse(body, (size_t)(stop - body), &v[n], &error);
 
 		line++;
 		if (r) {
@@ -192,14 +235,16 @@ static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, s
 	return 0;
 }
 
-static void do_order(struct server *s, const char *body, size_t len, bool release, struct bh_enf_reply *reply)
+static void do_order(
+	struct server *s, const char *body, size_t len, bool release, struct bh_enf_reply *reply)
 {
 	struct bh_cut *cuts;
 	size_t n;
 
 	if (parse_order(body, len, &cuts, &n, reply))
 		return;
-	reply->status = release ? bh_enforcer_release(s->e, cuts, n) : bh_enforcer_cut(s->e, cuts, n, &reply->refused);
+	reply->status = release ? bh_enforcer_release(s->e, cuts, n)
+				: bh_enforcer_cut(s->e, cuts, n, &reply->refused);
 	free(cuts);
 }
 
@@ -237,10 +282,10 @@ static int handle(struct server *s, const char *payload, size_t len)
 	const char *body;
 	size_t body_len;
 	unsigned request;
-	bh_ns start = clock_now();
+	bh_ns start = bh_clock_now();
 	int r;
 
-	if (request_decode(payload, len, &request, &reply.seq, &body, &body_len))
+	if (bh_request_decode(payload, len, &request, &reply.seq, &body, &body_len))
 		return -EPROTO;
 	switch (request) {
 	case BH_ENF_APPLY:
@@ -260,7 +305,7 @@ static int handle(struct server *s, const char *payload, size_t len)
 	}
 	if (reply.status && !reply.text[0])
 		bh_strcpy(reply.text, sizeof reply.text, bh_enforcer_why(s->e));
-	reply.us = (clock_now() - start) / 1000;
+	reply.us = (bh_clock_now() - start) / 1000;
 	r = send_reply(s, &reply);
 	free(reply.body);
 	return r;
@@ -331,7 +376,8 @@ static int report_drift(struct server *s)
 		if (s->untold) {
 			size_t n = strlen(notice.drift.text);
 
-			snprintf(notice.drift.text + n, sizeof notice.drift.text - n, " (%u notices untold)", s->untold);
+			snprintf(notice.drift.text + n, sizeof notice.drift.text - n,
+				" (%u notices untold)", s->untold);
 			s->untold = 0;
 		}
 		r = send_reply(s, &notice);
@@ -345,7 +391,8 @@ static int loop(struct server *s)
 	int r = 0;
 
 	while (r == 0) {
-		p[0].events = (short)((busy(s) ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
+		p[0].events =
+			(short)((busy(s) ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
 		if (poll(p, 2, -1) < 0) {
 			if (errno != EINTR)
 				r = -errno;
@@ -353,7 +400,8 @@ static int loop(struct server *s)
 		}
 		if (p[0].revents & POLLOUT)
 			r = flush(s);
-		if (r == 0 && (p[0].revents & POLLIN)) /* orders first: a flood of notices must not delay an isolation */
+		if (r == 0 && (p[0].revents & POLLIN)) /* orders first: a flood of notices must not
+							  delay an isolation */
 			r = receive(s);
 		else if (r == 0 && (p[0].revents & (POLLHUP | POLLERR)))
 			r = 1;

@@ -1,33 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Sets of the law. Conduits lie in plain sets, one for each source zone, family and service, because a change in a
- * verdict map makes the kernel walk all of it. Only the map from source to zone is a verdict map, and it is small.
- * Sets carry the generation in their names, so a listing shows which law a connection was judged under.
+ * Sets of the law. Conduits lie in plain sets, one for each source zone, family and service,
+ * because a change in a verdict map makes the kernel walk all of it. Only the map from source to
+ * zone is a verdict map, and it is small. Sets carry the generation in their names, so a listing
+ * shows which law a connection was judged under.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "ruleset.h"
 
-const char *const svc_name[SVCS] = {"tcp", "udp", "icmp", "any"};
+const char *const bh_svc_name[SVCS] = {"tcp", "udp", "icmp", "any"};
 
-enum svc svc_of(uint8_t proto)
+enum svc bh_svc_of(uint8_t proto)
 {
 	return proto == 6 ? SVC_TCP : proto == 17 ? SVC_UDP : proto == 1 ? SVC_ICMP : SVC_ANY;
 }
 
-uint8_t svc_l4proto(enum svc s, bool v6)
+uint8_t bh_svc_l4proto(enum svc s, bool v6)
 {
 	return s == SVC_TCP ? 6 : s == SVC_UDP ? 17 : v6 ? 58 : 1;
 }
 
-void group_set_name(const struct ruleset *rs, const struct group *g, char name[NL_NAME])
+void bh_group_set_name(const struct ruleset *rs, const struct group *g, char name[NL_NAME])
 {
-	snprintf(name, NL_NAME, "z%u%s_%s%c_g%u", g->zone, g->hosts ? "h" : "", svc_name[g->svc], g->v6 ? '6' : '4',
-		 rs->stamp);
+	snprintf(name, NL_NAME, "z%u%s_%s%c_g%u", g->zone, g->hosts ? "h" : "", bh_svc_name[g->svc],
+		g->v6 ? '6' : '4', rs->stamp);
 }
 
-void zone_chain_name(const struct ruleset *rs, size_t zone, bool v6, char name[NL_NAME])
+void bh_zone_chain_name(const struct ruleset *rs, size_t zone, bool v6, char name[NL_NAME])
 {
 	snprintf(name, NL_NAME, "z%u_v%c_g%u", (unsigned)zone, v6 ? '6' : '4', rs->stamp);
 }
@@ -50,8 +51,10 @@ static int by_key(const void *a, const void *b)
 
 static struct group group_of(const struct bh_permit *p)
 {
-	struct group g = {.zone = p->from, .v6 = !bh_prefix_is4(&p->dst), .hosts = p->src.bits != 0,
-			  .svc = (uint8_t)svc_of(p->proto)};
+	struct group g = {.zone = p->from,
+		.v6 = !bh_prefix_is4(&p->dst),
+		.hosts = p->src.bits != 0,
+		.svc = (uint8_t)bh_svc_of(p->proto)};
 
 	return g;
 }
@@ -61,7 +64,7 @@ static uint64_t group_key(const struct group *g)
 	return (uint64_t)g->zone << 8 | (uint64_t)g->v6 << 7 | (uint64_t)g->hosts << 6 | g->svc;
 }
 
-int layout_make(const struct bh_plan *law, struct layout *l)
+int bh_layout_make(const struct bh_plan *law, struct layout *l)
 {
 	size_t n = law->n_permits;
 	struct sortable *s = malloc((n ? n : 1) * sizeof *s);
@@ -71,7 +74,7 @@ int layout_make(const struct bh_plan *law, struct layout *l)
 	l->groups = malloc((n ? n : 1) * sizeof *l->groups);
 	if (!s || !l->order || !l->groups) {
 		free(s);
-		layout_fini(l);
+		bh_layout_fini(l);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -94,18 +97,19 @@ int layout_make(const struct bh_plan *law, struct layout *l)
 	}
 	free(s);
 	for (size_t i = 0; i < law->n_pins; i++)
-		l->pins[svc_of(law->pins[i].proto)][!bh_prefix_is4(&law->pins[i].to)] = true;
+		l->pins[bh_svc_of(law->pins[i].proto)][!bh_prefix_is4(&law->pins[i].to)] = true;
 	for (size_t i = 0; i < law->n_remedies; i++)
-		l->remedies[svc_of(law->remedies[i].proto)][!bh_prefix_is4(&law->remedies[i].to)] = true;
+		l->remedies[bh_svc_of(law->remedies[i].proto)]
+			   [!bh_prefix_is4(&law->remedies[i].to)] = true;
 	for (size_t i = 0; i < law->n_mgmt; i++)
-		l->mgmt[svc_of(law->mgmt[i].proto)][!bh_prefix_is4(&law->mgmt[i].from)] = true;
+		l->mgmt[bh_svc_of(law->mgmt[i].proto)][!bh_prefix_is4(&law->mgmt[i].from)] = true;
 	for (size_t z = 0; z < law->n_zones; z++)
 		for (size_t i = 0; law->zones[z].critical && i < law->zones[z].nets.n; i++)
 			l->critical[!bh_prefix_is4(&law->zones[z].nets.v[i])] = true;
 	return 0;
 }
 
-void layout_fini(struct layout *l)
+void bh_layout_fini(struct layout *l)
 {
 	free(l->order);
 	free(l->groups);
@@ -115,26 +119,28 @@ void layout_fini(struct layout *l)
 
 /* ---- the empty sets ---- */
 
-static void put_named(struct ruleset *rs, const char *stem, enum svc s, bool v6, const char *with_ports, bool counted)
+static void put_named(struct ruleset *rs, const char *stem, enum svc s, bool v6,
+	const char *with_ports, bool counted)
 {
 	char name[NL_NAME], fields[8];
 
-	snprintf(name, sizeof name, "%s_%s%c", stem, svc_name[s], v6 ? '6' : '4');
+	snprintf(name, sizeof name, "%s_%s%c", stem, bh_svc_name[s], v6 ? '6' : '4');
 	snprintf(fields, sizeof fields, "%s%s", with_ports, svc_has_ports(s) ? "p" : "");
-	set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, counted);
+	bh_set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, counted);
 }
 
-void sets_put(struct ruleset *rs, const struct layout *l)
+void bh_sets_put(struct ruleset *rs, const struct layout *l)
 {
-	set_add(rs->b, "isomac", "e", false, NFT_SET_TIMEOUT, true);
+	bh_set_add(rs->b, "isomac", "e", false, NFT_SET_TIMEOUT, true);
 	for (int v6 = 0; v6 < 2; v6++) {
 		char name[NL_NAME];
 
-		set_add(rs->b, v6 ? "iso6" : "iso4", "a", v6, NFT_SET_TIMEOUT, true);
-		set_add(rs->b, v6 ? "isonet6" : "isonet4", "a", v6, NFT_SET_INTERVAL | NFT_SET_TIMEOUT, true);
-		set_add(rs->b, v6 ? "shield6" : "shield4", "a", v6, NFT_SET_TIMEOUT, true);
+		bh_set_add(rs->b, v6 ? "iso6" : "iso4", "a", v6, NFT_SET_TIMEOUT, true);
+		bh_set_add(rs->b, v6 ? "isonet6" : "isonet4", "a", v6,
+			NFT_SET_INTERVAL | NFT_SET_TIMEOUT, true);
+		bh_set_add(rs->b, v6 ? "shield6" : "shield4", "a", v6, NFT_SET_TIMEOUT, true);
 		if (l->critical[v6])
-			set_add(rs->b, v6 ? "crit6" : "crit4", "a", v6, NFT_SET_INTERVAL, false);
+			bh_set_add(rs->b, v6 ? "crit6" : "crit4", "a", v6, NFT_SET_INTERVAL, false);
 		for (enum svc s = 0; s < SVCS; s++) {
 			if (l->pins[s][v6])
 				put_named(rs, "pin", s, v6, "aa", true);
@@ -144,17 +150,19 @@ void sets_put(struct ruleset *rs, const struct layout *l)
 				put_named(rs, "mgmt", s, v6, "a", false);
 		}
 		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
-			set_add(rs->b, v6 ? "pin_pair6" : "pin_pair4", "aa", v6, NFT_SET_INTERVAL, false);
+			bh_set_add(rs->b, v6 ? "pin_pair6" : "pin_pair4", "aa", v6,
+				NFT_SET_INTERVAL, false);
 		snprintf(name, sizeof name, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
-		map_add(rs->b, name, v6);
+		bh_map_add(rs->b, name, v6);
 	}
 	for (size_t i = 0; i < l->n_groups; i++) {
 		const struct group *g = &l->groups[i];
 		char name[NL_NAME], fields[8];
 
-		group_set_name(rs, g, name);
-		snprintf(fields, sizeof fields, "%sa%s", g->hosts ? "a" : "", svc_has_ports(g->svc) ? "p" : "");
-		set_add(rs->b, name, fields, g->v6, NFT_SET_INTERVAL, false);
+		bh_group_set_name(rs, g, name);
+		snprintf(fields, sizeof fields, "%sa%s", g->hosts ? "a" : "",
+			svc_has_ports(g->svc) ? "p" : "");
+		bh_set_add(rs->b, name, fields, g->v6, NFT_SET_INTERVAL, false);
 	}
 }
 
@@ -177,7 +185,7 @@ static void expect(struct ruleset *rs, const char *set, size_t n)
 	rs->expect[rs->n_expect++].n = n;
 }
 
-void ruleset_fini(struct ruleset *rs)
+void bh_ruleset_fini(struct ruleset *rs)
 {
 	free(rs->expect);
 	rs->expect = NULL;
@@ -188,20 +196,21 @@ void ruleset_fini(struct ruleset *rs)
 static void put_key(struct elems *e, const struct key *k, bool v6)
 {
 	if (k->len <= 16 && k->len == (v6 ? 16u : 4u))
-		elem_range(e, v6, k->lo, k->hi, NULL);
+		bh_elem_range(e, v6, k->lo, k->hi, NULL);
 	else
-		elem_concat(e, k);
+		bh_elem_concat(e, k);
 }
 
-static struct key key_of(const struct bh_prefix *src, const struct bh_prefix *dst, enum svc s, uint16_t lo, uint16_t hi)
+static struct key key_of(const struct bh_prefix *src, const struct bh_prefix *dst, enum svc s,
+	uint16_t lo, uint16_t hi)
 {
 	struct key k = {.len = 0};
 
 	if (src)
-		key_prefix(&k, src);
-	key_prefix(&k, dst);
+		bh_key_prefix(&k, src);
+	bh_key_prefix(&k, dst);
 	if (svc_has_ports(s))
-		key_ports(&k, lo, hi);
+		bh_key_ports(&k, lo, hi);
 	return k;
 }
 
@@ -212,33 +221,35 @@ static void put_groups(struct ruleset *rs, const struct layout *l)
 		struct elems e;
 		char name[NL_NAME];
 
-		group_set_name(rs, g, name);
-		e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+		bh_group_set_name(rs, g, name);
+		e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
 		for (size_t k = 0; k < g->n; k++) {
 			const struct bh_permit *p = &rs->law->permits[l->order[g->first + k]];
-			struct key key = key_of(g->hosts ? &p->src : NULL, &p->dst, g->svc, p->lo, p->hi);
+			struct key key =
+				key_of(g->hosts ? &p->src : NULL, &p->dst, g->svc, p->lo, p->hi);
 
 			put_key(&e, &key, g->v6);
 		}
-		elems_end(&e);
+		bh_elems_end(&e);
 		expect(rs, name, e.count);
 	}
 }
 
-static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t n, enum svc s, bool v6, const char *name)
+static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t n, enum svc s,
+	bool v6, const char *name)
 {
-	struct elems e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+	struct elems e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
 
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_plan_pin *p = &pins[i];
 		struct key k;
 
-		if (svc_of(p->proto) != s || bh_prefix_is4(&p->to) == v6)
+		if (bh_svc_of(p->proto) != s || bh_prefix_is4(&p->to) == v6)
 			continue;
 		k = key_of(&p->from, &p->to, s, p->lo, p->hi);
-		elem_concat(&e, &k);
+		bh_elem_concat(&e, &k);
 	}
-	elems_end(&e);
+	bh_elems_end(&e);
 	if (e.count)
 		expect(rs, name, e.count);
 }
@@ -255,7 +266,7 @@ static void put_pin_pairs(struct ruleset *rs)
 		return;
 	}
 	for (size_t i = 0; i < rs->law->n_pins; i++) {
-		if (!svc_has_ports(svc_of(rs->law->pins[i].proto)))
+		if (!svc_has_ports(bh_svc_of(rs->law->pins[i].proto)))
 			continue;
 		pairs.pins[n] = rs->law->pins[i];
 		pairs.pins[n].proto = 0;
@@ -277,20 +288,21 @@ static void put_ends(struct ruleset *rs, bool mgmt, enum svc s, bool v6)
 	char name[NL_NAME];
 	struct elems e;
 
-	snprintf(name, sizeof name, "%s_%s%c", mgmt ? "mgmt" : "remedy", svc_name[s], v6 ? '6' : '4');
-	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+	snprintf(name, sizeof name, "%s_%s%c", mgmt ? "mgmt" : "remedy", bh_svc_name[s],
+		v6 ? '6' : '4');
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_plan_mgmt *m = mgmt ? &rs->law->mgmt[i] : NULL;
 		const struct bh_plan_remedy *r = mgmt ? NULL : &rs->law->remedies[i];
 		const struct bh_prefix *net = mgmt ? &m->from : &r->to;
 		struct key k;
 
-		if (svc_of(mgmt ? m->proto : r->proto) != s || bh_prefix_is4(net) == v6)
+		if (bh_svc_of(mgmt ? m->proto : r->proto) != s || bh_prefix_is4(net) == v6)
 			continue;
 		k = key_of(NULL, net, s, mgmt ? m->lo : r->lo, mgmt ? m->hi : r->hi);
 		put_key(&e, &k, v6);
 	}
-	elems_end(&e);
+	bh_elems_end(&e);
 	if (e.count)
 		expect(rs, name, e.count);
 }
@@ -350,7 +362,8 @@ static void emit(struct segments *s, const uint8_t lo[16], const uint8_t hi[16],
 	s->n++;
 }
 
-/* p is sorted so that a prefix comes before those inside it; the stack holds the ones around the current place */
+/* p is sorted so that a prefix comes before those inside it; the stack holds the ones around the
+ * current place */
 static void flatten(const struct owned *p, size_t n, struct owned *stack, struct segments *out)
 {
 	uint8_t at[16] = {0}, before[16];
@@ -380,7 +393,8 @@ static void flatten(const struct owned *p, size_t n, struct owned *stack, struct
 	}
 }
 
-static void put_segments(struct ruleset *rs, const struct layout *l, const struct segments *s, bool v6)
+static void put_segments(
+	struct ruleset *rs, const struct layout *l, const struct segments *s, bool v6)
 {
 	char map[NL_NAME], chain[NL_NAME];
 	const char *crit = v6 ? "crit6" : "crit4";
@@ -388,24 +402,24 @@ static void put_segments(struct ruleset *rs, const struct layout *l, const struc
 	struct elems e;
 
 	snprintf(map, sizeof map, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
-	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, map);
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, map);
 	for (size_t i = 0; i < s->n; i++) {
 		struct elem_extra x = {.chain = chain};
 
 		if (!l->chain[s->v[i].zone][v6])
 			continue; /* may open nothing: falls through to deny */
-		zone_chain_name(rs, s->v[i].zone, v6, chain);
-		elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, &x);
+		bh_zone_chain_name(rs, s->v[i].zone, v6, chain);
+		bh_elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, &x);
 	}
-	elems_end(&e);
+	bh_elems_end(&e);
 	expect(rs, map, e.count);
 	if (!l->critical[v6])
 		return;
-	e = elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, crit);
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, crit);
 	for (size_t i = 0; i < s->n; i++)
 		if (rs->law->zones[s->v[i].zone].critical)
-			elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, NULL);
-	elems_end(&e);
+			bh_elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, NULL);
+	bh_elems_end(&e);
 	expect(rs, crit, e.count);
 }
 
@@ -447,13 +461,13 @@ static void put_zones(struct ruleset *rs, const struct layout *l, bool v6)
 	free(out.v);
 }
 
-void elements_put(struct ruleset *rs, const struct layout *l)
+void bh_elements_put(struct ruleset *rs, const struct layout *l)
 {
 	char name[NL_NAME];
 
 	for (int v6 = 0; v6 < 2; v6++) {
 		for (enum svc s = 0; s < SVCS; s++) {
-			snprintf(name, sizeof name, "pin_%s%c", svc_name[s], v6 ? '6' : '4');
+			snprintf(name, sizeof name, "pin_%s%c", bh_svc_name[s], v6 ? '6' : '4');
 			if (l->pins[s][v6])
 				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, name);
 			put_ends(rs, false, s, v6);

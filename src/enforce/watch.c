@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Who else writes here. The kernel ends every transaction with a notice that names process and program; ours are known
- * by the port of the socket that wrote them. A foreign one that touched the table `inet bulkhead`, or notices lost for
- * want of room, make the whole table suspect: it is compared, and replaced when it differs, with the cuts of the book
- * and the time they have left. What others do in their own tables is told and otherwise left alone.
+ * Who else writes here. The kernel ends every transaction with a notice that names process and
+ * program; ours are known by the port of the socket that wrote them. A foreign one that touched the
+ * table `inet bulkhead`, or notices lost for want of room, make the whole table suspect: it is
+ * compared, and replaced when it differs, with the cuts of the book and the time they have left.
+ * What others do in their own tables is told and otherwise left alone.
  *
  * A cut that runs out makes no notice: whoever needs to know asks for the cuts.
  */
@@ -19,10 +20,12 @@ int bh_enforcer_fd(const struct bh_enforcer *e)
 	return mnl_socket_get_fd(e->watch.sock);
 }
 
-/* every object's table name is attribute 1: table, chain, rule, set, element list, object, flowtable alike */
-_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 && NFTA_SET_TABLE == 1 &&
-		       NFTA_SET_ELEM_LIST_TABLE == 1 && NFTA_OBJ_TABLE == 1 && NFTA_FLOWTABLE_TABLE == 1,
-	       "attribute 1 names the table");
+/* every object's table name is attribute 1: table, chain, rule, set, element list, object,
+ * flowtable alike */
+_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE == 1 &&
+		       NFTA_SET_TABLE == 1 && NFTA_SET_ELEM_LIST_TABLE == 1 &&
+		       NFTA_OBJ_TABLE == 1 && NFTA_FLOWTABLE_TABLE == 1,
+	"attribute 1 names the table");
 
 static bool about_our_table(const struct nlmsghdr *h)
 {
@@ -31,10 +34,10 @@ static bool about_our_table(const struct nlmsghdr *h)
 
 	if (mnl_nlmsg_get_payload_len(h) < sizeof *g || g->nfgen_family != NFPROTO_INET)
 		return false;
-	mnl_attr_for_each(a, h, sizeof *g)
-		if (mnl_attr_get_type(a) == 1)
-			return mnl_attr_get_payload_len(a) == sizeof NL_TABLE &&
-			       !memcmp(mnl_attr_get_payload(a), NL_TABLE, sizeof NL_TABLE);
+	mnl_attr_for_each(a, h,
+		sizeof *g) if (mnl_attr_get_type(a) == 1) return mnl_attr_get_payload_len(a) ==
+			sizeof NL_TABLE &&
+		!memcmp(mnl_attr_get_payload(a), NL_TABLE, sizeof NL_TABLE);
 	return false;
 }
 
@@ -59,7 +62,8 @@ static void end_of_transaction(struct bh_enforcer *e, const struct nlmsghdr *h)
 	e->txn_ours = false;
 	if (h->nlmsg_pid == e->nl.portid)
 		return;
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
 		uint16_t type = mnl_attr_get_type(a), len = mnl_attr_get_payload_len(a);
 
 		if (type == NFTA_GEN_ID && len >= 4)
@@ -86,13 +90,13 @@ static void read_notice(struct bh_enforcer *e, const struct nlmsghdr *h)
 		e->txn_ours = true;
 }
 
-void watch_drain(struct bh_enforcer *e)
+void bh_watch_drain(struct bh_enforcer *e)
 {
 	for (;;) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof from;
-		ssize_t n = recvfrom(bh_enforcer_fd(e), e->watch.rx, NL_RX, MSG_DONTWAIT, (struct sockaddr *)&from,
-				     &from_len);
+		ssize_t n = recvfrom(bh_enforcer_fd(e), e->watch.rx, NL_RX, MSG_DONTWAIT,
+			(struct sockaddr *)&from, &from_len);
 		int len = (int)n;
 
 		if (n < 0 && errno == EINTR)
@@ -106,7 +110,8 @@ void watch_drain(struct bh_enforcer *e)
 			return;
 		if (from.nl_pid != 0)
 			continue; /* not from the kernel */
-		for (const struct nlmsghdr *h = (void *)e->watch.rx; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len))
+		for (const struct nlmsghdr *h = (void *)e->watch.rx; mnl_nlmsg_ok(h, len);
+			h = mnl_nlmsg_next(h, &len))
 			read_notice(e, h);
 	}
 }
@@ -125,7 +130,7 @@ static int repair(struct bh_enforcer *e, struct bh_drift *d)
 		return 0;
 	}
 	snprintf(d->text, sizeof d->text, "%.95s", e->why);
-	r = law_put(e, &e->book);
+	r = bh_law_put(e, &e->book);
 	if (r == 0)
 		d->repaired = true;
 	return r;
@@ -136,7 +141,7 @@ int bh_enforcer_watch(struct bh_enforcer *e, struct bh_drift *ret_drift)
 	struct bh_drift d;
 	int r = 0;
 
-	watch_drain(e);
+	bh_watch_drain(e);
 	if (e->lost) {
 		struct bh_drift lost = {.ours_touched = true};
 

@@ -3,21 +3,22 @@
  * Frames between core and enforcer: four bytes of length, most significant first, then text.
  *
  *   core says       apply 12\nplan generation=7 …           dry likewise
- *                   cut 13\ncut isolate 10.1.2.3 …           all lines are one order; release likewise
- *                   dump 14        verify 15
- *   enforcer says   done 12 us=81000 text=""                 body follows as lines (dump: the cuts)
- *                   refused 13 us=4 code=never at=20:3 text="dc-1 …"
- *                   failed 13 us=90 errno=17 text="set iso4: …"
- *                   drift 0 generation=91 pid=812 prog="nft" ours=1 repaired=1 text="…"     unasked
+ *                   cut 13\ncut isolate 10.1.2.3 …           all lines are one order; release
+ * likewise dump 14        verify 15 enforcer says   done 12 us=81000 text=""                 body
+ * follows as lines (dump: the cuts) refused 13 us=4 code=never at=20:3 text="dc-1 …" failed 13
+ * us=90 errno=17 text="set iso4: …" drift 0 generation=91 pid=812 prog="nft" ours=1 repaired=1
+ * text="…"     unasked
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "wire.h"
 
-static const char *const requests[BH_ENF_REQUESTS] = {"apply", "cut", "release", "dump", "dry", "verify"};
+static const char *const requests[BH_ENF_REQUESTS] = {
+	"apply", "cut", "release", "dump", "dry", "verify"};
 
-static int frame(const char *head, size_t head_len, const char *body, size_t body_len, char **ret_frame, size_t *ret_len)
+static int frame(const char *head, size_t head_len, const char *body, size_t body_len,
+	char **ret_frame, size_t *ret_len)
 {
 	size_t n = head_len + body_len;
 	uint8_t *p;
@@ -39,7 +40,8 @@ static int frame(const char *head, size_t head_len, const char *body, size_t bod
 	return 0;
 }
 
-int bh_enf_encode(unsigned request, uint32_t seq, const char *text, size_t len, char **ret_frame, size_t *ret_len)
+int bh_enf_encode(unsigned request, uint32_t seq, const char *text, size_t len, char **ret_frame,
+	size_t *ret_len)
 {
 	char head[64];
 	int n;
@@ -50,8 +52,8 @@ int bh_enf_encode(unsigned request, uint32_t seq, const char *text, size_t len, 
 	return frame(head, (size_t)n, text, text ? len : 0, ret_frame, ret_len);
 }
 
-int request_decode(const char *payload, size_t len, unsigned *ret_request, uint32_t *ret_seq, const char **ret_body,
-		   size_t *ret_body_len)
+int bh_request_decode(const char *payload, size_t len, unsigned *ret_request, uint32_t *ret_seq,
+	const char **ret_body, size_t *ret_body_len)
 {
 	const char *nl = memchr(payload, '\n', len), *at = payload, *end = nl ? nl : payload + len;
 	struct bh_word w;
@@ -62,8 +64,8 @@ int request_decode(const char *payload, size_t len, unsigned *ret_request, uint3
 		return 1;
 	for (request = 0; request < BH_ENF_REQUESTS && !bh_word_is(w, requests[request]); request++)
 		;
-	if (request == BH_ENF_REQUESTS || bh_word_next(&at, end, &w) || bh_word_u64(w, UINT32_MAX, &seq) || seq == 0 ||
-	    bh_word_next(&at, end, &w) != 1)
+	if (request == BH_ENF_REQUESTS || bh_word_next(&at, end, &w) ||
+		bh_word_u64(w, UINT32_MAX, &seq) || seq == 0 || bh_word_next(&at, end, &w) != 1)
 		return 1;
 	*ret_request = request;
 	*ret_seq = (uint32_t)seq;
@@ -72,14 +74,15 @@ int request_decode(const char *payload, size_t len, unsigned *ret_request, uint3
 	return 0;
 }
 
-int reply_encode(const struct bh_enf_reply *r, char **ret_frame, size_t *ret_len)
+int bh_reply_encode(const struct bh_enf_reply *r, char **ret_frame, size_t *ret_len)
 {
 	char head[1536];
 	struct bh_text t = bh_text(head, sizeof head);
 	const char *text = r->text;
 
 	if (r->seq == 0) {
-		bh_putf(&t, "drift 0 generation=%u pid=%u prog=", r->drift.generation, r->drift.pid);
+		bh_putf(&t, "drift 0 generation=%u pid=%u prog=", r->drift.generation,
+			r->drift.pid);
 		bh_put_quoted(&t, r->drift.prog, strlen(r->drift.prog));
 		bh_putf(&t, " ours=%d repaired=%d", r->drift.ours_touched, r->drift.repaired);
 		text = r->drift.text;
@@ -92,7 +95,8 @@ int reply_encode(const struct bh_enf_reply *r, char **ret_frame, size_t *ret_len
 			bh_putf(&t, " at=%u:%u", r->refused.pos.line, r->refused.pos.col);
 		text = r->refused.code ? r->refused.text : r->text;
 	} else {
-		bh_putf(&t, "failed %u us=%llu errno=%d", r->seq, (unsigned long long)r->us, -r->status);
+		bh_putf(&t, "failed %u us=%llu errno=%d", r->seq, (unsigned long long)r->us,
+			-r->status);
 	}
 	bh_put(&t, " text=");
 	bh_put_quoted(&t, text, strlen(text));
@@ -129,16 +133,19 @@ static int string(struct line *l, const char *key, char *out, size_t size)
 {
 	struct bh_word w, v;
 
-	return bh_word_next(&l->at, l->end, &w) || !keyed(w, key, &v) || bh_word_str(v, out, size) != 0;
+	return bh_word_next(&l->at, l->end, &w) || !keyed(w, key, &v) ||
+	       bh_word_str(v, out, size) != 0;
 }
 
 static int decode_drift(struct line *l, struct bh_enf_reply *r)
 {
 	uint64_t generation, pid, ours, repaired;
 
-	if (number(l, "generation", UINT32_MAX, &generation) || number(l, "pid", UINT32_MAX, &pid) ||
-	    string(l, "prog", r->drift.prog, sizeof r->drift.prog) || number(l, "ours", 1, &ours) ||
-	    number(l, "repaired", 1, &repaired) || string(l, "text", r->drift.text, sizeof r->drift.text))
+	if (number(l, "generation", UINT32_MAX, &generation) ||
+		number(l, "pid", UINT32_MAX, &pid) ||
+		string(l, "prog", r->drift.prog, sizeof r->drift.prog) ||
+		number(l, "ours", 1, &ours) || number(l, "repaired", 1, &repaired) ||
+		string(l, "text", r->drift.text, sizeof r->drift.text))
 		return 1;
 	r->drift.generation = (uint32_t)generation;
 	r->drift.pid = (uint32_t)pid;
@@ -164,9 +171,12 @@ static int decode_refused(struct line *l, struct bh_enf_reply *r)
 		const char *colon = memchr(v.p, ':', v.len);
 		uint64_t line, col;
 
-		if (!colon || bh_word_u64((struct bh_word){v.p, (size_t)(colon - v.p)}, UINT32_MAX, &line) ||
-		    bh_word_u64((struct bh_word){colon + 1, (size_t)(v.p + v.len - colon - 1)}, UINT32_MAX, &col) ||
-		    bh_word_next(&l->at, l->end, &w))
+		if (!colon ||
+			bh_word_u64(
+				(struct bh_word){v.p, (size_t)(colon - v.p)}, UINT32_MAX, &line) ||
+			bh_word_u64((struct bh_word){colon + 1, (size_t)(v.p + v.len - colon - 1)},
+				UINT32_MAX, &col) ||
+			bh_word_next(&l->at, l->end, &w))
 			return 1;
 		r->refused.pos = (struct bh_pos){(uint32_t)line, (uint32_t)col};
 	}
@@ -181,7 +191,8 @@ static int decode_head(struct line *l, struct bh_enf_reply *r)
 	struct bh_word kind, w;
 	uint64_t seq, n;
 
-	if (bh_word_next(&l->at, l->end, &kind) || bh_word_next(&l->at, l->end, &w) || bh_word_u64(w, UINT32_MAX, &seq))
+	if (bh_word_next(&l->at, l->end, &kind) || bh_word_next(&l->at, l->end, &w) ||
+		bh_word_u64(w, UINT32_MAX, &seq))
 		return 1;
 	r->seq = (uint32_t)seq;
 	if (bh_word_is(kind, "drift"))

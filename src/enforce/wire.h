@@ -5,9 +5,9 @@
 #include <bulkhead/enforce.h>
 
 /* a reply or notice as a frame with its length; malloc'ed */
-int reply_encode(const struct bh_enf_reply *r, char **ret_frame, size_t *ret_len) BH_MUST;
+int bh_reply_encode(const struct bh_enf_reply *r, char **ret_frame, size_t *ret_len) BH_MUST;
 /* first line of a request. 0, or 1 malformed; *ret_body points into payload */
-int request_decode(const char *payload, size_t len, unsigned *ret_request, uint32_t *ret_seq, const char **ret_body,
-		   size_t *ret_body_len) BH_MUST;
+int bh_request_decode(const char *payload, size_t len, unsigned *ret_request, uint32_t *ret_seq,
+	const char **ret_body, size_t *ret_body_len) BH_MUST;
 
 #endif

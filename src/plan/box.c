@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Boxes made disjoint. nf_tables takes a range that covers another without complaint and refuses one that overlaps
- * another in part, so what it holds would depend on the order of insertion. Here the order is taken out: targets are
- * worked off from the widest to the narrowest, so whatever may overlap the box in hand has a target around it; the
- * target then never needs splitting, only the source prefix and the range of ports do.
+ * Boxes made disjoint. nf_tables takes a range that covers another without complaint and refuses
+ * one that overlaps another in part, so what it holds would depend on the order of insertion. Here
+ * the order is taken out: targets are worked off from the widest to the narrowest, so whatever may
+ * overlap the box in hand has a target around it; the target then never needs splitting, only the
+ * source prefix and the range of ports do.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static int grow(void **io_v, size_t *io_cap, size_t need, size_t size)
 	return 0;
 }
 
-int boxes_push(struct boxes *l, const struct box *b)
+int bh_boxes_push(struct boxes *l, const struct box *b)
 {
 	int r;
 
@@ -54,7 +55,7 @@ int boxes_push(struct boxes *l, const struct box *b)
 	return 0;
 }
 
-int prefix_push(struct prefix_list *l, const struct bh_prefix *p)
+int bh_prefix_push(struct prefix_list *l, const struct bh_prefix *p)
 {
 	int r;
 
@@ -67,7 +68,7 @@ int prefix_push(struct prefix_list *l, const struct bh_prefix *p)
 	return 0;
 }
 
-bool prefix_within(const struct bh_prefix *inner, const struct bh_prefix *outer)
+bool bh_prefix_within(const struct bh_prefix *inner, const struct bh_prefix *outer)
 {
 	return inner->bits >= outer->bits && bh_prefix_overlaps(inner, outer);
 }
@@ -79,15 +80,15 @@ static struct bh_prefix sibling(const struct bh_prefix *p, unsigned bits)
 
 	s.net.b[bits / 8] ^= (uint8_t)(0x80u >> (bits % 8));
 	for (unsigned i = bits + 1; i < 128; i++)
-		s.net.b[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+		s.net.b[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 	return s;
 }
 
-int prefix_punch(struct prefix_list *l, const struct bh_prefix *p, const struct bh_prefix *hole)
+int bh_prefix_punch(struct prefix_list *l, const struct bh_prefix *p, const struct bh_prefix *hole)
 {
 	for (unsigned bits = p->bits; bits < hole->bits; bits++) {
 		struct bh_prefix s = sibling(hole, bits);
-		int r = prefix_push(l, &s);
+		int r = bh_prefix_push(l, &s);
 
 		if (r < 0)
 			return r;
@@ -140,7 +141,8 @@ struct key {
 	struct bh_prefix dst;
 };
 
-static size_t slot_of(const struct index *x, const struct boxes *out, const struct box *b, struct bh_prefix dst)
+static size_t slot_of(
+	const struct index *x, const struct boxes *out, const struct box *b, struct bh_prefix dst)
 {
 	struct key k;
 	size_t i;
@@ -153,8 +155,9 @@ static size_t slot_of(const struct index *x, const struct boxes *out, const stru
 	for (i = bh_hash(&k, sizeof k, 0) & x->mask; x->head[i]; i = (i + 1) & x->mask) {
 		const struct box *o = &out->v[x->head[i] - 1];
 
-		if (o->group == b->group && o->proto == b->proto && any_source(o) == any_source(b) &&
-		    o->dst.bits == dst.bits && bh_addr_eq(&o->dst.net, &dst.net))
+		if (o->group == b->group && o->proto == b->proto &&
+			any_source(o) == any_source(b) && o->dst.bits == dst.bits &&
+			bh_addr_eq(&o->dst.net, &dst.net))
 			break;
 	}
 	return i;
@@ -165,13 +168,13 @@ static struct bh_prefix shorten(const struct bh_prefix *p, unsigned bits)
 	struct bh_prefix s = {p->net, (uint8_t)bits};
 
 	for (unsigned i = bits; i < 128; i++)
-		s.net.b[i / 8] &= (uint8_t)~(0x80u >> (i % 8));
+		s.net.b[i / 8] &= (uint8_t) ~(0x80u >> (i % 8));
 	return s;
 }
 
 /* what is left of b once everything accepted around it is taken away */
-static int remainder_of(const struct index *x, const struct boxes *out, const bool used[129], const struct box *b,
-			struct pieces *cur, struct pieces *next)
+static int remainder_of(const struct index *x, const struct boxes *out, const bool used[129],
+	const struct box *b, struct pieces *cur, struct pieces *next)
 {
 	unsigned first = bh_prefix_is4(&b->dst) ? 96 : 0;
 	int r;
@@ -181,8 +184,8 @@ static int remainder_of(const struct index *x, const struct boxes *out, const bo
 	for (unsigned bits = first; r == 0 && bits <= b->dst.bits && cur->n; bits++) {
 		if (!used[bits])
 			continue;
-		for (uint32_t at = x->head[slot_of(x, out, b, shorten(&b->dst, bits))]; at && cur->n;
-		     at = x->next[at - 1]) {
+		for (uint32_t at = x->head[slot_of(x, out, b, shorten(&b->dst, bits))];
+			at && cur->n; at = x->next[at - 1]) {
 			struct pieces t;
 
 			next->n = 0;
@@ -208,7 +211,7 @@ static int accept(struct index *x, struct boxes *out, const struct box *b, const
 	nb.lo = p->lo;
 	nb.hi = p->hi;
 	slot = slot_of(x, out, b, b->dst);
-	r = boxes_push(out, &nb);
+	r = bh_boxes_push(out, &nb);
 	if (r < 0)
 		return r;
 	r = grow((void **)&x->next, &x->next_cap, out->n, sizeof *x->next);
@@ -241,7 +244,7 @@ static int as_given(const void *a, const void *b)
 	return d ? d : (int)x->lo - (int)y->lo;
 }
 
-int boxes_disjoint(const struct boxes *in, struct boxes *ret_out)
+int bh_boxes_disjoint(const struct boxes *in, struct boxes *ret_out)
 {
 	struct boxes sorted = {0}, out = {0};
 	struct pieces a = {0}, b = {0};

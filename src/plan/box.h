@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Boxes: what a set element of the kernel can hold, a prefix pair and a range of ports; and their algebra. */
+/* Boxes: what a set element of the kernel can hold, a prefix pair and a range of ports; and their
+ * algebra. */
 #ifndef PLAN_BOX_H
 #define PLAN_BOX_H
 
@@ -10,8 +11,8 @@
 
 struct box {
 	struct bh_prefix src, dst; /* src.bits 0 = any source */
-	uint32_t tag;		   /* index of the item it came from: order, and who keeps an overlap */
-	uint16_t group, lo, hi;	   /* boxes of different groups or protocols never meet */
+	uint32_t tag; /* index of the item it came from: order, and who keeps an overlap */
+	uint16_t group, lo, hi; /* boxes of different groups or protocols never meet */
 	uint8_t proto;
 };
 
@@ -20,22 +21,27 @@ struct boxes {
 	struct box *v;
 	size_t n, cap;
 };
-int boxes_push(struct boxes *l, const struct box *b) BH_MUST; /* -ENOMEM, -E2BIG */
+int bh_boxes_push(struct boxes *l, const struct box *b) BH_MUST; /* -ENOMEM, -E2BIG */
 
-/* The same space in boxes of which no two overlap; of two that do, the one with the wider target, then the earlier, keeps it. */
-int boxes_disjoint(const struct boxes *in, struct boxes *ret_out) BH_MUST;
+/* The same space in boxes of which no two overlap; of two that do, the one with the wider target,
+ * then the earlier, keeps it. */
+int bh_boxes_disjoint(const struct boxes *in, struct boxes *ret_out) BH_MUST;
 
-extern const char *const plan_modes[BH_MODE_COUNT];
-#define PLAN_PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@/:" /* of a bare name */
+extern const char *const bh_plan_modes[BH_MODE_COUNT];
+#define PLAN_PLAIN                                                                                 \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-@/:" /* of a bare name   \
+										*/
 
-bool prefix_within(const struct bh_prefix *inner, const struct bh_prefix *outer); /* equal counts; families never mix */
+bool bh_prefix_within(const struct bh_prefix *inner,
+	const struct bh_prefix *outer); /* equal counts; families never mix */
 
 struct prefix_list {
 	struct bh_prefix *v;
 	size_t n, cap;
 };
-int prefix_push(struct prefix_list *l, const struct bh_prefix *p) BH_MUST;
+int bh_prefix_push(struct prefix_list *l, const struct bh_prefix *p) BH_MUST;
 /* appends p without hole to l; hole lies strictly within p */
-int prefix_punch(struct prefix_list *l, const struct bh_prefix *p, const struct bh_prefix *hole) BH_MUST;
+int bh_prefix_punch(
+	struct prefix_list *l, const struct bh_prefix *p, const struct bh_prefix *hole) BH_MUST;
 
 #endif

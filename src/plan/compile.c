@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Policy to permits. A zone owns the addresses whose most specific zone prefix is its own, so "internet: 0.0.0.0/0"
- * means everything that is nobody else's; a permit towards it must not open the zones inside it. Each target is
- * therefore carved: cut down to what its zone really owns, as prefixes. What stays inside a zone is free.
+ * Policy to permits. A zone owns the addresses whose most specific zone prefix is its own, so
+ * "internet: 0.0.0.0/0" means everything that is nobody else's; a permit towards it must not open
+ * the zones inside it. Each target is therefore carved: cut down to what its zone really owns, as
+ * prefixes. What stays inside a zone is free.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "box.h"
 
-#define INSIDE "@inside" /* the conduit name of a zone's own traffic; no policy name may start with @ */
+#define INSIDE                                                                                     \
+	"@inside" /* the conduit name of a zone's own traffic; no policy name may start with @ */
 
 struct growing {
 	struct bh_plan plan;
@@ -44,9 +46,9 @@ static int carve_hole(struct prefix_list *io_list, const struct bh_prefix *hole)
 		return 0;
 	for (size_t i = 0; r == 0 && i < io_list->n; i++) {
 		if (!bh_prefix_overlaps(&io_list->v[i], hole))
-			r = prefix_push(&next, &io_list->v[i]);
+			r = bh_prefix_push(&next, &io_list->v[i]);
 		else if (io_list->v[i].bits < hole->bits)
-			r = prefix_punch(&next, &io_list->v[i], hole);
+			r = bh_prefix_punch(&next, &io_list->v[i], hole);
 		/* else the piece lies within the hole */
 	}
 	free(io_list->v);
@@ -56,26 +58,26 @@ static int carve_hole(struct prefix_list *io_list, const struct bh_prefix *hole)
 
 /* appends the part of target that zone owns through net: a foreign prefix inside net is a hole */
 static int carve_net(const struct bh_policy *p, uint16_t zone, const struct bh_prefix *net,
-		     const struct bh_prefix *target, struct prefix_list *io_list)
+	const struct bh_prefix *target, struct prefix_list *io_list)
 {
 	struct prefix_list own = {0};
 	int r;
 
 	if (!bh_prefix_overlaps(target, net))
 		return 0;
-	r = prefix_push(&own, target->bits > net->bits ? target : net);
+	r = bh_prefix_push(&own, target->bits > net->bits ? target : net);
 	for (size_t z = 0; r == 0 && z < p->n_zones; z++)
 		for (size_t k = 0; r == 0 && z != zone && k < p->zones[z].nets.n; k++)
 			if (p->zones[z].nets.v[k].bits > net->bits)
 				r = carve_hole(&own, &p->zones[z].nets.v[k]);
 	for (size_t k = 0; r == 0 && k < own.n; k++)
-		r = prefix_push(io_list, &own.v[k]);
+		r = bh_prefix_push(io_list, &own.v[k]);
 	free(own.v);
 	return r;
 }
 
 static int carve(const struct bh_policy *p, uint16_t zone, const struct bh_prefixes *targets,
-		 struct prefix_list *io_list)
+	struct prefix_list *io_list)
 {
 	const struct bh_prefixes *nets = &p->zones[zone].nets;
 	int r = 0;
@@ -103,7 +105,8 @@ static int add_permit(struct growing *g, const struct bh_permit *permit)
 	return 0;
 }
 
-static int add_conduit(struct growing *g, const struct bh_policy *p, const struct bh_conduit *c, size_t index)
+static int add_conduit(
+	struct growing *g, const struct bh_policy *p, const struct bh_conduit *c, size_t index)
 {
 	const struct bh_prefixes *to = c->to_hosts.n ? &c->to_hosts : &p->zones[c->to].nets;
 	static const struct bh_prefix whole;
@@ -119,9 +122,13 @@ static int add_conduit(struct growing *g, const struct bh_policy *p, const struc
 				continue;
 			for (size_t a = 0; r == 0 && a < c->allow.n; a++) {
 				const struct bh_svc *svc = &c->allow.v[a];
-				struct bh_permit permit = {.from = c->from, .conduit = (uint32_t)index, .src = *src,
-							   .dst = dst.v[d], .proto = svc->proto, .lo = svc->lo,
-							   .hi = svc->hi};
+				struct bh_permit permit = {.from = c->from,
+					.conduit = (uint32_t)index,
+					.src = *src,
+					.dst = dst.v[d],
+					.proto = svc->proto,
+					.lo = svc->lo,
+					.hi = svc->hi};
 
 				r = add_permit(g, &permit);
 			}
@@ -194,13 +201,17 @@ static int add_pins(struct growing *g, const struct bh_pin *pin)
 
 				if (bh_prefix_is4(&pin->from.v[f]) != bh_prefix_is4(&pin->to.v[t]))
 					continue;
-				r = room((void **)&plan->pins, &g->cap_pins, plan->n_pins, sizeof *out);
+				r = room((void **)&plan->pins, &g->cap_pins, plan->n_pins,
+					sizeof *out);
 				if (r < 0)
 					return r;
 				out = &plan->pins[plan->n_pins++];
-				*out = (struct bh_plan_pin){.from = pin->from.v[f], .to = pin->to.v[t],
-							    .proto = svc->proto, .lo = ports ? svc->lo : 0,
-							    .hi = ports ? svc->hi : 65535, .pos = pin->pos};
+				*out = (struct bh_plan_pin){.from = pin->from.v[f],
+					.to = pin->to.v[t],
+					.proto = svc->proto,
+					.lo = ports ? svc->lo : 0,
+					.hi = ports ? svc->hi : 65535,
+					.pos = pin->pos};
 				memcpy(out->name, pin->name, sizeof out->name);
 			}
 	return 0;
@@ -212,11 +223,13 @@ static int add_remedy(struct growing *g, const struct bh_remedy *m)
 
 	for (size_t a = 0; a < m->allow.n; a++) {
 		const struct bh_svc *svc = &m->allow.v[a];
-		int r = room((void **)&plan->remedies, &g->cap_remedies, plan->n_remedies, sizeof *plan->remedies);
+		int r = room((void **)&plan->remedies, &g->cap_remedies, plan->n_remedies,
+			sizeof *plan->remedies);
 
 		if (r < 0)
 			return r;
-		plan->remedies[plan->n_remedies++] = (struct bh_plan_remedy){m->to, svc->proto, svc->lo, svc->hi};
+		plan->remedies[plan->n_remedies++] =
+			(struct bh_plan_remedy){m->to, svc->proto, svc->lo, svc->hi};
 	}
 	return 0;
 }
@@ -228,7 +241,8 @@ static int add_management(struct growing *g, const struct bh_management *m)
 	for (size_t f = 0; f < m->from.n; f++)
 		for (size_t a = 0; a < m->allow.n; a++) {
 			const struct bh_svc *svc = &m->allow.v[a];
-			int r = room((void **)&plan->mgmt, &g->cap_mgmt, plan->n_mgmt, sizeof *plan->mgmt);
+			int r = room((void **)&plan->mgmt, &g->cap_mgmt, plan->n_mgmt,
+				sizeof *plan->mgmt);
 
 			if (r < 0)
 				return r;
@@ -267,11 +281,13 @@ static int add_never(struct bh_plan *plan, const struct bh_policy *p)
 	return 0;
 }
 
-/* How much an owned core could do with this enforcer: four addresses for each device the budget lets it cut at once. */
+/* How much an owned core could do with this enforcer: four addresses for each device the budget
+ * lets it cut at once. */
 static void add_limits(struct bh_plan *plan, const struct bh_response *r)
 {
 	uint64_t hours = (r->ttl_isolate + BH_HOUR(1) - 1) / BH_HOUR(1);
-	uint64_t cuts = 4 * ((uint64_t)r->burst + (uint64_t)r->per_hour * (hours < 168 ? hours : 168));
+	uint64_t cuts =
+		4 * ((uint64_t)r->burst + (uint64_t)r->per_hour * (hours < 168 ? hours : 168));
 
 	plan->max_cuts = (uint32_t)(cuts < 16 ? 16 : cuts > 65536 ? 65536 : cuts);
 	plan->max_ttl = BH_HOUR(24);
@@ -288,7 +304,8 @@ int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_pl
 	struct growing g = {.plan = {.generation = generation, .mode = p->response.mode}};
 	int r;
 
-	if (generation == 0 || generation > 65535 || p->n_zones > BH_MAX_ZONES || p->n_conduits > BH_MAX_CONDUITS)
+	if (generation == 0 || generation > 65535 || p->n_zones > BH_MAX_ZONES ||
+		p->n_conduits > BH_MAX_CONDUITS)
 		return -EINVAL;
 	memcpy(g.plan.policy_file, p->file, sizeof g.plan.policy_file);
 	memcpy(g.plan.policy_sha256, p->sha256, sizeof g.plan.policy_sha256);

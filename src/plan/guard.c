@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The guard: what no order may do, however it was signed. Pins are not looked at: they are the first rules of every
- * chain that drops, so an isolation of a pinned host cuts everything else and leaves the pin alone.
+ * The guard: what no order may do, however it was signed. Pins are not looked at: they are the
+ * first rules of every chain that drops, so an isolation of a pinned host cuts everything else and
+ * leaves the pin alone.
  */
 #include <stdarg.h>
 #include <stdio.h>
 #include "box.h"
 
-static int refuse(struct bh_refused *ret, unsigned code, struct bh_pos pos, const char *fmt, ...) BH_PRINTF(4, 5);
+static int refuse(struct bh_refused *ret, unsigned code, struct bh_pos pos, const char *fmt, ...)
+	BH_PRINTF(4, 5);
 static int refuse(struct bh_refused *ret, unsigned code, struct bh_pos pos, const char *fmt, ...)
 {
 	va_list ap;
@@ -35,12 +37,13 @@ static bool overlaps_any(const struct bh_prefix *p, const struct bh_prefix *v, s
 static bool special(const struct bh_prefix *p)
 {
 	static const struct bh_prefix v[] = {
-		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0}}, 104},		/* 0.0.0.0/8 */
-		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127}}, 104},		/* 127.0.0.0/8 */
-		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 224}}, 100},		/* 224.0.0.0/4 */
-		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 255, 255, 255, 255}}, 128}, /* broadcast */
-		{{{0}}, 127},		/* :: and ::1 */
-		{{{0xff}}, 8},		/* multicast */
+		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0}}, 104},   /* 0.0.0.0/8 */
+		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127}}, 104}, /* 127.0.0.0/8 */
+		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 224}}, 100}, /* 224.0.0.0/4 */
+		{{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 255, 255, 255, 255}},
+			128},  /* broadcast */
+		{{{0}}, 127},  /* :: and ::1 */
+		{{{0xff}}, 8}, /* multicast */
 	};
 
 	return overlaps_any(p, v, BH_COUNT(v));
@@ -56,7 +59,7 @@ static long zone_around(const struct bh_plan *law, const struct bh_prefix *p)
 		for (size_t i = 0; i < law->zones[z].nets.n; i++) {
 			const struct bh_prefix *n = &law->zones[z].nets.v[i];
 
-			if (prefix_within(p, n) && n->bits > best_bits) {
+			if (bh_prefix_within(p, n) && n->bits > best_bits) {
 				best_bits = n->bits;
 				best = (long)z;
 			}
@@ -76,9 +79,10 @@ static int check_net(const struct bh_plan *law, const struct bh_cut *cut, struct
 		return refuse(ret, BH_REF_WIDTH, nowhere, "%s does not lie within one zone", text);
 	for (size_t z = 0; z < law->n_zones; z++)
 		for (size_t i = 0; i < law->zones[z].nets.n; i++)
-			if ((long)z != own && prefix_within(&law->zones[z].nets.v[i], &cut->net))
-				return refuse(ret, BH_REF_WIDTH, nowhere, "%s reaches from zone %s into zone %s", text,
-					      law->zones[own].name, law->zones[z].name);
+			if ((long)z != own && bh_prefix_within(&law->zones[z].nets.v[i], &cut->net))
+				return refuse(ret, BH_REF_WIDTH, nowhere,
+					"%s reaches from zone %s into zone %s", text,
+					law->zones[own].name, law->zones[z].name);
 	return 0;
 }
 
@@ -92,7 +96,8 @@ static int check_shape(const struct bh_plan *law, const struct bh_cut *cut, stru
 		return refuse(ret, BH_REF_WIDTH, nowhere, "a shield stands against one address");
 	if (cut->what == BH_CUT_MAC) {
 		if (bh_mac_none(&cut->mac) || (cut->mac.b[0] & 1))
-			return refuse(ret, BH_REF_WIDTH, nowhere, "the MAC address is not that of one device");
+			return refuse(ret, BH_REF_WIDTH, nowhere,
+				"the MAC address is not that of one device");
 		return 0;
 	}
 	bh_prefix_print(&cut->net, text);
@@ -101,7 +106,8 @@ static int check_shape(const struct bh_plan *law, const struct bh_cut *cut, stru
 	if (cut->what == BH_CUT_NET && check_net(law, cut, ret))
 		return 1;
 	if (special(&cut->net))
-		return refuse(ret, BH_REF_WIDTH, nowhere, "%s is multicast, broadcast, loopback or unspecified", text);
+		return refuse(ret, BH_REF_WIDTH, nowhere,
+			"%s is multicast, broadcast, loopback or unspecified", text);
 	return 0;
 }
 
@@ -122,45 +128,47 @@ static int check_never(const struct bh_plan *law, const struct bh_cut *cut, stru
 			bh_mac_print(&n->mac, text);
 		else
 			bh_prefix_print(&n->net, text);
-		return refuse(ret, BH_REF_NEVER, n->pos, "%s (%s) is never isolated: %.60s:%u:%u", n->name, text,
-			      law->policy_file, n->pos.line, n->pos.col);
+		return refuse(ret, BH_REF_NEVER, n->pos, "%s (%s) is never isolated: %.60s:%u:%u",
+			n->name, text, law->policy_file, n->pos.line, n->pos.col);
 	}
 	return 0;
 }
 
-int bh_plan_guard(const struct bh_plan *law, const struct bh_cut *cut, size_t standing, const struct bh_addr *self,
-		  size_t n_self, struct bh_refused *ret_refused)
+int bh_plan_guard(const struct bh_plan *law, const struct bh_cut *cut, size_t standing,
+	const struct bh_addr *self, size_t n_self, struct bh_refused *ret_refused)
 {
 	char a[24], b[24];
 
 	if (law->mode == BH_MODE_OBSERVE)
-		return refuse(ret_refused, BH_REF_OBSERVE, nowhere, "the mode is observe: nothing is cut");
+		return refuse(ret_refused, BH_REF_OBSERVE, nowhere,
+			"the mode is observe: nothing is cut");
 	if (check_shape(law, cut, ret_refused))
 		return 1;
 	if (cut->ttl == 0)
 		return refuse(ret_refused, BH_REF_TTL, nowhere, "no TTL: every cut ends by itself");
 	if (cut->ttl > law->max_ttl)
-		return refuse(ret_refused, BH_REF_TTL, nowhere, "TTL %s is longer than the limit of %s",
-			      bh_duration_print(cut->ttl, a), bh_duration_print(law->max_ttl, b));
+		return refuse(ret_refused, BH_REF_TTL, nowhere,
+			"TTL %s is longer than the limit of %s", bh_duration_print(cut->ttl, a),
+			bh_duration_print(law->max_ttl, b));
 	if (check_never(law, cut, ret_refused))
 		return 1;
 	for (size_t i = 0; cut->what != BH_CUT_MAC && i < n_self; i++)
 		if (bh_prefix_has(&cut->net, &self[i])) {
 			char text[BH_ADDR_TEXT];
 
-			return refuse(ret_refused, BH_REF_SELF, nowhere, "%s is an address of this box",
-				      bh_addr_print(&self[i], text));
+			return refuse(ret_refused, BH_REF_SELF, nowhere,
+				"%s is an address of this box", bh_addr_print(&self[i], text));
 		}
 	if (standing >= law->max_cuts)
-		return refuse(ret_refused, BH_REF_QUOTA, nowhere, "%zu cuts stand, the limit is %u", standing,
-			      law->max_cuts);
+		return refuse(ret_refused, BH_REF_QUOTA, nowhere, "%zu cuts stand, the limit is %u",
+			standing, law->max_cuts);
 	return 0;
 }
 
 const char *bh_refusal_name(unsigned code)
 {
-	static const char *const names[BH_REF_COUNT] = {"none", "pin",	 "never", "self",
-							"ttl",	"quota", "width", "observe"};
+	static const char *const names[BH_REF_COUNT] = {
+		"none", "pin", "never", "self", "ttl", "quota", "width", "observe"};
 
 	return code < BH_REF_COUNT ? names[code] : "unknown";
 }

@@ -1,182 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The text of a plan, read strictly: the enforcer's peer may be owned, so every word is checked, every count capped,
- * and the first thing not understood refuses the whole text with its line and column.
+ * The text of a plan, read strictly: the enforcer's peer may be owned, so every word is checked,
+ * every count capped, and the first thing not understood refuses the whole text with its line and
+ * column.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include "box.h"
+#include "words.h"
 
 #define MAX_LINES (4u << 20)
 #define MAX_PINS 65536
 #define MAX_CUTS BOX_MAX
-
-/* names to indices: positions + 1 in an open table */
-struct names {
-	uint32_t *slot;
-	size_t mask, n;
-};
-
-struct parser {
-	struct bh_plan plan;
-	struct bh_plan_error *error;
-	struct names zones, conduits;
-	const char *line, *at, *end; /* the line, the rest of it, its end */
-	unsigned number;
-	size_t cap_zones, cap_permits, cap_pins, cap_remedies, cap_mgmt, cap_never, cap_conduits, cap_cuts;
-	bool head, limit;
-};
-
-static int fail(struct parser *p, const char *at, const char *fmt, ...) BH_PRINTF(3, 4);
-static int fail(struct parser *p, const char *at, const char *fmt, ...)
-{
-	va_list ap;
-
-	p->error->line = p->number;
-	p->error->col = (unsigned)(at - p->line) + 1;
-	va_start(ap, fmt);
-	vsnprintf(p->error->text, sizeof p->error->text, fmt, ap);
-	va_end(ap);
-	return 1;
-}
-
-/* ---- words ---- */
-
-static int word(struct parser *p, const char *what, struct bh_word *ret_word)
-{
-	int r = bh_word_next(&p->at, p->end, ret_word);
-
-	if (r == 2)
-		return fail(p, p->at, "unfinished quote");
-	return r ? fail(p, p->at, "expected %s", what) : 0;
-}
-
-static int optional_word(struct parser *p, struct bh_word *ret_word, bool *ret_have)
-{
-	int r = bh_word_next(&p->at, p->end, ret_word);
-
-	*ret_have = r == 0;
-	if (r == 2)
-		return fail(p, p->at, "unfinished quote");
-	return 0;
-}
-
-static bool keyed(struct bh_word w, const char *key, struct bh_word *ret_value)
-{
-	size_t n = strlen(key);
-
-	if (w.len <= n || memcmp(w.p, key, n) || w.p[n] != '=')
-		return false;
-	*ret_value = (struct bh_word){w.p + n + 1, w.len - n - 1};
-	return true;
-}
-
-static int need_keyed(struct parser *p, const char *key, struct bh_word *ret_value)
-{
-	struct bh_word w;
-	int r = word(p, key, &w);
-
-	if (r)
-		return r;
-	return keyed(w, key, ret_value) ? 0 : fail(p, w.p, "expected %s=", key);
-}
-
-static int end_of_line(struct parser *p)
-{
-	struct bh_word w;
-	bool have;
-	int r = optional_word(p, &w, &have);
-
-	if (r)
-		return r;
-	return have ? fail(p, w.p, "unexpected word") : 0;
-}
-
-static int name(struct parser *p, struct bh_word w, char out[BH_NAME])
-{
-	int r = bh_word_str(w, out, BH_NAME);
-
-	if (r == 2)
-		return fail(p, w.p, "name longer than %d bytes", BH_NAME - 1);
-	if (r || !out[0])
-		return fail(p, w.p, "not a name");
-	return 0;
-}
-
-static int prefix(struct parser *p, struct bh_word w, struct bh_prefix *ret_prefix)
-{
-	int r = bh_prefix_parse(w.p, w.len, ret_prefix);
-
-	if (r == 2)
-		return fail(p, w.p, "bits set beyond the prefix length");
-	return r ? fail(p, w.p, "not an address or prefix") : 0;
-}
-
-static int next_prefix(struct parser *p, struct bh_prefix *ret_prefix)
-{
-	struct bh_word w;
-	int r = word(p, "a prefix", &w);
-
-	return r ? r : prefix(p, w, ret_prefix);
-}
-
-static int number(struct parser *p, struct bh_word w, uint64_t min, uint64_t max, uint64_t *ret)
-{
-	if (bh_word_u64(w, max, ret) || *ret < min)
-		return fail(p, w.p, "not a number from %llu to %llu", (unsigned long long)min,
-			    (unsigned long long)max);
-	return 0;
-}
-
-static int service(struct parser *p, uint8_t *ret_proto, uint16_t *ret_lo, uint16_t *ret_hi)
-{
-	struct bh_word w, lo, hi;
-	const char *dash;
-	uint64_t a, b;
-	int r = word(p, "a service", &w);
-
-	if (r)
-		return r;
-	if (bh_word_is(w, "any") || bh_word_is(w, "icmp")) {
-		*ret_proto = w.p[0] == 'i' ? 1 : 0;
-		*ret_lo = 0;
-		*ret_hi = 65535;
-		return 0;
-	}
-	if (w.len < 5 || (memcmp(w.p, "tcp/", 4) && memcmp(w.p, "udp/", 4)))
-		return fail(p, w.p, "not a service: tcp/N, tcp/N-M, udp/N, udp/N-M, icmp or any");
-	lo = (struct bh_word){w.p + 4, w.len - 4};
-	hi = lo;
-	dash = memchr(lo.p, '-', lo.len);
-	if (dash) {
-		hi = (struct bh_word){dash + 1, (size_t)(lo.p + lo.len - dash - 1)};
-		lo.len = (size_t)(dash - lo.p);
-	}
-	if (number(p, lo, 0, 65535, &a) || number(p, hi, 0, 65535, &b))
-		return 1;
-	if (a > b)
-		return fail(p, lo.p, "the range ends before it begins");
-	*ret_proto = w.p[0] == 't' ? 6 : 17;
-	*ret_lo = (uint16_t)a;
-	*ret_hi = (uint16_t)b;
-	return 0;
-}
-
-static int position(struct parser *p, struct bh_word w, struct bh_pos *ret_pos)
-{
-	const char *colon = memchr(w.p, ':', w.len);
-	uint64_t line, col;
-
-	if (!colon)
-		return fail(p, w.p, "expected line:column");
-	if (number(p, (struct bh_word){w.p, (size_t)(colon - w.p)}, 1, UINT32_MAX, &line) ||
-	    number(p, (struct bh_word){colon + 1, (size_t)(w.p + w.len - colon - 1)}, 0, UINT32_MAX, &col))
-		return 1;
-	*ret_pos = (struct bh_pos){(uint32_t)line, (uint32_t)col};
-	return 0;
-}
 
 /* ---- arrays and names ---- */
 
@@ -186,7 +21,7 @@ static int room(struct parser *p, void **io_v, size_t *io_cap, size_t n, size_t 
 	void *v;
 
 	if (n >= max)
-		return fail(p, p->line, "more than %zu of these", max);
+		return bh_words_fail(p, p->line, "more than %zu of these", max);
 	if (n < *io_cap)
 		return 0;
 	v = realloc(*io_v, cap * size);
@@ -235,10 +70,11 @@ static int names_add(struct parser *p, struct names *t, uint32_t index)
 	return 0;
 }
 
-static int lookup(struct parser *p, const struct names *t, struct bh_word w, const char *what, uint32_t *ret_index)
+static int lookup(struct parser *p, const struct names *t, struct bh_word w, const char *what,
+	uint32_t *ret_index)
 {
 	char s[BH_NAME];
-	int r = name(p, w, s);
+	int r = bh_words_name(p, w, s);
 
 	if (r)
 		return r;
@@ -250,7 +86,7 @@ static int lookup(struct parser *p, const struct names *t, struct bh_word w, con
 			return 0;
 		}
 	}
-	return fail(p, w.p, "no %s of that name above", what);
+	return bh_words_fail(p, w.p, "no %s of that name above", what);
 }
 
 /* ---- lines ---- */
@@ -263,30 +99,31 @@ static int parse_head(struct parser *p)
 	int r;
 
 	if (p->head)
-		return fail(p, p->line, "a second plan line");
-	if (need_keyed(p, "generation", &v) || number(p, v, 1, 65535, &n))
+		return bh_words_fail(p, p->line, "a second plan line");
+	if (bh_words_need_keyed(p, "generation", &v) || bh_words_number(p, v, 1, 65535, &n))
 		return 1;
 	p->plan.generation = (uint32_t)n;
-	if (need_keyed(p, "mode", &v))
+	if (bh_words_need_keyed(p, "mode", &v))
 		return 1;
-	for (n = 0; n < BH_MODE_COUNT && !bh_word_is(v, plan_modes[n]); n++)
+	for (n = 0; n < BH_MODE_COUNT && !bh_word_is(v, bh_plan_modes[n]); n++)
 		;
 	if (n == BH_MODE_COUNT)
-		return fail(p, v.p, "mode is observe, ask or auto");
+		return bh_words_fail(p, v.p, "mode is observe, ask or auto");
 	p->plan.mode = (uint8_t)n;
-	if (need_keyed(p, "policy", &v))
+	if (bh_words_need_keyed(p, "policy", &v))
 		return 1;
 	if (bh_word_str(v, p->plan.policy_file, sizeof p->plan.policy_file))
-		return fail(p, v.p, "not a file name of at most %zu bytes", sizeof p->plan.policy_file - 1);
-	r = optional_word(p, &v, &have);
+		return bh_words_fail(p, v.p, "not a file name of at most %zu bytes",
+			sizeof p->plan.policy_file - 1);
+	r = bh_words_optional_word(p, &v, &have);
 	if (r == 0 && have) {
 		struct bh_word w = v;
 
-		if (!keyed(w, "sha256", &v) || v.len != 64)
-			return fail(p, w.p, "expected sha256= and 64 hex digits");
+		if (!bh_words_keyed(w, "sha256", &v) || v.len != 64)
+			return bh_words_fail(p, w.p, "expected sha256= and 64 hex digits");
 		for (size_t i = 0; i < 64; i++)
 			if (!strchr("0123456789abcdef", v.p[i]) || !v.p[i])
-				return fail(p, v.p + i, "not a lower-case hex digit");
+				return bh_words_fail(p, v.p + i, "not a lower-case hex digit");
 		memcpy(p->plan.policy_sha256, v.p, 64);
 	}
 	p->head = true;
@@ -300,27 +137,28 @@ static int parse_zone(struct parser *p)
 	struct bh_word w, v;
 	size_t cap = 0;
 	bool have = true;
-	int r = room(p, (void **)&plan->zones, &p->cap_zones, plan->n_zones, sizeof *z, BH_MAX_ZONES);
+	int r = room(
+		p, (void **)&plan->zones, &p->cap_zones, plan->n_zones, sizeof *z, BH_MAX_ZONES);
 
 	if (r)
 		return r;
 	z = &plan->zones[plan->n_zones];
 	memset(z, 0, sizeof *z);
-	if (word(p, "a zone name", &w) || name(p, w, z->name))
+	if (bh_words_next(p, "a zone name", &w) || bh_words_name(p, w, z->name))
 		return 1;
 	plan->n_zones++;
 	r = names_add(p, &p->zones, (uint32_t)plan->n_zones - 1);
 	if (r)
-		return r < 0 ? r : fail(p, w.p, "a zone of that name stands above");
-	if (need_keyed(p, "critical", &v))
+		return r < 0 ? r : bh_words_fail(p, w.p, "a zone of that name stands above");
+	if (bh_words_need_keyed(p, "critical", &v))
 		return 1;
 	if (!bh_word_is(v, "0") && !bh_word_is(v, "1"))
-		return fail(p, v.p, "critical is 0 or 1");
+		return bh_words_fail(p, v.p, "critical is 0 or 1");
 	z->critical = v.p[0] == '1';
-	while ((r = optional_word(p, &w, &have)) == 0 && have) {
+	while ((r = bh_words_optional_word(p, &w, &have)) == 0 && have) {
 		r = room(p, (void **)&z->nets.v, &cap, z->nets.n, sizeof *z->nets.v, BOX_MAX_NETS);
 		if (r == 0)
-			r = prefix(p, w, &z->nets.v[z->nets.n]);
+			r = bh_words_prefix(p, w, &z->nets.v[z->nets.n]);
 		if (r)
 			return r;
 		z->nets.n++;
@@ -332,26 +170,27 @@ static int parse_conduit(struct parser *p)
 {
 	struct bh_plan *plan = &p->plan;
 	struct bh_word w;
-	int r = room(p, (void **)&plan->conduit_names, &p->cap_conduits, plan->n_conduit_names, BH_NAME,
-		     BH_MAX_CONDUITS + 1);
+	int r = room(p, (void **)&plan->conduit_names, &p->cap_conduits, plan->n_conduit_names,
+		BH_NAME, BH_MAX_CONDUITS + 1);
 
 	if (r)
 		return r;
-	if (word(p, "a conduit name", &w) || name(p, w, plan->conduit_names[plan->n_conduit_names]))
+	if (bh_words_next(p, "a conduit name", &w) ||
+		bh_words_name(p, w, plan->conduit_names[plan->n_conduit_names]))
 		return 1;
 	plan->n_conduit_names++;
 	r = names_add(p, &p->conduits, (uint32_t)plan->n_conduit_names - 1);
-	return r > 0 ? fail(p, w.p, "a conduit of that name stands above") : r;
+	return r > 0 ? bh_words_fail(p, w.p, "a conduit of that name stands above") : r;
 }
 
 static int arrow(struct parser *p)
 {
 	struct bh_word w;
-	int r = word(p, ">", &w);
+	int r = bh_words_next(p, ">", &w);
 
 	if (r)
 		return r;
-	return bh_word_is(w, ">") ? 0 : fail(p, w.p, "expected >");
+	return bh_word_is(w, ">") ? 0 : bh_words_fail(p, w.p, "expected >");
 }
 
 static int parse_permit(struct parser *p)
@@ -361,23 +200,28 @@ static int parse_permit(struct parser *p)
 	struct bh_word w, v;
 	uint32_t zone = 0;
 	bool have;
-	int r = room(p, (void **)&plan->permits, &p->cap_permits, plan->n_permits, sizeof permit, BOX_MAX);
+	int r = room(p, (void **)&plan->permits, &p->cap_permits, plan->n_permits, sizeof permit,
+		BOX_MAX);
 
 	if (r)
 		return r;
-	if (word(p, "a zone name", &w) || lookup(p, &p->zones, w, "zone", &zone) || arrow(p) ||
-	    next_prefix(p, &permit.dst) || service(p, &permit.proto, &permit.lo, &permit.hi) ||
-	    need_keyed(p, "conduit", &v) || lookup(p, &p->conduits, v, "conduit", &permit.conduit))
+	if (bh_words_next(p, "a zone name", &w) || lookup(p, &p->zones, w, "zone", &zone) ||
+		arrow(p) || bh_words_next_prefix(p, &permit.dst) ||
+		bh_words_service(p, &permit.proto, &permit.lo, &permit.hi) ||
+		bh_words_need_keyed(p, "conduit", &v) ||
+		lookup(p, &p->conduits, v, "conduit", &permit.conduit))
 		return 1;
 	permit.from = (uint16_t)zone;
-	r = optional_word(p, &w, &have);
+	r = bh_words_optional_word(p, &w, &have);
 	if (r == 0 && have) {
-		if (!keyed(w, "from", &v))
-			return fail(p, w.p, "expected from=");
-		if (prefix(p, v, &permit.src))
+		if (!bh_words_keyed(w, "from", &v))
+			return bh_words_fail(p, w.p, "expected from=");
+		if (bh_words_prefix(p, v, &permit.src))
 			return 1;
-		if (permit.src.bits == 0 || bh_prefix_is4(&permit.src) != bh_prefix_is4(&permit.dst))
-			return fail(p, v.p, "from= must be a prefix of the target's family");
+		if (permit.src.bits == 0 ||
+			bh_prefix_is4(&permit.src) != bh_prefix_is4(&permit.dst))
+			return bh_words_fail(
+				p, v.p, "from= must be a prefix of the target's family");
 	}
 	plan->permits[plan->n_permits++] = permit;
 	return r;
@@ -393,16 +237,18 @@ static int parse_pin(struct parser *p)
 
 	if (r)
 		return r;
-	if (word(p, "a pin name", &w) || name(p, w, pin.name) || next_prefix(p, &pin.from) || arrow(p) ||
-	    next_prefix(p, &pin.to) || service(p, &pin.proto, &pin.lo, &pin.hi))
+	if (bh_words_next(p, "a pin name", &w) || bh_words_name(p, w, pin.name) ||
+		bh_words_next_prefix(p, &pin.from) || arrow(p) ||
+		bh_words_next_prefix(p, &pin.to) ||
+		bh_words_service(p, &pin.proto, &pin.lo, &pin.hi))
 		return 1;
 	if (bh_prefix_is4(&pin.from) != bh_prefix_is4(&pin.to))
-		return fail(p, w.p, "the ends of a pin are of one family");
-	r = optional_word(p, &w, &have);
+		return bh_words_fail(p, w.p, "the ends of a pin are of one family");
+	r = bh_words_optional_word(p, &w, &have);
 	if (r == 0 && have) {
-		if (!keyed(w, "at", &v))
-			return fail(p, w.p, "expected at=");
-		if (position(p, v, &pin.pos))
+		if (!bh_words_keyed(w, "at", &v))
+			return bh_words_fail(p, w.p, "expected at=");
+		if (bh_words_position(p, v, &pin.pos))
 			return 1;
 	}
 	plan->pins[plan->n_pins++] = pin;
@@ -413,9 +259,11 @@ static int parse_remedy(struct parser *p)
 {
 	struct bh_plan *plan = &p->plan;
 	struct bh_plan_remedy m = {0};
-	int r = room(p, (void **)&plan->remedies, &p->cap_remedies, plan->n_remedies, sizeof m, MAX_PINS);
+	int r = room(p, (void **)&plan->remedies, &p->cap_remedies, plan->n_remedies, sizeof m,
+		MAX_PINS);
 
-	if (r || (r = next_prefix(p, &m.to)) || (r = service(p, &m.proto, &m.lo, &m.hi)))
+	if (r || (r = bh_words_next_prefix(p, &m.to)) ||
+		(r = bh_words_service(p, &m.proto, &m.lo, &m.hi)))
 		return r;
 	plan->remedies[plan->n_remedies++] = m;
 	return 0;
@@ -427,7 +275,8 @@ static int parse_manage(struct parser *p)
 	struct bh_plan_mgmt m = {0};
 	int r = room(p, (void **)&plan->mgmt, &p->cap_mgmt, plan->n_mgmt, sizeof m, MAX_PINS);
 
-	if (r || (r = next_prefix(p, &m.from)) || (r = service(p, &m.proto, &m.lo, &m.hi)))
+	if (r || (r = bh_words_next_prefix(p, &m.from)) ||
+		(r = bh_words_service(p, &m.proto, &m.lo, &m.hi)))
 		return r;
 	plan->mgmt[plan->n_mgmt++] = m;
 	return 0;
@@ -443,25 +292,25 @@ static int parse_never(struct parser *p)
 
 	if (r)
 		return r;
-	if (word(p, "a host name", &w) || name(p, w, n.name))
+	if (bh_words_next(p, "a host name", &w) || bh_words_name(p, w, n.name))
 		return 1;
-	while ((r = optional_word(p, &w, &have)) == 0 && have) {
-		if (keyed(w, "mac", &v)) {
+	while ((r = bh_words_optional_word(p, &w, &have)) == 0 && have) {
+		if (bh_words_keyed(w, "mac", &v)) {
 			if (bh_mac_parse(v.p, v.len, &n.mac) || bh_mac_none(&n.mac))
-				return fail(p, v.p, "not a MAC address");
-		} else if (keyed(w, "at", &v)) {
-			if (position(p, v, &n.pos))
+				return bh_words_fail(p, v.p, "not a MAC address");
+		} else if (bh_words_keyed(w, "at", &v)) {
+			if (bh_words_position(p, v, &n.pos))
 				return 1;
 		} else if (n.net.bits) {
-			return fail(p, w.p, "a second address");
-		} else if (prefix(p, w, &n.net)) {
+			return bh_words_fail(p, w.p, "a second address");
+		} else if (bh_words_prefix(p, w, &n.net)) {
 			return 1;
 		} else if (n.net.bits != 128) {
-			return fail(p, w.p, "one address, not a network");
+			return bh_words_fail(p, w.p, "one address, not a network");
 		}
 	}
 	if (r == 0 && !n.net.bits && bh_mac_none(&n.mac))
-		return fail(p, p->at, "neither an address nor a mac=");
+		return bh_words_fail(p, p->at, "neither an address nor a mac=");
 	plan->never[plan->n_never++] = n;
 	return r;
 }
@@ -472,12 +321,13 @@ static int parse_limit(struct parser *p)
 	uint64_t n;
 
 	if (p->limit)
-		return fail(p, p->line, "a second limit line");
-	if (need_keyed(p, "cuts", &v) || number(p, v, 0, MAX_CUTS, &n) || need_keyed(p, "ttl", &v))
+		return bh_words_fail(p, p->line, "a second limit line");
+	if (bh_words_need_keyed(p, "cuts", &v) || bh_words_number(p, v, 0, MAX_CUTS, &n) ||
+		bh_words_need_keyed(p, "ttl", &v))
 		return 1;
 	p->plan.max_cuts = (uint32_t)n;
 	if (bh_duration_parse(v.p, v.len, &p->plan.max_ttl))
-		return fail(p, v.p, "not a duration");
+		return bh_words_fail(p, v.p, "not a duration");
 	p->limit = true;
 	return 0;
 }
@@ -486,16 +336,20 @@ static int cut_target(struct parser *p, struct bh_word w, struct bh_cut *c)
 {
 	if (w.len > 4 && !memcmp(w.p, "mac:", 4)) {
 		c->what = BH_CUT_MAC;
-		return bh_mac_parse(w.p + 4, w.len - 4, &c->mac) ? fail(p, w.p, "not a MAC address") : 0;
+		return bh_mac_parse(w.p + 4, w.len - 4, &c->mac)
+			       ? bh_words_fail(p, w.p, "not a MAC address")
+			       : 0;
 	}
 	if (w.len > 4 && !memcmp(w.p, "net:", 4)) {
 		c->what = BH_CUT_NET;
-		return prefix(p, (struct bh_word){w.p + 4, w.len - 4}, &c->net);
+		return bh_words_prefix(p, (struct bh_word){w.p + 4, w.len - 4}, &c->net);
 	}
 	c->what = BH_CUT_ADDR;
-	if (prefix(p, w, &c->net))
+	if (bh_words_prefix(p, w, &c->net))
 		return 1;
-	return c->net.bits == 128 ? 0 : fail(p, w.p, "a network is written net:%.*s", (int)(w.len & 63), w.p);
+	return c->net.bits == 128 ? 0
+				  : bh_words_fail(p, w.p, "a network is written net:%.*s",
+					    (int)(w.len & 63), w.p);
 }
 
 static int parse_cut_line(struct parser *p, struct bh_cut *c)
@@ -506,28 +360,31 @@ static int parse_cut_line(struct parser *p, struct bh_cut *c)
 	int r;
 
 	memset(c, 0, sizeof *c);
-	if (word(p, "isolate or shield", &w))
+	if (bh_words_next(p, "isolate or shield", &w))
 		return 1;
-	c->kind = bh_word_is(w, "isolate") ? BH_CUT_ISOLATE : bh_word_is(w, "shield") ? BH_CUT_SHIELD : BH_CUT_NONE;
+	c->kind = bh_word_is(w, "isolate")  ? BH_CUT_ISOLATE
+		  : bh_word_is(w, "shield") ? BH_CUT_SHIELD
+					    : BH_CUT_NONE;
 	if (c->kind == BH_CUT_NONE)
-		return fail(p, w.p, "expected isolate or shield");
-	if (word(p, "an address", &w) || cut_target(p, w, c) || need_keyed(p, "ttl", &v))
+		return bh_words_fail(p, w.p, "expected isolate or shield");
+	if (bh_words_next(p, "an address", &w) || cut_target(p, w, c) ||
+		bh_words_need_keyed(p, "ttl", &v))
 		return 1;
 	if (bh_duration_parse(v.p, v.len, &c->ttl))
-		return fail(p, v.p, "not a duration");
-	if (need_keyed(p, "order", &v) || number(p, v, 0, UINT32_MAX, &order))
+		return bh_words_fail(p, v.p, "not a duration");
+	if (bh_words_need_keyed(p, "order", &v) || bh_words_number(p, v, 0, UINT32_MAX, &order))
 		return 1;
 	c->order = (uint32_t)order;
-	r = optional_word(p, &w, &have);
+	r = bh_words_optional_word(p, &w, &have);
 	if (r || !have)
 		return r;
-	if (!keyed(w, "because", &v))
-		return fail(p, w.p, "expected because=");
+	if (!bh_words_keyed(w, "because", &v))
+		return bh_words_fail(p, w.p, "expected because=");
 	for (size_t i = 0; i < v.len; i++)
 		if (!v.p[i] || !strchr(PLAN_PLAIN, v.p[i]))
-			return fail(p, v.p + i, "a reason is one bare word");
+			return bh_words_fail(p, v.p + i, "a reason is one bare word");
 	if (v.len >= sizeof c->because)
-		return fail(p, v.p, "reason longer than %zu bytes", sizeof c->because - 1);
+		return bh_words_fail(p, v.p, "reason longer than %zu bytes", sizeof c->because - 1);
 	memcpy(c->because, v.p, v.len);
 	return 0;
 }
@@ -535,7 +392,8 @@ static int parse_cut_line(struct parser *p, struct bh_cut *c)
 static int parse_cut(struct parser *p)
 {
 	struct bh_plan *plan = &p->plan;
-	int r = room(p, (void **)&plan->cuts, &p->cap_cuts, plan->n_cuts, sizeof *plan->cuts, MAX_CUTS);
+	int r = room(
+		p, (void **)&plan->cuts, &p->cap_cuts, plan->n_cuts, sizeof *plan->cuts, MAX_CUTS);
 
 	if (r == 0)
 		r = parse_cut_line(p, &plan->cuts[plan->n_cuts]);
@@ -548,9 +406,16 @@ static const struct {
 	const char *word;
 	int (*parse)(struct parser *p);
 } lines[] = {
-	{"plan", parse_head},	  {"limit", parse_limit},   {"zone", parse_zone},     {"conduit", parse_conduit},
-	{"permit", parse_permit}, {"pin", parse_pin},	    {"remedy", parse_remedy}, {"manage", parse_manage},
-	{"never", parse_never},	  {"cut", parse_cut},
+	{"plan", parse_head},
+	{"limit", parse_limit},
+	{"zone", parse_zone},
+	{"conduit", parse_conduit},
+	{"permit", parse_permit},
+	{"pin", parse_pin},
+	{"remedy", parse_remedy},
+	{"manage", parse_manage},
+	{"never", parse_never},
+	{"cut", parse_cut},
 };
 
 static int parse_line(struct parser *p)
@@ -560,21 +425,22 @@ static int parse_line(struct parser *p)
 	int r;
 
 	if (memchr(p->line, '\0', (size_t)(p->end - p->line)))
-		return fail(p, p->line, "a zero byte in the line");
-	r = optional_word(p, &w, &have);
+		return bh_words_fail(p, p->line, "a zero byte in the line");
+	r = bh_words_optional_word(p, &w, &have);
 	if (r || !have)
 		return r;
 	if (!p->head && !bh_word_is(w, "plan"))
-		return fail(p, w.p, "the first line must be a plan line");
+		return bh_words_fail(p, w.p, "the first line must be a plan line");
 	for (size_t i = 0; i < BH_COUNT(lines); i++)
 		if (bh_word_is(w, lines[i].word)) {
 			r = lines[i].parse(p);
-			return r ? r : end_of_line(p);
+			return r ? r : bh_words_end_of_line(p);
 		}
-	return fail(p, w.p, "unknown word");
+	return bh_words_fail(p, w.p, "unknown word");
 }
 
-int bh_plan_parse(const char *text, size_t len, struct bh_plan *ret_plan, struct bh_plan_error *ret_error)
+int bh_plan_parse(
+	const char *text, size_t len, struct bh_plan *ret_plan, struct bh_plan_error *ret_error)
 {
 	struct bh_plan_error error = {0};
 	struct parser p = {.error = &error};
@@ -587,7 +453,7 @@ int bh_plan_parse(const char *text, size_t len, struct bh_plan *ret_plan, struct
 		p.line = p.at = text;
 		p.end = nl ? nl : end;
 		if (++p.number > MAX_LINES)
-			r = fail(&p, p.line, "more than %u lines", MAX_LINES);
+			r = bh_words_fail(&p, p.line, "more than %u lines", MAX_LINES);
 		else
 			r = parse_line(&p);
 		text = nl ? nl + 1 : end;
@@ -595,7 +461,7 @@ int bh_plan_parse(const char *text, size_t len, struct bh_plan *ret_plan, struct
 	if (r == 0 && !p.head) {
 		p.line = text;
 		p.number++;
-		r = fail(&p, text, "no plan line");
+		r = bh_words_fail(&p, text, "no plan line");
 	}
 	free(p.zones.slot);
 	free(p.conduits.slot);
@@ -608,22 +474,24 @@ int bh_plan_parse(const char *text, size_t len, struct bh_plan *ret_plan, struct
 	return 0;
 }
 
-int bh_cut_parse(const char *line, size_t len, struct bh_cut *ret_cut, struct bh_plan_error *ret_error)
+int bh_cut_parse(
+	const char *line, size_t len, struct bh_cut *ret_cut, struct bh_plan_error *ret_error)
 {
 	struct bh_plan_error error = {0};
-	struct parser p = {.error = &error, .line = line, .at = line, .end = line + len, .number = 1};
+	struct parser p = {
+		.error = &error, .line = line, .at = line, .end = line + len, .number = 1};
 	struct bh_cut c;
 	struct bh_word w;
 	int r;
 
 	if (memchr(line, '\0', len) || memchr(line, '\n', len))
-		r = fail(&p, line, "not one line");
-	else if ((r = word(&p, "cut", &w)) == 0 && !bh_word_is(w, "cut"))
-		r = fail(&p, w.p, "expected cut");
+		r = bh_words_fail(&p, line, "not one line");
+	else if ((r = bh_words_next(&p, "cut", &w)) == 0 && !bh_word_is(w, "cut"))
+		r = bh_words_fail(&p, w.p, "expected cut");
 	if (r == 0)
 		r = parse_cut_line(&p, &c);
 	if (r == 0)
-		r = end_of_line(&p);
+		r = bh_words_end_of_line(&p);
 	if (r) {
 		*ret_error = error;
 		return r;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The plan is what crosses from the unprivileged half to the enforcer: the law of one generation and the cuts in
- * force, with nothing of why. It is made by compiling a policy (compile.c) or by reading the text form (parse.c);
- * print.c writes that text. guard.c holds the few sentences that no order may break, whoever gives it.
+ * The plan is what crosses from the unprivileged half to the enforcer: the law of one generation
+ * and the cuts in force, with nothing of why. It is made by compiling a policy (compile.c) or by
+ * reading the text form (parse.c); print.c writes that text. guard.c holds the few sentences that
+ * no order may break, whoever gives it.
  *
- * A permit, a pin, a remedy and a line of management are all the same thing, a box of addresses and ports, and box.c
- * makes any list of them disjoint, because that is what the kernel's interval sets can hold. The pieces of a pin keep
- * its name and place, so a message can still say which line of the policy it means.
+ * A permit, a pin, a remedy and a line of management are all the same thing, a box of addresses and
+ * ports, and box.c makes any list of them disjoint, because that is what the kernel's interval sets
+ * can hold. The pieces of a pin keep its name and place, so a message can still say which line of
+ * the policy it means.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include "box.h"
 
-const char *const plan_modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
+const char *const bh_plan_modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
 
 void bh_plan_fini(struct bh_plan *plan)
 {
@@ -56,12 +58,14 @@ int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy)
 	c.remedies = dup_array(plan->remedies, plan->n_remedies, sizeof *c.remedies, &r);
 	c.mgmt = dup_array(plan->mgmt, plan->n_mgmt, sizeof *c.mgmt, &r);
 	c.never = dup_array(plan->never, plan->n_never, sizeof *c.never, &r);
-	c.conduit_names = dup_array(plan->conduit_names, plan->n_conduit_names, sizeof *c.conduit_names, &r);
+	c.conduit_names =
+		dup_array(plan->conduit_names, plan->n_conduit_names, sizeof *c.conduit_names, &r);
 	c.cuts = dup_array(plan->cuts, plan->n_cuts, sizeof *c.cuts, &r);
 	if (!c.zones)
 		c.n_zones = 0;
 	for (size_t i = 0; i < c.n_zones; i++)
-		c.zones[i].nets.v = dup_array(plan->zones[i].nets.v, plan->zones[i].nets.n, sizeof(struct bh_prefix), &r);
+		c.zones[i].nets.v = dup_array(
+			plan->zones[i].nets.v, plan->zones[i].nets.n, sizeof(struct bh_prefix), &r);
 	if (r < 0) {
 		bh_plan_fini(&c);
 		return r;
@@ -71,8 +75,8 @@ int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy)
 }
 
 /* ports mean nothing outside TCP and UDP: there the box is the whole range */
-static struct box box_of(uint16_t group, const struct bh_prefix *src, const struct bh_prefix *dst, uint8_t proto,
-			 uint16_t lo, uint16_t hi, size_t tag)
+static struct box box_of(uint16_t group, const struct bh_prefix *src, const struct bh_prefix *dst,
+	uint8_t proto, uint16_t lo, uint16_t hi, size_t tag)
 {
 	bool ports = proto == 6 || proto == 17;
 	struct box b = {.group = group, .dst = *dst, .proto = proto, .tag = (uint32_t)tag};
@@ -94,10 +98,10 @@ static int permits_disjoint(struct bh_plan *plan)
 		const struct bh_permit *p = &plan->permits[i];
 		struct box b = box_of(p->from, &p->src, &p->dst, p->proto, p->lo, p->hi, i);
 
-		r = boxes_push(&in, &b);
+		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = boxes_disjoint(&in, &out);
+		r = bh_boxes_disjoint(&in, &out);
 	if (r == 0 && out.n) {
 		v = calloc(out.n, sizeof *v);
 		r = v ? 0 : -ENOMEM;
@@ -128,10 +132,10 @@ static int pins_disjoint(struct bh_plan *plan)
 		const struct bh_plan_pin *p = &plan->pins[i];
 		struct box b = box_of(0, &p->from, &p->to, p->proto, p->lo, p->hi, i);
 
-		r = boxes_push(&in, &b);
+		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = boxes_disjoint(&in, &out);
+		r = bh_boxes_disjoint(&in, &out);
 	if (r == 0 && out.n) {
 		v = calloc(out.n, sizeof *v);
 		r = v ? 0 : -ENOMEM;
@@ -152,7 +156,6 @@ static int pins_disjoint(struct bh_plan *plan)
 	return r;
 }
 
-
 static int ends_disjoint(struct bh_plan_remedy **io_v, size_t *io_n)
 {
 	struct boxes in = {0}, out = {0};
@@ -163,16 +166,17 @@ static int ends_disjoint(struct bh_plan_remedy **io_v, size_t *io_n)
 		const struct bh_plan_remedy *p = &(*io_v)[i];
 		struct box b = box_of(0, NULL, &p->to, p->proto, p->lo, p->hi, i);
 
-		r = boxes_push(&in, &b);
+		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = boxes_disjoint(&in, &out);
+		r = bh_boxes_disjoint(&in, &out);
 	if (r == 0 && out.n) {
 		v = calloc(out.n, sizeof *v);
 		r = v ? 0 : -ENOMEM;
 	}
 	for (size_t i = 0; r == 0 && i < out.n; i++)
-		v[i] = (struct bh_plan_remedy){out.v[i].dst, out.v[i].proto, out.v[i].lo, out.v[i].hi};
+		v[i] = (struct bh_plan_remedy){
+			out.v[i].dst, out.v[i].proto, out.v[i].lo, out.v[i].hi};
 	if (r == 0) {
 		free(*io_v);
 		*io_v = v;

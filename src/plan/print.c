@@ -80,7 +80,8 @@ static void print_head(struct sink *s, const struct bh_plan *plan)
 	char buf[1024], d[24];
 	struct bh_text t = bh_text(buf, sizeof buf);
 
-	bh_putf(&t, "plan generation=%u mode=%s policy=", plan->generation, plan_modes[plan->mode < BH_MODE_COUNT ? plan->mode : 0]);
+	bh_putf(&t, "plan generation=%u mode=%s policy=", plan->generation,
+		bh_plan_modes[plan->mode < BH_MODE_COUNT ? plan->mode : 0]);
 	bh_put_quoted(&t, plan->policy_file, strlen(plan->policy_file));
 	if (plan->policy_sha256[0])
 		bh_putf(&t, " sha256=%s", plan->policy_sha256);
@@ -148,8 +149,8 @@ static void print_pin(struct sink *s, const struct bh_plan_pin *p)
 	sink_text(s, &t);
 }
 
-static void print_end(struct sink *s, const char *word, const struct bh_prefix *net, uint8_t proto, uint16_t lo,
-		      uint16_t hi)
+static void print_end(struct sink *s, const char *word, const struct bh_prefix *net, uint8_t proto,
+	uint16_t lo, uint16_t hi)
 {
 	char buf[256];
 	struct bh_text t = bh_text(buf, sizeof buf);
@@ -189,7 +190,8 @@ size_t bh_cut_print(const struct bh_cut *c, char buf[BH_CUT_TEXT])
 	if (c->what == BH_CUT_MAC)
 		bh_putf(&t, "mac:%s", bh_mac_print(&c->mac, a));
 	else
-		bh_putf(&t, "%s%s", c->what == BH_CUT_NET ? "net:" : "", bh_prefix_print(&c->net, a));
+		bh_putf(&t, "%s%s", c->what == BH_CUT_NET ? "net:" : "",
+			bh_prefix_print(&c->net, a));
 	bh_putf(&t, " ttl=%s order=%u", bh_duration_print(c->ttl, d), c->order);
 	if (c->because[0])
 		bh_put(&t, " because=");
@@ -219,10 +221,11 @@ int bh_plan_print(const struct bh_plan *plan, char **ret_text, size_t *ret_len)
 	for (size_t i = 0; i < plan->n_pins; i++)
 		print_pin(&s, &plan->pins[i]);
 	for (size_t i = 0; i < plan->n_remedies; i++)
-		print_end(&s, "remedy", &plan->remedies[i].to, plan->remedies[i].proto, plan->remedies[i].lo,
-			  plan->remedies[i].hi);
+		print_end(&s, "remedy", &plan->remedies[i].to, plan->remedies[i].proto,
+			plan->remedies[i].lo, plan->remedies[i].hi);
 	for (size_t i = 0; i < plan->n_mgmt; i++)
-		print_end(&s, "manage", &plan->mgmt[i].from, plan->mgmt[i].proto, plan->mgmt[i].lo, plan->mgmt[i].hi);
+		print_end(&s, "manage", &plan->mgmt[i].from, plan->mgmt[i].proto, plan->mgmt[i].lo,
+			plan->mgmt[i].hi);
 	for (size_t i = 0; i < plan->n_never; i++)
 		print_never(&s, &plan->never[i]);
 	for (size_t i = 0; i < plan->n_cuts; i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How long from the order to the last packet that still passes? A client sends through a router that carries a law of
- * 100 zones and 10,000 conduits; the server's kernel stamps each arrival. Three ways to give the same order, in turns:
- * the enforcer in this process, the enforcer as a process behind its socket, and the nft program. Then the time to load
- * the whole law, ours and nft's.
+ * How long from the order to the last packet that still passes? A client sends through a router
+ * that carries a law of 100 zones and 10,000 conduits; the server's kernel stamps each arrival.
+ * Three ways to give the same order, in turns: the enforcer in this process, the enforcer as a
+ * process behind its socket, and the nft program. Then the time to load the whole law, ours and
+ * nft's.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -65,7 +66,10 @@ static void *receiver(void *arg)
 	while (!b->stop) {
 		char payload[128], control[128];
 		struct iovec io = {payload, sizeof payload};
-		struct msghdr m = {.msg_iov = &io, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+		struct msghdr m = {.msg_iov = &io,
+			.msg_iovlen = 1,
+			.msg_control = control,
+			.msg_controllen = sizeof control};
 		struct pollfd p = {b->rx, POLLIN, 0};
 		struct cmsghdr *c;
 
@@ -93,14 +97,20 @@ static char *big_law(unsigned zones, unsigned conduits)
 
 	if (!p)
 		abort();
-	n += (size_t)snprintf(p, cap, "plan generation=3 mode=auto policy=\"bench\"\nlimit cuts=4096 ttl=24h\nconduit c\n");
+	n += (size_t)snprintf(p, cap,
+		"plan generation=3 mode=auto policy=\"bench\"\nlimit cuts=4096 ttl=24h\nconduit "
+		"c\n");
 	for (unsigned z = 0; z < zones; z++)
-		n += (size_t)snprintf(p + n, cap - n, "zone z%u critical=%d 10.%u.0.0/16\n", z, z % 10 == 5, z + 1);
+		n += (size_t)snprintf(p + n, cap - n, "zone z%u critical=%d 10.%u.0.0/16\n", z,
+			z % 10 == 5, z + 1);
 	for (unsigned i = 0; i < conduits; i++)
-		n += (size_t)snprintf(p + n, cap - n, "permit z%u > 10.%u.0.0/16 %s/%u-%u conduit=c\n", i % zones,
-				      (i / zones + i) % zones + 1, i & 1 ? "tcp" : "udp", 10000 + i * 5, 10000 + i * 5 + i % 3);
-	n += (size_t)snprintf(p + n, cap - n, "permit z0 > 10.2.0.0/16 udp/5001 conduit=c\n"
-					      "pin p 10.1.0.2 > 10.2.0.2 tcp/7000\nremedy 10.2.0.2 udp/53\n");
+		n += (size_t)snprintf(p + n, cap - n,
+			"permit z%u > 10.%u.0.0/16 %s/%u-%u conduit=c\n", i % zones,
+			(i / zones + i) % zones + 1, i & 1 ? "tcp" : "udp", 10000 + i * 5,
+			10000 + i * 5 + i % 3);
+	n += (size_t)snprintf(p + n, cap - n,
+		"permit z0 > 10.2.0.0/16 udp/5001 conduit=c\n"
+		"pin p 10.1.0.2 > 10.2.0.2 tcp/7000\nremedy 10.2.0.2 udp/53\n");
 	return p;
 }
 
@@ -179,7 +189,8 @@ static int request(struct way *w, unsigned what, const char *text)
 	char *frame;
 	size_t len;
 
-	if (bh_enf_encode(what, w->seq++, text, strlen(text), &frame, &len) || send(w->fd, frame, len, 0) != (ssize_t)len)
+	if (bh_enf_encode(what, w->seq++, text, strlen(text), &frame, &len) ||
+		send(w->fd, frame, len, 0) != (ssize_t)len)
 		return -1;
 	free(frame);
 	do {
@@ -249,19 +260,21 @@ static int one_round(struct bench *b, struct way *w)
 
 static void report(struct way *w)
 {
-	printf("%-34s call p50 %8.0f  p99 %8.0f us   order to last packet p50 %8.0f  p99 %8.0f us   later than the "
+	printf("%-34s call p50 %8.0f  p99 %8.0f us   order to last packet p50 %8.0f  p99 %8.0f us  "
+	       " later than the "
 	       "answer %zu of %zu\n",
-	       w->name, at(w->call_us, w->n, 0.5), at(w->call_us, w->n, 0.99), at(w->effect_us, w->n, 0.5),
-	       at(w->effect_us, w->n, 0.99), w->late, w->n);
+		w->name, at(w->call_us, w->n, 0.5), at(w->call_us, w->n, 0.99),
+		at(w->effect_us, w->n, 0.5), at(w->effect_us, w->n, 0.99), w->late, w->n);
 }
 
-static int measure_load(struct bench *b, struct bh_enforcer *e, const struct bh_plan *plan, int rounds)
+static int measure_load(
+	struct bench *b, struct bh_enforcer *e, const struct bh_plan *plan, int rounds)
 {
 	double own[32], dry[32], nft[32];
 	char *text, *file;
 
 	if (lab_nft(&b->lab, "list table inet bulkhead", &text) ||
-	    asprintf(&file, "table inet bulkhead\ndelete table inet bulkhead\n%s", text) < 0)
+		asprintf(&file, "table inet bulkhead\ndelete table inet bulkhead\n%s", text) < 0)
 		return 1;
 	for (int i = 0; i < rounds; i++) {
 		uint64_t t = lab_now_us();
@@ -278,10 +291,12 @@ static int measure_load(struct bench *b, struct bh_enforcer *e, const struct bh_
 			return 1;
 		nft[i] = (double)(lab_now_us() - t) / 1000;
 	}
-	printf("whole law, replaced: apply with read-back %.0f ms, kernel check alone (dry) %.0f ms, nft -f of the same %.0f "
+	printf("whole law, replaced: apply with read-back %.0f ms, kernel check alone (dry) %.0f "
+	       "ms, nft -f of the same %.0f "
 	       "ms (medians of %d); apply is %.1f times faster\n",
-	       at(own, (size_t)rounds, 0.5), at(dry, (size_t)rounds, 0.5), at(nft, (size_t)rounds, 0.5), rounds,
-	       at(nft, (size_t)rounds, 0.5) / at(own, (size_t)rounds, 0.5));
+		at(own, (size_t)rounds, 0.5), at(dry, (size_t)rounds, 0.5),
+		at(nft, (size_t)rounds, 0.5), rounds,
+		at(nft, (size_t)rounds, 0.5) / at(own, (size_t)rounds, 0.5));
 	free(text);
 	free(file);
 	return 0;
@@ -299,7 +314,8 @@ static int start_traffic(struct bench *b, pthread_t threads[2])
 	if (setsockopt(b->rx, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof one) < 0)
 		return 1;
 	(void)setsockopt(b->rx, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
-	return pthread_create(&threads[0], NULL, sender, b) || pthread_create(&threads[1], NULL, receiver, b);
+	return pthread_create(&threads[0], NULL, sender, b) ||
+	       pthread_create(&threads[1], NULL, receiver, b);
 }
 
 static pid_t start_server(struct way *w)
@@ -340,8 +356,9 @@ int main(int argc, char **argv)
 	if (lab_make(&b.lab))
 		return 77;
 	if (bh_plan_parse(text, strlen(text), &plan, &error) || bh_enforcer_open(&own.e) ||
-	    bh_enforcer_apply(own.e, &plan)) {
-		fprintf(stderr, "the law does not load: %s\n", own.e ? bh_enforcer_why(own.e) : "no netlink");
+		bh_enforcer_apply(own.e, &plan)) {
+		fprintf(stderr, "the law does not load: %s\n",
+			own.e ? bh_enforcer_why(own.e) : "no netlink");
 		return 1;
 	}
 	nft.e = own.e;
@@ -354,7 +371,8 @@ int main(int argc, char **argv)
 	pid = start_server(&served); /* before the threads */
 	if (pid < 0 || start_traffic(&b, threads))
 		return 1;
-	printf("# 100 zones, 10,000 conduits; %d packets a second of 64 bytes; %zu rounds each\n", b.rate, rounds);
+	printf("# 100 zones, 10,000 conduits; %d packets a second of 64 bytes; %zu rounds each\n",
+		b.rate, rounds);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < rounds; i++)
 		r = one_round(&b, &own) || one_round(&b, &nft);
@@ -375,12 +393,16 @@ int main(int argc, char **argv)
 		a = at(nft.call_us, nft.n, 0.5);
 		o = at(own.call_us, own.n, 0.5);
 		s = at(served.call_us, served.n, 0.5);
-		printf("nft takes %.0f times as long as the enforcer in process, %.0f times as long as the enforcer's process "
-		       "(p50 of the call)\n", a / o, a / s);
-		printf("order to last packet, p99: %.0f and %.0f times; packets come every %.0f us, so 0 means \"before the "
+		printf("nft takes %.0f times as long as the enforcer in process, %.0f times as "
+		       "long as the enforcer's process "
+		       "(p50 of the call)\n",
+			a / o, a / s);
+		printf("order to last packet, p99: %.0f and %.0f times; packets come every %.0f "
+		       "us, so 0 means \"before the "
 		       "next one\"\n",
-		       at(nft.effect_us, nft.n, 0.99) / (at(own.effect_us, own.n, 0.99) + 1),
-		       at(nft.effect_us, nft.n, 0.99) / (at(served.effect_us, served.n, 0.99) + 1), 1e6 / b.rate);
+			at(nft.effect_us, nft.n, 0.99) / (at(own.effect_us, own.n, 0.99) + 1),
+			at(nft.effect_us, nft.n, 0.99) / (at(served.effect_us, served.n, 0.99) + 1),
+			1e6 / b.rate);
 		r = measure_load(&b, own.e, &plan, 7);
 	}
 	if (bh_enforcer_disarm(own.e))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Frames between core and enforcer, read by either side: what decodes as a reply encodes to the same meaning again. */
+/* Frames between core and enforcer, read by either side: what decodes as a reply encodes to the
+ * same meaning again. */
 #include <stdlib.h>
 #include <string.h>
 #include <enforce/wire.h>
@@ -14,7 +15,7 @@ static void as_request(const char *p, size_t n)
 	uint32_t seq;
 	size_t len, frame_len;
 
-	if (request_decode(p, n, &request, &seq, &body, &len))
+	if (bh_request_decode(p, n, &request, &seq, &body, &len))
 		return;
 	if (request >= BH_ENF_REQUESTS || seq == 0 || body < p || len > n || body + len != p + n)
 		abort();
@@ -32,12 +33,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	as_request((const char *)data, size);
 	if (bh_enf_decode((const char *)data, size, &r))
 		return 0;
-	if (reply_encode(&r, &frame, &len))
+	if (bh_reply_encode(&r, &frame, &len))
 		abort();
 	if (bh_enf_decode(frame + 4, len - 4, &again))
 		abort();
-	if (r.seq != again.seq || r.status != again.status || r.body_len != again.body_len || strcmp(r.text, again.text) ||
-	    strcmp(r.drift.text, again.drift.text) || strcmp(r.refused.text, again.refused.text))
+	if (r.seq != again.seq || r.status != again.status || r.body_len != again.body_len ||
+		strcmp(r.text, again.text) || strcmp(r.drift.text, again.drift.text) ||
+		strcmp(r.refused.text, again.refused.text))
 		abort();
 	free(frame);
 	free(r.body);

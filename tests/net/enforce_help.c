@@ -10,35 +10,34 @@
 
 struct lab lab;
 
-const char law_text[] =
-	"plan generation=7 mode=auto policy=\"lab.yaml\"\n"
-	"limit cuts=64 ttl=24h\n"
-	"zone office critical=0 10.1.0.0/16 fd00:1::/48\n"
-	"zone plant critical=1 10.2.0.0/16 fd00:2::/48\n"
-	"zone shop critical=0 10.3.0.0/16 fd00:3::/48\n"
-	"zone internet critical=0 0.0.0.0/0 ::/0\n"
-	"conduit @inside\nconduit web\nconduit one-host\n"
-	"permit office > 10.2.0.0/16 tcp/5000-5099 conduit=web\n"
-	"permit office > 10.2.0.0/16 udp/5000-5099 conduit=web\n"
-	"permit office > 10.2.0.0/16 icmp conduit=web\n"
-	"permit office > fd00:2::/48 tcp/5000-5099 conduit=web\n"
-	"permit office > fd00:2::/48 udp/5000-5099 conduit=web\n"
-	"permit office > fd00:2::/48 icmp conduit=web\n"
-	"permit office > 10.2.0.0/16 tcp/6000 conduit=one-host from=10.1.0.3\n"
-	"permit office > fd00:2::/48 tcp/6000 conduit=one-host from=fd00:1::3\n"
-	"permit office > 10.3.0.0/16 udp/5000-5099 conduit=web\n"
-	"permit office > fd00:3::/48 udp/5000-5099 conduit=web\n"
-	"permit office > 10.1.0.0/16 any conduit=@inside\n"
-	"permit office > fd00:1::/48 any conduit=@inside\n"
-	"permit plant > 10.2.0.0/16 any conduit=@inside\n"
-	"pin estop 10.1.0.2 > 10.2.0.2 udp/7000 at=41:5\n"
-	"pin estop 10.1.0.2 > 10.2.0.2 tcp/7001 at=41:5\n"
-	"pin estop6 fd00:1::2 > fd00:2::2 udp/7000 at=42:5\n"
-	"pin estop6 fd00:1::2 > fd00:2::2 tcp/7001 at=42:5\n"
-	"remedy 10.2.0.2 udp/53\n"
-	"remedy fd00:2::2 udp/53\n"
-	"manage 10.1.0.9 tcp/22\n"
-	"never safe-1 10.2.0.99 mac=52:54:00:00:00:63 at=20:3\n";
+const char law_text[] = "plan generation=7 mode=auto policy=\"lab.yaml\"\n"
+			"limit cuts=64 ttl=24h\n"
+			"zone office critical=0 10.1.0.0/16 fd00:1::/48\n"
+			"zone plant critical=1 10.2.0.0/16 fd00:2::/48\n"
+			"zone shop critical=0 10.3.0.0/16 fd00:3::/48\n"
+			"zone internet critical=0 0.0.0.0/0 ::/0\n"
+			"conduit @inside\nconduit web\nconduit one-host\n"
+			"permit office > 10.2.0.0/16 tcp/5000-5099 conduit=web\n"
+			"permit office > 10.2.0.0/16 udp/5000-5099 conduit=web\n"
+			"permit office > 10.2.0.0/16 icmp conduit=web\n"
+			"permit office > fd00:2::/48 tcp/5000-5099 conduit=web\n"
+			"permit office > fd00:2::/48 udp/5000-5099 conduit=web\n"
+			"permit office > fd00:2::/48 icmp conduit=web\n"
+			"permit office > 10.2.0.0/16 tcp/6000 conduit=one-host from=10.1.0.3\n"
+			"permit office > fd00:2::/48 tcp/6000 conduit=one-host from=fd00:1::3\n"
+			"permit office > 10.3.0.0/16 udp/5000-5099 conduit=web\n"
+			"permit office > fd00:3::/48 udp/5000-5099 conduit=web\n"
+			"permit office > 10.1.0.0/16 any conduit=@inside\n"
+			"permit office > fd00:1::/48 any conduit=@inside\n"
+			"permit plant > 10.2.0.0/16 any conduit=@inside\n"
+			"pin estop 10.1.0.2 > 10.2.0.2 udp/7000 at=41:5\n"
+			"pin estop 10.1.0.2 > 10.2.0.2 tcp/7001 at=41:5\n"
+			"pin estop6 fd00:1::2 > fd00:2::2 udp/7000 at=42:5\n"
+			"pin estop6 fd00:1::2 > fd00:2::2 tcp/7001 at=42:5\n"
+			"remedy 10.2.0.2 udp/53\n"
+			"remedy fd00:2::2 udp/53\n"
+			"manage 10.1.0.9 tcp/22\n"
+			"never safe-1 10.2.0.99 mac=52:54:00:00:00:63 at=20:3\n";
 
 struct bh_plan plan_of(const char *text)
 {
@@ -112,7 +111,9 @@ void disarm(struct bh_enforcer *e)
 char *listing(bool with_state)
 {
 	char *text;
-	const char *const full[] = {"nft", "list", "ruleset", NULL}, *const bare[] = {"nft", "-s", "list", "ruleset", NULL};
+	const char *const full[] = {"nft", "list", "ruleset", NULL}, *const bare[] = {"nft", "-s",
+									     "list", "ruleset",
+									     NULL};
 
 	assert_int_equal(lab_run(&lab, LAB_ROUTER, &text, with_state ? full : bare), 0);
 	return text;

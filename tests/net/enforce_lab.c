@@ -127,7 +127,8 @@ static int private_user(void)
 	if (unshare(CLONE_NEWUSER) < 0)
 		return -1;
 	snprintf(map, sizeof map, "0 %u 1", uid);
-	if (write_file("/proc/self/setgroups", "deny") < 0 || write_file("/proc/self/uid_map", map) < 0)
+	if (write_file("/proc/self/setgroups", "deny") < 0 ||
+		write_file("/proc/self/uid_map", map) < 0)
 		return -1;
 	snprintf(map, sizeof map, "0 %u 1", gid);
 	return write_file("/proc/self/gid_map", map);
@@ -222,7 +223,8 @@ static int socket_in(const struct lab *l, enum lab_host h, const struct endpoint
 
 	if (lab_enter(l, h) < 0)
 		return -1;
-	fd = socket(local->family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(
+		local->family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (lab_enter(l, LAB_ROUTER) < 0)
 		abort();
 	if (fd < 0)
@@ -244,19 +246,22 @@ static bool wait_for(int fd, short events, int timeout_ms)
 	return poll(&p, 1, timeout_ms) == 1 && (p.revents & events);
 }
 
-static int open_udp(const struct lab *l, struct flow *f, const struct endpoint *c, const struct endpoint *s)
+static int open_udp(
+	const struct lab *l, struct flow *f, const struct endpoint *c, const struct endpoint *s)
 {
 	struct endpoint name = *c;
 
 	f->client = socket_in(l, LAB_CLIENT, c, false);
 	f->server = socket_in(l, LAB_SERVER, s, false);
 	if (f->client < 0 || f->server < 0 || connect(f->client, &s->u.sa, s->len) < 0 ||
-	    getsockname(f->client, &name.u.sa, &name.len) < 0 || connect(f->server, &name.u.sa, name.len) < 0)
+		getsockname(f->client, &name.u.sa, &name.len) < 0 ||
+		connect(f->server, &name.u.sa, name.len) < 0)
 		return 1;
 	return 0;
 }
 
-static int open_tcp(const struct lab *l, struct flow *f, const struct endpoint *c, const struct endpoint *s, int timeout_ms)
+static int open_tcp(const struct lab *l, struct flow *f, const struct endpoint *c,
+	const struct endpoint *s, int timeout_ms)
 {
 	int ls = socket_in(l, LAB_SERVER, s, true), error = 0, r = 1;
 	socklen_t len = sizeof error;
@@ -269,7 +274,8 @@ static int open_tcp(const struct lab *l, struct flow *f, const struct endpoint *
 	if (connect(f->client, &s->u.sa, s->len) < 0 && errno != EINPROGRESS)
 		goto out;
 	if (!wait_for(f->client, POLLOUT, timeout_ms) ||
-	    getsockopt(f->client, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error || !wait_for(ls, POLLIN, timeout_ms))
+		getsockopt(f->client, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error ||
+		!wait_for(ls, POLLIN, timeout_ms))
 		goto out;
 	f->server = accept4(ls, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (f->server >= 0) {
@@ -285,8 +291,8 @@ out:
 	return r;
 }
 
-int flow_open(const struct lab *l, struct flow *f, const char *from, const char *to, uint16_t port, bool tcp,
-	      int timeout_ms)
+int flow_open(const struct lab *l, struct flow *f, const char *from, const char *to, uint16_t port,
+	bool tcp, int timeout_ms)
 {
 	const char *server = to ? to : strchr(from, ':') ? "fd00:2::2" : "10.2.0.2";
 	struct endpoint c = endpoint(from, 0), s = endpoint(server, port);
@@ -334,7 +340,8 @@ void flow_close(struct flow *f)
 	f->client = f->server = -1;
 }
 
-/* link-local addresses are tentative for a second or two: until then IPv6 neighbours do not find each other */
+/* link-local addresses are tentative for a second or two: until then IPv6 neighbours do not find
+ * each other */
 static int settle(const struct lab *l)
 {
 	static const char *const from[] = {"10.1.0.2", "10.1.0.3", "fd00:1::2", "fd00:1::3"};
@@ -370,13 +377,14 @@ int lab_make(struct lab *l)
 	for (int h = LAB_CLIENT; h < LAB_HOSTS; h++) {
 		char c = h == LAB_CLIENT ? 'c' : 's';
 
-		snprintf(line, sizeof line, "link add %c1 type veth peer name %c0 netns /proc/%d/fd/%d", c, c, (int)getpid(),
-			 l->ns[h]);
+		snprintf(line, sizeof line,
+			"link add %c1 type veth peer name %c0 netns /proc/%d/fd/%d", c, c,
+			(int)getpid(), l->ns[h]);
 		if (ip(l, LAB_ROUTER, line) != 0)
 			return skip("no veth pair, or no ip program");
 	}
 	if (write_file("/proc/sys/net/ipv4/ip_forward", "1") < 0 ||
-	    write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1") < 0)
+		write_file("/proc/sys/net/ipv6/conf/all/forwarding", "1") < 0)
 		return skip("forwarding cannot be switched on");
 	for (size_t i = 0; i < sizeof wiring / sizeof wiring[0]; i++)
 		if (ip(l, wiring[i].host, wiring[i].line) != 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The enforcer's law and cuts against the real kernel, in namespaces of our own. Skipped (77) where none can be made. */
+/* The enforcer's law and cuts against the real kernel, in namespaces of our own. Skipped (77) where
+ * none can be made. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,7 +17,8 @@
 static void the_law_lets_conduits_through_and_nothing_else(void **state)
 {
 	struct bh_enforcer *e = armed(law_text);
-	static const char *const both[] = {"10.1.0.2", "fd00:1::2"}, *const host[] = {"10.1.0.3", "fd00:1::3"};
+	static const char *const both[] = {"10.1.0.2", "fd00:1::2"}, *const host[] = {"10.1.0.3",
+									     "fd00:1::3"};
 	struct bh_enforce_counters c;
 
 	for (int i = 0; i < 2; i++) {
@@ -85,7 +87,8 @@ static void isolate_and_look(const char *host, const char *neighbour, const char
 	assert_false(flow_ping(&udp, 150)); /* established, and dead at its next packet */
 	assert_false(flow_push(&udp, 150));
 	assert_false(flow_ping(&tcp, 300));
-	assert_int_equal(pings(&pin_udp, 200), 200); /* not one lost: there is no retransmission in UDP */
+	assert_int_equal(
+		pings(&pin_udp, 200), 200); /* not one lost: there is no retransmission in UDP */
 	assert_int_equal(pings(&pin_tcp, 50), 50);
 	assert_int_equal(pings(&other, 200), 200);
 	assert_closed(host, 5002, true);
@@ -110,8 +113,10 @@ static void isolate_and_look(const char *host, const char *neighbour, const char
 
 static void an_isolation_kills_established_flows_and_spares_pins_and_neighbours(void **state)
 {
-	isolate_and_look("10.1.0.2", "10.1.0.3", "cut isolate 10.1.0.2 ttl=1h order=1 because=test");
-	isolate_and_look("fd00:1::2", "fd00:1::3", "cut isolate fd00:1::2 ttl=1h order=1 because=test");
+	isolate_and_look(
+		"10.1.0.2", "10.1.0.3", "cut isolate 10.1.0.2 ttl=1h order=1 because=test");
+	isolate_and_look(
+		"fd00:1::2", "fd00:1::3", "cut isolate fd00:1::2 ttl=1h order=1 because=test");
 }
 
 static void an_isolated_network_is_cut_and_its_pins_are_not(void **state)
@@ -119,7 +124,7 @@ static void an_isolated_network_is_cut_and_its_pins_are_not(void **state)
 	static const struct {
 		const char *host, *line;
 	} t[] = {{"10.1.0.2", "cut isolate net:10.1.0.2/31 ttl=1h order=1"},
-		 {"fd00:1::2", "cut isolate net:fd00:1::2/127 ttl=1h order=1"}};
+		{"fd00:1::2", "cut isolate net:fd00:1::2/127 ttl=1h order=1"}};
 
 	for (size_t i = 0; i < 2; i++) {
 		struct bh_enforcer *e = armed(law_text);
@@ -184,7 +189,8 @@ static void an_isolated_host_does_not_reach_this_box_but_management_does(void **
 	cut(e, "cut isolate fd00:1::2 ttl=1h order=1");
 	assert_int_equal(lab_run(&lab, LAB_CLIENT, NULL, ping4), 1);
 	assert_int_equal(lab_run(&lab, LAB_CLIENT, NULL, ping6), 1);
-	assert_true(asprintf(&managed, "%smanage 10.1.0.2 icmp\nmanage fd00:1::2 icmp\n", law_text) > 0);
+	assert_true(asprintf(&managed, "%smanage 10.1.0.2 icmp\nmanage fd00:1::2 icmp\n",
+			    law_text) > 0);
 	apply(e, managed); /* keeps the isolations */
 	assert_true(cut_left_s(e, "10.1.0.2") > 3500);
 	assert_int_equal(lab_run(&lab, LAB_CLIENT, NULL, ping4), 0);
@@ -198,7 +204,7 @@ static void a_shielded_host_opens_nothing_new_in_critical_zones_and_keeps_the_re
 	static const struct {
 		const char *host, *shop, *line;
 	} t[] = {{"10.1.0.2", "10.3.0.2", "cut shield 10.1.0.2 ttl=1h order=1"},
-		 {"fd00:1::2", "fd00:3::2", "cut shield fd00:1::2 ttl=1h order=1"}};
+		{"fd00:1::2", "fd00:3::2", "cut shield fd00:1::2 ttl=1h order=1"}};
 
 	for (size_t i = 0; i < 2; i++) {
 		struct bh_enforcer *e = armed(law_text);
@@ -211,7 +217,8 @@ static void a_shielded_host_opens_nothing_new_in_critical_zones_and_keeps_the_re
 		assert_closed(t[i].host, 5001, true);
 		assert_closed(t[i].host, 5001, false);
 		flow_up(&pin, t[i].host, 7000, false);
-		assert_int_equal(flow_open(&lab, &shop, t[i].host, t[i].shop, 5000, false, 1000), 0);
+		assert_int_equal(
+			flow_open(&lab, &shop, t[i].host, t[i].shop, 5000, false, 1000), 0);
 		assert_int_equal(bh_enforcer_counters(e, &c), 0);
 		assert_true(c.shield >= 2);
 		release(e, t[i].line);
@@ -314,8 +321,9 @@ static void a_new_law_keeps_what_it_still_allows_and_kills_what_it_does_not(void
 	assert_false(flow_ping(&gone, 300));
 	assert_in_range(cut_left_s(e, "10.1.0.50"), 3590, 3600);
 	assert_int_equal(bh_enforcer_features(e, &features), 0);
-	assert_true(features.inet && features.concat_interval && features.timeout && features.conntrack &&
-		    features.ct_mark && features.counter_elem && features.reject_inet);
+	assert_true(features.inet && features.concat_interval && features.timeout &&
+		    features.conntrack && features.ct_mark && features.counter_elem &&
+		    features.reject_inet);
 	assert_int_equal(bh_enforcer_verify(e), 0);
 	free(next);
 	flow_close(&keep);
@@ -336,7 +344,8 @@ static void connections_older_than_the_table_go_on_when_the_law_permits_them(voi
 		flow_up(&pin, hosts[i], 7001, true);
 		flow_up(&forbidden, hosts[i], 9000, true);
 		e = armed(law_text);
-		assert_true(flow_push(&pin, 200)); /* the answering side speaks first, and is heard */
+		assert_true(
+			flow_push(&pin, 200)); /* the answering side speaks first, and is heard */
 		assert_int_equal(pings(&pin, 20), 20);
 		assert_int_equal(pings(&web, 20), 20);
 		assert_false(flow_ping(&forbidden, 300));
@@ -360,7 +369,8 @@ static void observe_drops_nothing_and_counts_what_it_would(void **state)
 	e = armed(text);
 	cut(e, "cut isolate 10.1.0.2 ttl=1h order=1");
 	free(text);
-	assert_true(asprintf(&text, "plan generation=8 mode=observe policy=\"\"%s", strchr(law_text, '\n')) > 0);
+	assert_true(asprintf(&text, "plan generation=8 mode=observe policy=\"\"%s",
+			    strchr(law_text, '\n')) > 0);
 	apply(e, text); /* drops the isolation as well: nothing is cut in this mode */
 	assert_int_equal(cut_left_s(e, "10.1.0.2"), 0);
 	flow_up(&f, "10.1.0.2", 9000, true);
@@ -381,8 +391,15 @@ static void another_owners_table_is_left_byte_for_byte(void **state)
 	char *before, *after, *end;
 
 	assert_int_equal(lab_nft(&lab, "add table ip theirs", NULL), 0);
-	assert_int_equal(lab_nft(&lab, "add set ip theirs s { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 } }", NULL), 0);
-	assert_int_equal(lab_nft(&lab, "add chain ip theirs c { type filter hook forward priority 5; }", NULL), 0);
+	assert_int_equal(lab_nft(&lab,
+				 "add set ip theirs s { type ipv4_addr; elements = { 192.0.2.1, "
+				 "192.0.2.2 } }",
+				 NULL),
+		0);
+	assert_int_equal(
+		lab_nft(&lab, "add chain ip theirs c { type filter hook forward priority 5; }",
+			NULL),
+		0);
 	assert_int_equal(lab_nft(&lab, "add rule ip theirs c ip saddr @s counter drop", NULL), 0);
 	assert_int_equal(lab_nft(&lab, "list table ip theirs", &before), 0);
 	e = armed(law_text);
@@ -408,12 +425,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_law_lets_conduits_through_and_nothing_else),
 		cmocka_unit_test(nft_prints_the_table_and_loads_its_own_print_again),
-		cmocka_unit_test(an_isolation_kills_established_flows_and_spares_pins_and_neighbours),
+		cmocka_unit_test(
+			an_isolation_kills_established_flows_and_spares_pins_and_neighbours),
 		cmocka_unit_test(an_isolated_network_is_cut_and_its_pins_are_not),
 		cmocka_unit_test(an_isolated_mac_is_cut_in_both_families),
 		cmocka_unit_test(the_peer_of_an_isolated_host_is_told_at_once),
 		cmocka_unit_test(an_isolated_host_does_not_reach_this_box_but_management_does),
-		cmocka_unit_test(a_shielded_host_opens_nothing_new_in_critical_zones_and_keeps_the_rest),
+		cmocka_unit_test(
+			a_shielded_host_opens_nothing_new_in_critical_zones_and_keeps_the_rest),
 		cmocka_unit_test(an_isolation_ends_by_the_kernels_clock_with_the_process_dead),
 		cmocka_unit_test(cutting_again_renews_the_time_longer_or_shorter),
 		cmocka_unit_test(releasing_what_is_not_cut_is_no_error),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what its death leaves. */
+/* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what
+ * its death leaves. */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -87,7 +88,8 @@ static void ask(struct served *s, unsigned request, const char *text)
 	char *frame;
 	size_t len;
 
-	assert_int_equal(bh_enf_encode(request, s->seq++, text, text ? strlen(text) : 0, &frame, &len), 0);
+	assert_int_equal(
+		bh_enf_encode(request, s->seq++, text, text ? strlen(text) : 0, &frame, &len), 0);
 	assert_int_equal(send(s->fd, frame, len, MSG_NOSIGNAL), len);
 	free(frame);
 }
@@ -150,7 +152,8 @@ static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 	struct bh_enf_reply r;
 	struct flow f;
 
-	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=1\n"), -ENODATA);
+	assert_int_equal(
+		status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=1\n"), -ENODATA);
 	assert_int_equal(status_of(&s, BH_ENF_DRY, law_text), 0);
 	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
 	assert_string_equal(proc_status(s.pid, "CapEff:\t"), "0000000000001000");
@@ -158,8 +161,10 @@ static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 	assert_string_equal(proc_status(s.pid, "NoNewPrivs:\t"), "1");
 	assert_string_equal(proc_status(s.pid, "Seccomp:\t"), "2");
 	flow_up(&f, "10.1.0.2", 5000, false);
-	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=5 because=smb.ransom\n"
-						   "cut isolate fd00:1::2 ttl=1h order=5 because=smb.ransom\n"), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT,
+				 "cut isolate 10.1.0.2 ttl=1h order=5 because=smb.ransom\n"
+				 "cut isolate fd00:1::2 ttl=1h order=5 because=smb.ransom\n"),
+		0);
 	assert_false(flow_ping(&f, 150));
 	ask(&s, BH_ENF_DUMP, NULL);
 	r = answer(&s);
@@ -214,7 +219,8 @@ static void it_ends_when_spoken_to_in_another_language(void **state)
 	static const struct {
 		const char *p;
 		size_t n;
-	} t[] = {{"\0\0\0\5hello", 9}, {"\xff\xff\xff\xff", 4}, {"\0\0\0\0", 4}, {"\0\0\0\7exec 1\n", 11}};
+	} t[] = {{"\0\0\0\5hello", 9}, {"\xff\xff\xff\xff", 4}, {"\0\0\0\0", 4},
+		{"\0\0\0\7exec 1\n", 11}};
 
 	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
 		struct served s = serve();
@@ -237,9 +243,11 @@ static void killed_it_leaves_a_valid_ruleset_which_its_successor_adopts(void **s
 	flow_up(&f, "10.1.0.2", 5000, false);
 	flow_up(&pin, "10.1.0.2", 7000, false);
 	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
-	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=77 because=smb.ransom\n"
-						   "cut isolate net:10.1.9.0/24 ttl=30m order=78 because=operator\n"
-						   "cut shield 10.1.0.3 ttl=20m order=79 because=x\n"), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT,
+				 "cut isolate 10.1.0.2 ttl=1h order=77 because=smb.ransom\n"
+				 "cut isolate net:10.1.9.0/24 ttl=30m order=78 because=operator\n"
+				 "cut shield 10.1.0.3 ttl=20m order=79 because=x\n"),
+		0);
 	kill(s.pid, SIGKILL);
 	assert_int_equal(waitpid(s.pid, &status, 0), s.pid);
 	close(s.fd);
@@ -257,7 +265,8 @@ static void killed_it_leaves_a_valid_ruleset_which_its_successor_adopts(void **s
 	assert_non_null(strstr(r.body, "cut shield 10.1.0.3"));
 	assert_null(strstr(r.body, "ttl=1h")); /* the time that was left, not the time once given */
 	free(r.body);
-	assert_int_equal(status_of(&s, BH_ENF_RELEASE, "cut isolate 10.1.0.2 ttl=1h order=77\n"), 0);
+	assert_int_equal(
+		status_of(&s, BH_ENF_RELEASE, "cut isolate 10.1.0.2 ttl=1h order=77\n"), 0);
 	assert_int_equal(pings(&f, 10), 10);
 	flow_close(&f);
 	flow_close(&pin);
@@ -283,7 +292,9 @@ static void a_foreign_change_is_named_and_undone_with_the_time_that_was_left(voi
 	flow_up(&f, "10.1.0.2", 5000, false);
 	flow_up(&pin, "10.1.0.2", 7000, false);
 	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
-	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=90s order=77 because=smb.ransom\n"), 0);
+	assert_int_equal(status_of(&s, BH_ENF_CUT,
+				 "cut isolate 10.1.0.2 ttl=90s order=77 because=smb.ransom\n"),
+		0);
 	for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
 		struct bh_drift d;
 		struct bh_enf_reply r;
@@ -347,9 +358,14 @@ static void a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair(v
 
 	assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
 	assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=1\n"), 0);
-	for (unsigned i = 0; i < N; i++) { /* foreign transactions, each with a notice that nobody reads */
+	for (unsigned i = 0; i < N;
+		i++) { /* foreign transactions, each with a notice that nobody reads */
 		if (i % 100 == 0)
-			assert_int_equal(lab_nft(&lab, i % 200 ? "delete table ip theirs" : "add table ip theirs", NULL), 0);
+			assert_int_equal(
+				lab_nft(&lab,
+					i % 200 ? "delete table ip theirs" : "add table ip theirs",
+					NULL),
+				0);
 		ask(&s, BH_ENF_DUMP, NULL); /* and answers that nobody reads */
 	}
 	assert_int_equal(lab_nft(&lab, "flush ruleset", NULL), 0);
@@ -358,10 +374,12 @@ static void a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair(v
 	assert_closed("10.1.0.3", 9000, false); /* the repair did not wait */
 	flow_close(&f);
 	for (unsigned i = 0; i < 20000; i++)
-		n += (size_t)sprintf(text + n, "permit shop > 10.2.%u.%u tcp/%u conduit=web\n", i / 250, i % 250, i);
+		n += (size_t)sprintf(text + n, "permit shop > 10.2.%u.%u tcp/%u conduit=web\n",
+			i / 250, i % 250, i);
 	assert_int_equal(setsockopt(s.fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience), 0);
 	assert_int_equal(bh_enf_encode(BH_ENF_DRY, s.seq++, text, n, &frame, &len), 0);
-	for (size_t at = 0; at < len;) { /* larger than the socket holds: it must be taken while notices wait */
+	for (size_t at = 0;
+		at < len;) { /* larger than the socket holds: it must be taken while notices wait */
 		ssize_t w = send(s.fd, frame + at, len - at, MSG_NOSIGNAL);
 
 		if (w <= 0)
@@ -388,7 +406,8 @@ int main(void)
 		cmocka_unit_test(killed_it_leaves_a_valid_ruleset_which_its_successor_adopts),
 		cmocka_unit_test(a_foreign_change_is_named_and_undone_with_the_time_that_was_left),
 		cmocka_unit_test(a_change_in_another_table_is_told_and_left_alone),
-		cmocka_unit_test(a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair),
+		cmocka_unit_test(
+			a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair),
 	};
 
 	return enforce_main(tests, sizeof tests / sizeof tests[0]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Each test is a way in which nf_tables takes an order and does something else; docs/enforcement.md numbers them. */
+/* Each test is a way in which nf_tables takes an order and does something else; docs/enforcement.md
+ * numbers them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,8 +36,9 @@ static void more_elements_than_one_message_holds_all_arrive(void **state)
 
 	len = (size_t)snprintf(text, cap, "%s", law_text);
 	for (unsigned i = 0; i < N; i++)
-		len += (size_t)snprintf(text + len, cap - len, "permit shop > 10.2.%u.%u tcp/%u conduit=web\n", i / 250,
-					i % 250, 1000 + i);
+		len += (size_t)snprintf(text + len, cap - len,
+			"permit shop > 10.2.%u.%u tcp/%u conduit=web\n", i / 250, i % 250,
+			1000 + i);
 	e = armed(text);
 	assert_int_equal(lab_nft(&lab, "list set inet bulkhead z2_tcp4_g7", &set), 0);
 	assert_int_equal(count(set, "10.2."), N);
@@ -81,8 +83,10 @@ static void a_range_to_the_end_of_the_address_space_ends_there(void **state)
 	char *map;
 
 	e = armed("plan generation=1 mode=auto policy=\"\"\nlimit cuts=4 ttl=1h\n"
-		  "zone rest critical=1 0.0.0.0/0 ::/0\nzone a critical=0 10.0.0.0/8\nzone b critical=0 11.0.0.0/8\n"
-		  "conduit c\npermit rest > 10.0.0.0/8 any conduit=c\npermit rest > 11.0.0.0/8 any conduit=c\n"
+		  "zone rest critical=1 0.0.0.0/0 ::/0\nzone a critical=0 10.0.0.0/8\nzone b "
+		  "critical=0 11.0.0.0/8\n"
+		  "conduit c\npermit rest > 10.0.0.0/8 any conduit=c\npermit rest > 11.0.0.0/8 any "
+		  "conduit=c\n"
 		  "permit rest > fd00::/8 tcp/1 conduit=c\npermit a > 11.0.0.0/8 any conduit=c\n");
 	assert_int_equal(lab_nft(&lab, "list map inet bulkhead src4_g1", &map), 0);
 	assert_non_null(strstr(map, "0.0.0.0-9.255.255.255 : goto z0_v4_g1"));
@@ -103,8 +107,8 @@ static void a_range_to_the_end_of_the_address_space_ends_there(void **state)
 
 static void an_isolated_network_reads_back_as_it_was_given(void **state)
 {
-	static const char *const nets[] = {"10.1.4.0/24", "10.1.5.0/24", "10.1.6.8/29", "10.1.255.255", "fd00:1:0:4::/64",
-					   "fd00:1:0:5::/64"};
+	static const char *const nets[] = {"10.1.4.0/24", "10.1.5.0/24", "10.1.6.8/29",
+		"10.1.255.255", "fd00:1:0:4::/64", "fd00:1:0:5::/64"};
 	struct bh_enforcer *e = armed(law_text);
 	struct bh_refused refused;
 	struct bh_cut *v, inside;
@@ -113,7 +117,8 @@ static void an_isolated_network_reads_back_as_it_was_given(void **state)
 	for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
 		char line[96];
 
-		snprintf(line, sizeof line, "cut isolate net:%s ttl=1h order=%zu because=x", nets[i], i);
+		snprintf(line, sizeof line, "cut isolate net:%s ttl=1h order=%zu because=x",
+			nets[i], i);
 		cut(e, line);
 	}
 	assert_int_equal(bh_enforcer_cuts(e, &v, &n), 0);
@@ -137,11 +142,11 @@ static void an_isolated_network_reads_back_as_it_was_given(void **state)
 
 static void zones_named_like_keywords_or_worse_do_not_reach_the_listing_as_such(void **state)
 {
-	struct bh_enforcer *e =
-		armed("plan generation=1 mode=auto policy=\"\"\nlimit cuts=4 ttl=1h\n"
-		      "zone fwd critical=0 10.0.0.0/8\nzone \"a\\\" } drop\\n\" critical=0 11.0.0.0/8\n"
-		      "conduit rt\npermit fwd > 11.0.0.0/8 tcp/1 conduit=rt\n"
-		      "permit \"a\\\" } drop\\n\" > 10.0.0.0/8 tcp/1 conduit=rt\n");
+	struct bh_enforcer *e = armed(
+		"plan generation=1 mode=auto policy=\"\"\nlimit cuts=4 ttl=1h\n"
+		"zone fwd critical=0 10.0.0.0/8\nzone \"a\\\" } drop\\n\" critical=0 11.0.0.0/8\n"
+		"conduit rt\npermit fwd > 11.0.0.0/8 tcp/1 conduit=rt\n"
+		"permit \"a\\\" } drop\\n\" > 10.0.0.0/8 tcp/1 conduit=rt\n");
 	char *text = listing(true), *again;
 
 	assert_int_equal(lab_nft(&lab, "flush ruleset", NULL), 0);
@@ -164,26 +169,27 @@ static void an_error_names_the_object_and_undoes_the_batch(void **state)
 	struct elems el;
 	uint32_t lone = 0x0100000a;
 
-	assert_int_equal(nl_open(&nl, NETLINK_NETFILTER, 0), 0);
+	assert_int_equal(bh_nl_open(&nl, NETLINK_NETFILTER, 0), 0);
 	assert_int_equal(bh_prefix_parse("10.2.0.0/15", 11, &p), 0);
-	key_prefix(&k, &p);
-	key_ports(&k, 5050, 6000);
-	batch_begin(&b, &nl);
-	el = elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "iso4");
-	elem_exact(&el, &lone, 4, NULL);
-	elems_end(&el);
-	el = elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "z0_tcp4_g7");
-	elem_concat(&el, &k);
-	elems_end(&el);
-	el = elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "iso4"); /* this last one succeeds and is acknowledged */
+	bh_key_prefix(&k, &p);
+	bh_key_ports(&k, 5050, 6000);
+	bh_batch_begin(&b, &nl);
+	el = bh_elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "iso4");
+	bh_elem_exact(&el, &lone, 4, NULL);
+	bh_elems_end(&el);
+	el = bh_elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE, "z0_tcp4_g7");
+	bh_elem_concat(&el, &k);
+	bh_elems_end(&el);
+	el = bh_elems_new(&b, NFT_MSG_NEWSETELEM, NLM_F_CREATE,
+		"iso4"); /* this last one succeeds and is acknowledged */
 	lone++;
-	elem_exact(&el, &lone, 4, NULL);
-	elems_end(&el);
-	assert_int_equal(batch_commit(&b, &nl, false, why), -EEXIST);
+	bh_elem_exact(&el, &lone, 4, NULL);
+	bh_elems_end(&el);
+	assert_int_equal(bh_batch_commit(&b, &nl, false, why), -EEXIST);
 	assert_string_equal(why, "set z0_tcp4_g7: File exists (two overlapping ranges?)");
 	assert_int_equal(bh_enforcer_verify(e), 0); /* nothing of the batch stayed */
-	batch_fini(&b);
-	nl_close(&nl);
+	bh_batch_fini(&b);
+	bh_nl_close(&nl);
 	disarm(e);
 }
 
@@ -209,12 +215,16 @@ static void a_hundred_zones_and_ten_thousand_conduits_load_and_verify(void **sta
 	struct bh_enforcer *e;
 	uint64_t start;
 
-	len += (size_t)snprintf(text, cap, "plan generation=3 mode=auto policy=\"big\"\nlimit cuts=64 ttl=24h\nconduit c\n");
+	len += (size_t)snprintf(text, cap,
+		"plan generation=3 mode=auto policy=\"big\"\nlimit cuts=64 ttl=24h\nconduit c\n");
 	for (unsigned z = 0; z < 100; z++)
-		len += (size_t)snprintf(text + len, cap - len, "zone z%u critical=%u 10.%u.0.0/16\n", z, z % 10 == 0, z + 1);
+		len += (size_t)snprintf(text + len, cap - len,
+			"zone z%u critical=%u 10.%u.0.0/16\n", z, z % 10 == 0, z + 1);
 	for (unsigned i = 0; i < 10000; i++)
-		len += (size_t)snprintf(text + len, cap - len, "permit z%u > 10.%u.0.0/16 %s/%u-%u conduit=c\n", i % 100,
-					(i / 100 + i) % 100 + 1, i & 1 ? "tcp" : "udp", 1000 + i * 5, 1000 + i * 5 + i % 3);
+		len += (size_t)snprintf(text + len, cap - len,
+			"permit z%u > 10.%u.0.0/16 %s/%u-%u conduit=c\n", i % 100,
+			(i / 100 + i) % 100 + 1, i & 1 ? "tcp" : "udp", 1000 + i * 5,
+			1000 + i * 5 + i % 3);
 	start = lab_now_us();
 	e = armed(text);
 	print_message("# loaded and read back in %.1f ms\n", (double)(lab_now_us() - start) / 1000);
@@ -235,14 +245,16 @@ static void many_cuts_survive_a_replacement(void **state)
 	struct bh_cut *v;
 	size_t n;
 
-	assert_true(asprintf(&text, "plan generation=7 mode=auto policy=\"\"\nlimit cuts=%d ttl=24h\n%s", N,
-			     strstr(law_text, "zone office")) > 0);
+	assert_true(asprintf(&text,
+			    "plan generation=7 mode=auto policy=\"\"\nlimit cuts=%d ttl=24h\n%s", N,
+			    strstr(law_text, "zone office")) > 0);
 	e = armed(text);
 	v = calloc(N, sizeof *v);
 	for (unsigned i = 0; i < N; i++) {
 		const uint8_t a[4] = {10, 1, (uint8_t)(10 + i / 250), (uint8_t)(i % 250)};
 
-		v[i] = (struct bh_cut){.order = i, .kind = BH_CUT_ISOLATE, .what = BH_CUT_ADDR, .ttl = BH_HOUR(1)};
+		v[i] = (struct bh_cut){
+			.order = i, .kind = BH_CUT_ISOLATE, .what = BH_CUT_ADDR, .ttl = BH_HOUR(1)};
 		v[i].net = bh_prefix_host(&(struct bh_addr){{0}});
 		v[i].net.net = bh_addr_v4(a);
 	}
@@ -268,7 +280,8 @@ int main(void)
 		cmocka_unit_test(overlapping_ranges_of_a_plan_text_are_made_disjoint),
 		cmocka_unit_test(a_range_to_the_end_of_the_address_space_ends_there),
 		cmocka_unit_test(an_isolated_network_reads_back_as_it_was_given),
-		cmocka_unit_test(zones_named_like_keywords_or_worse_do_not_reach_the_listing_as_such),
+		cmocka_unit_test(
+			zones_named_like_keywords_or_worse_do_not_reach_the_listing_as_such),
 		cmocka_unit_test(an_error_names_the_object_and_undoes_the_batch),
 		cmocka_unit_test(a_dry_run_checks_everything_and_leaves_nothing),
 		cmocka_unit_test(a_hundred_zones_and_ten_thousand_conduits_load_and_verify),

@@ -103,27 +103,45 @@ static void plan_errors_say_where(void **state)
 		{"plan generation=1 mode=auto policy=\"\n", 1, 29, "quote"},
 		{"plan generation=1 mode=auto policy=\"\" sha256=12\n", 1, 39, "sha256"},
 		{"plan generation=1 mode=auto policy=\"\" x\n", 1, 39, "sha256"},
-		{"plan generation=1 mode=auto policy=\"\"\nplan generation=1 mode=auto policy=\"\"\n", 2, 1, "second"},
+		{"plan generation=1 mode=auto policy=\"\"\nplan generation=1 mode=auto "
+		 "policy=\"\"\n",
+			2, 1, "second"},
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=2\n", 2, 17, "0 or 1"},
-		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 10.0.0.1/8\n", 2, 19, "beyond"},
-		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nzone a critical=0\n", 3, 6, "stands above"},
-		{"plan generation=1 mode=auto policy=\"\"\npermit a > 10.0.0.0/8 any conduit=x\n", 2, 8, "no zone"},
-		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\npermit a > 10.0.0.0/8 any conduit=x\n", 3, 35,
-		 "no conduit"},
-		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nconduit c\npermit a > 10.0.0.0/8 any conduit=c "
-		 "from=fd00::/8\n", 4, 42, "family"},
-		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/5-4\n", 2, 21, "before it begins"},
-		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/65536\n", 2, 21, "65535"},
-		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 sctp/5\n", 2, 17, "not a service"},
-		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 icmp extra\n", 2, 22, "unexpected"},
-		{"plan generation=1 mode=auto policy=\"\"\npin p 10.0.0.1 > fd00::1 any\n", 2, 5, "one family"},
-		{"plan generation=1 mode=auto policy=\"\"\nnever h 10.0.0.0/8\n", 2, 9, "one address"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 10.0.0.1/8\n", 2, 19,
+			"beyond"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nzone a critical=0\n",
+			3, 6, "stands above"},
+		{"plan generation=1 mode=auto policy=\"\"\npermit a > 10.0.0.0/8 any conduit=x\n",
+			2, 8, "no zone"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\npermit a > "
+		 "10.0.0.0/8 any conduit=x\n",
+			3, 35, "no conduit"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nconduit c\npermit a "
+		 "> 10.0.0.0/8 any conduit=c "
+		 "from=fd00::/8\n",
+			4, 42, "family"},
+		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/5-4\n", 2, 21,
+			"before it begins"},
+		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 tcp/65536\n", 2, 21,
+			"65535"},
+		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 sctp/5\n", 2, 17,
+			"not a service"},
+		{"plan generation=1 mode=auto policy=\"\"\nremedy 10.0.0.1 icmp extra\n", 2, 22,
+			"unexpected"},
+		{"plan generation=1 mode=auto policy=\"\"\npin p 10.0.0.1 > fd00::1 any\n", 2, 5,
+			"one family"},
+		{"plan generation=1 mode=auto policy=\"\"\nnever h 10.0.0.0/8\n", 2, 9,
+			"one address"},
 		{"plan generation=1 mode=auto policy=\"\"\nnever h\n", 2, 8, "neither"},
-		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.0/8 ttl=1s order=1\n", 2, 13, "net:"},
-		{"plan generation=1 mode=auto policy=\"\"\ncut kill 10.0.0.1 ttl=1s order=1\n", 2, 5, "isolate or shield"},
-		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.1 ttl=1s order=1 because=\"a b\"\n", 2, 45,
-		 "bare word"},
-		{"plan generation=1 mode=auto policy=\"\"\nlimit cuts=99999999 ttl=1h\n", 2, 12, "not a number"},
+		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.0/8 ttl=1s order=1\n",
+			2, 13, "net:"},
+		{"plan generation=1 mode=auto policy=\"\"\ncut kill 10.0.0.1 ttl=1s order=1\n", 2,
+			5, "isolate or shield"},
+		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.1 ttl=1s order=1 "
+		 "because=\"a b\"\n",
+			2, 45, "bare word"},
+		{"plan generation=1 mode=auto policy=\"\"\nlimit cuts=99999999 ttl=1h\n", 2, 12,
+			"not a number"},
 		{"plan generation=1 mode=auto policy=\"\"\nexec /bin/sh\n", 2, 1, "unknown word"},
 	};
 
@@ -132,14 +150,17 @@ static void plan_errors_say_where(void **state)
 		struct bh_plan plan;
 
 		assert_int_equal(bh_plan_parse(t[i].text, strlen(t[i].text), &plan, &error), 1);
-		if (error.line != t[i].line || error.col != t[i].col || !strstr(error.text, t[i].says))
+		if (error.line != t[i].line || error.col != t[i].col ||
+			!strstr(error.text, t[i].says))
 			fail_msg("case %zu: %u:%u %s", i, error.line, error.col, error.text);
 	}
 }
 
 static void a_reason_never_breaks_the_line(void **state)
 {
-	struct bh_cut c = cut_of("cut isolate net:fd00:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127 ttl=1s order=4294967295"), back;
+	struct bh_cut c = cut_of("cut isolate net:fd00:ffff:ffff:ffff:ffff:ffff:ffff:fffe/127 "
+				 "ttl=1s order=4294967295"),
+		      back;
 	struct bh_plan_error error;
 	char text[BH_CUT_TEXT];
 	size_t n;
@@ -172,12 +193,13 @@ static unsigned roll(uint64_t *seed, unsigned n)
 	return (unsigned)(*seed >> 33) % n;
 }
 
-/* zones nested in one another, conduits that overlap in every way; ports below 16 so a naive oracle can try them all */
+/* zones nested in one another, conduits that overlap in every way; ports below 16 so a naive oracle
+ * can try them all */
 static void make_world(struct world *w, uint64_t *seed)
 {
 	static const char *const nets[5][2] = {{"0.0.0.0/0", "::/0"}, {"10.0.0.0/28", "fd00::/124"},
-					       {"10.0.0.4/30", "fd00::4/126"}, {"10.0.0.16/28", "fd00::10/124"},
-					       {"10.0.0.24/29", "fd00::18/125"}};
+		{"10.0.0.4/30", "fd00::4/126"}, {"10.0.0.16/28", "fd00::10/124"},
+		{"10.0.0.24/29", "fd00::18/125"}};
 	static const uint8_t protos[] = {6, 17, 1, 0};
 
 	memset(w, 0, sizeof *w);
@@ -198,7 +220,8 @@ static void make_world(struct world *w, uint64_t *seed)
 		for (size_t k = 0; k < c->allow.n; k++) {
 			unsigned lo = roll(seed, 16), hi = lo + roll(seed, 16 - lo);
 
-			w->svc[i][k] = (struct bh_svc){protos[roll(seed, 4)], (uint16_t)lo, (uint16_t)hi};
+			w->svc[i][k] =
+				(struct bh_svc){protos[roll(seed, 4)], (uint16_t)lo, (uint16_t)hi};
 		}
 		for (unsigned k = 0; k < 4; k++) { /* hosts and small nets inside 10.0.0.0/27 */
 			struct bh_prefix h = pfx("10.0.0.0/27");
@@ -241,7 +264,8 @@ static bool listed(const struct bh_prefixes *l, const struct bh_addr *a)
 	return l->n == 0;
 }
 
-static bool policy_allows(const struct world *w, const struct bh_addr *s, const struct bh_addr *d, uint8_t proto, unsigned port)
+static bool policy_allows(const struct world *w, const struct bh_addr *s, const struct bh_addr *d,
+	uint8_t proto, unsigned port)
 {
 	unsigned from = owner(w, s), to = owner(w, d);
 
@@ -250,28 +274,32 @@ static bool policy_allows(const struct world *w, const struct bh_addr *s, const 
 	for (size_t i = 0; i < 12; i++) {
 		const struct bh_conduit *c = &w->conduits[i];
 
-		if (c->from != from || c->to != to || !listed(&c->from_hosts, s) || !listed(&c->to_hosts, d))
+		if (c->from != from || c->to != to || !listed(&c->from_hosts, s) ||
+			!listed(&c->to_hosts, d))
 			continue;
 		for (size_t k = 0; k < c->allow.n; k++) {
 			const struct bh_svc *v = &c->allow.v[k];
 
-			if (v->proto == 0 || (v->proto == proto && (proto == 1 || (port >= v->lo && port <= v->hi))))
+			if (v->proto == 0 ||
+				(v->proto == proto &&
+					(proto == 1 || (port >= v->lo && port <= v->hi))))
 				return true;
 		}
 	}
 	return false;
 }
 
-static bool plan_allows(const struct world *w, const struct bh_plan *plan, const struct bh_addr *s, const struct bh_addr *d,
-			uint8_t proto, unsigned port)
+static bool plan_allows(const struct world *w, const struct bh_plan *plan, const struct bh_addr *s,
+	const struct bh_addr *d, uint8_t proto, unsigned port)
 {
 	unsigned from = owner(w, s);
 
 	for (size_t i = 0; i < plan->n_permits; i++) {
 		const struct bh_permit *p = &plan->permits[i];
 
-		if (p->from == from && (p->src.bits == 0 || bh_prefix_has(&p->src, s)) && bh_prefix_has(&p->dst, d) &&
-		    (p->proto == 0 || (p->proto == proto && port >= p->lo && port <= p->hi)))
+		if (p->from == from && (p->src.bits == 0 || bh_prefix_has(&p->src, s)) &&
+			bh_prefix_has(&p->dst, d) &&
+			(p->proto == 0 || (p->proto == proto && port >= p->lo && port <= p->hi)))
 			return true;
 	}
 	return false;
@@ -281,7 +309,8 @@ static bool boxes_meet(const struct bh_permit *a, const struct bh_permit *b)
 {
 	bool any_a = a->src.bits == 0, any_b = b->src.bits == 0;
 
-	return a->from == b->from && a->proto == b->proto && any_a == any_b && bh_prefix_overlaps(&a->dst, &b->dst) &&
+	return a->from == b->from && a->proto == b->proto && any_a == any_b &&
+	       bh_prefix_overlaps(&a->dst, &b->dst) &&
 	       (any_a || bh_prefix_overlaps(&a->src, &b->src)) && a->lo <= b->hi && b->lo <= a->hi;
 }
 
@@ -299,7 +328,8 @@ static void compiled_permits_are_disjoint_and_mean_what_the_policy_means(void **
 		for (size_t i = 0; i < plan.n_permits; i++)
 			for (size_t k = 0; k < i; k++)
 				if (boxes_meet(&plan.permits[i], &plan.permits[k]))
-					fail_msg("round %d: permits %zu and %zu overlap", round, k, i);
+					fail_msg("round %d: permits %zu and %zu overlap", round, k,
+						i);
 		for (int probe = 0; probe < 6000; probe++) {
 			bool v6 = roll(&seed, 4) == 0;
 			struct bh_addr s = adr(v6 ? "fd00::" : "10.0.0.0"), d = s;
@@ -308,8 +338,10 @@ static void compiled_permits_are_disjoint_and_mean_what_the_policy_means(void **
 
 			s.b[15] = (uint8_t)roll(&seed, 40);
 			d.b[15] = (uint8_t)roll(&seed, 40);
-			if (policy_allows(&w, &s, &d, proto, port) != plan_allows(&w, &plan, &s, &d, proto, port))
-				fail_msg("round %d: .%u > .%u %u/%u", round, s.b[15], d.b[15], proto, port);
+			if (policy_allows(&w, &s, &d, proto, port) !=
+				plan_allows(&w, &plan, &s, &d, proto, port))
+				fail_msg("round %d: .%u > .%u %u/%u", round, s.b[15], d.b[15],
+					proto, port);
 		}
 		bh_plan_fini(&plan);
 	}
@@ -348,12 +380,14 @@ static void a_permit_towards_the_internet_opens_no_zone_inside_it(void **state)
 	static const struct {
 		const char *to;
 		bool allowed;
-	} t[] = {{"8.8.8.8", true}, {"10.0.0.40", true}, {"10.0.0.17", false}, {"10.0.0.5", false}, {"255.1.1.1", true}};
+	} t[] = {{"8.8.8.8", true}, {"10.0.0.40", true}, {"10.0.0.17", false}, {"10.0.0.5", false},
+		{"255.1.1.1", true}};
 
 	make_world(&w, &seed);
 	w.p.n_conduits = 1;
 	w.svc[0][0] = (struct bh_svc){6, 443, 443};
-	w.conduits[0] = (struct bh_conduit){.name = "web", .from = 1, .to = 0, .allow = {w.svc[0], 1}};
+	w.conduits[0] =
+		(struct bh_conduit){.name = "web", .from = 1, .to = 0, .allow = {w.svc[0], 1}};
 	assert_int_equal(bh_plan_compile(&w.p, 7, &plan), 0);
 	for (size_t i = 0; i < BH_COUNT(t); i++) {
 		struct bh_addr d = adr(t[i].to);
@@ -391,7 +425,8 @@ static void the_guard_names_what_stands_in_the_way(void **state)
 		{"cut isolate 198.51.100.7 ttl=1h order=1", BH_REF_NONE},
 		{"cut isolate net:10.10.4.0/24 ttl=1h order=1", BH_REF_NONE},
 		{"cut isolate net:10.20.0.0/24 ttl=1h order=1", BH_REF_NONE}, /* exactly a zone */
-		{"cut isolate 10.20.0.7 ttl=1h order=1", BH_REF_NONE},	      /* an end of a pin: the pin survives */
+		{"cut isolate 10.20.0.7 ttl=1h order=1",
+			BH_REF_NONE}, /* an end of a pin: the pin survives */
 		{"cut shield 10.10.2.3 ttl=1h order=1", BH_REF_NONE},
 		{"cut isolate mac:02:00:00:00:00:01 ttl=1h order=1", BH_REF_NONE},
 		{"cut isolate 10.10.0.10 ttl=1h order=1", BH_REF_NEVER},
@@ -429,7 +464,8 @@ static void the_guard_names_what_stands_in_the_way(void **state)
 		int r = bh_plan_guard(&plan, &c, 0, self, 2, &refused);
 
 		if (r != (t[i].code != BH_REF_NONE) || refused.code != t[i].code)
-			fail_msg("%s: %s, %s", t[i].cut, bh_refusal_name(refused.code), refused.text);
+			fail_msg("%s: %s, %s", t[i].cut, bh_refusal_name(refused.code),
+				refused.text);
 		if (t[i].code == BH_REF_NEVER && strstr(t[i].cut, "10.10.0.10")) {
 			assert_int_equal(refused.pos.line, 20);
 			assert_int_equal(refused.pos.col, 3);
@@ -460,8 +496,9 @@ static void the_guard_counts_the_quota_and_knows_observe(void **state)
 
 static void a_catch_all_zone_does_not_make_every_network_narrow_enough(void **state)
 {
-	struct bh_plan plan = plan_of("plan generation=1 mode=auto policy=\"\"\nlimit cuts=4 ttl=1h\n"
-				      "zone internet critical=0 0.0.0.0/0\nzone office critical=0 10.10.0.0/16\n");
+	struct bh_plan plan = plan_of(
+		"plan generation=1 mode=auto policy=\"\"\nlimit cuts=4 ttl=1h\n"
+		"zone internet critical=0 0.0.0.0/0\nzone office critical=0 10.10.0.0/16\n");
 	struct bh_cut wide = cut_of("cut isolate net:10.0.0.0/8 ttl=1h order=1"),
 		      outside = cut_of("cut isolate net:198.51.100.0/24 ttl=1h order=1");
 	struct bh_refused refused;
