@@ -79,7 +79,8 @@ static inline bool bh_mac_none(const struct bh_mac *a)
 	static const struct bh_mac none;
 	return bh_mac_eq(a, &none);
 }
-bool bh_addr_multicast(const struct bh_addr *a); /* multicast or limited broadcast */
+bool bh_addr_multicast(const struct bh_addr *a);   /* multicast or limited broadcast */
+bool bh_addr_unspecified(const struct bh_addr *a); /* none, ::, 0.0.0.0/8 */
 bool bh_addr_private(const struct bh_addr *a);	 /* RFC 1918, RFC 4193, link-local, loopback */
 
 /* Text of exactly len bytes, no NUL needed. 1 = not an address (a prefix without /len is a host). */

@@ -12,6 +12,11 @@ bool bh_addr_multicast(const struct bh_addr *a)
 	return a->b[0] == 0xff;
 }
 
+bool bh_addr_unspecified(const struct bh_addr *a)
+{
+	return bh_addr_none(a) || (bh_addr_is4(a) && a->b[12] == 0);
+}
+
 bool bh_addr_private(const struct bh_addr *a)
 {
 	static const struct bh_addr one = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};

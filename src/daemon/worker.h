@@ -36,7 +36,8 @@ struct bh_worker_conf {
 	struct bh_event_sink sink;
 	/*
 	 * Live with several workers: the kernel deals ICMP errors by their own addresses, not by those of the
-	 * packet they quote. One that matches no flow here is offered to the others through this. May be NULL.
+	 * packet they quote. One that matches no flow here goes out through this, for the caller to pass by value
+	 * to the other workers' threads (bh_worker_stray reads none of its pointers). May be NULL.
 	 */
 	void (*stray)(void *ctx, const struct bh_packet *error, uint64_t pkt_no);
 	void *stray_ctx;

@@ -99,6 +99,8 @@ static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *o
 		if (!d->observe(s, mine, &f))
 			continue;
 		c->n.findings++;
+		if (!f.pkt)
+			f.pkt = c->last_pkt;
 		bh_core_judge(c, s, &f, i, out);
 	}
 }
@@ -110,6 +112,8 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 	c->n.events++;
 	if (ev->at > c->now)
 		c->now = ev->at;
+	if (ev->pkt > c->last_pkt)
+		c->last_pkt = ev->pkt;
 	bh_core_expire(c, out);
 	switch (ev->kind) {
 	case BH_EV_TICK:

@@ -15,6 +15,7 @@ struct bh_core {
 	size_t n_orders;
 	uint32_t next_order, next_incident;
 	uint8_t mode;
+	uint64_t last_pkt; /* what timers find is dated by the last packet seen */
 	bh_ns now, sick_until; /* sick: the tap lost packets, attribution is capped */
 	int64_t tokens; /* isolation budget, in milli-isolations */
 	bh_ns tokens_at;

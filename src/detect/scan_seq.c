@@ -34,6 +34,14 @@ struct scan {
 	} sample[SAMPLES];
 };
 
+/* what is left of the rate by now: it falls with every second nothing new is contacted */
+static int32_t rate_now(const struct scan *m, bh_ns at)
+{
+	uint64_t gone = m->rated && at > m->rated ? (at - m->rated) / 1000000 * MNAT_PER_MS_NUM / 1000 : 0;
+
+	return gone >= (uint64_t)m->rate ? 0 : m->rate - (int32_t)gone;
+}
+
 /* the interval since the contact before is what speaks of a rate: the first contact of a burst says nothing */
 static void rate_contact(struct scan *m, bh_ns at)
 {
@@ -86,7 +94,7 @@ static void failure(struct scan *m, const struct bh_sight *s)
 }
 
 /* how many of the failures kept lie in critical zones decides the step, not the count itself */
-static void describe(struct bh_finding *f, const struct scan *m, const struct bh_sight *s)
+static void describe(struct bh_finding *f, const struct scan *m, const struct bh_sight *s, int32_t stat)
 {
 	struct bh_text d = bh_text(f->detail, sizeof f->detail);
 	char a[BH_ADDR_TEXT], b[BH_ADDR_TEXT];
@@ -95,7 +103,7 @@ static void describe(struct bh_finding *f, const struct scan *m, const struct bh
 	f->count = m->failed;
 	f->step = m->critical ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	snprintf(f->text, sizeof f->text, "%s tried %u services it never contacted before, %u failed; statistic %d.%02d/6.90",
-		bh_addr_print(&s->ev->src, a), m->contacts, m->failed, (m->walk + m->rate) / 1000, (m->walk + m->rate) % 1000 / 10);
+		bh_addr_print(&s->ev->src, a), m->contacts, m->failed, stat / 1000, stat % 1000 / 10);
 	for (unsigned i = 0; i < n; i++) {
 		bh_put(&d, i ? ", " : "");
 		bh_putf(&d, "%s:%u %s", bh_addr_print(&m->sample[i].addr, b), m->sample[i].port, bh_outcome_name(m->sample[i].outcome));
@@ -109,8 +117,10 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 {
 	const struct bh_event *ev = s->ev;
 	struct scan *m = mine;
+	int32_t stat;
 
-	if (!s->first_contact || ev->proto != 6)
+	/* of UDP only the refusals count: silence is what most datagrams get */
+	if (!s->first_contact || (ev->proto != 6 && (ev->proto != 17 || (ev->outcome != BH_OUT_REFUSED && ev->outcome != BH_OUT_UNREACHABLE))))
 		return 0;
 	if (ev->kind == BH_EV_FLOW_NEW) {
 		rate_contact(m, ev->at);
@@ -128,10 +138,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		return 0;
 	}
 	failure(m, s);
-	if (m->walk + m->rate < MNAT_ALARM)
+	stat = m->walk + rate_now(m, ev->at);
+	if (stat < MNAT_ALARM)
 		return 0;
 	bh_finding_init(ret_finding, &bh_detector_scan_seq, s);
-	describe(ret_finding, m, s);
+	describe(ret_finding, m, s, stat);
 	return 1;
 }
 

@@ -219,7 +219,7 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 		}
 		return h;
 	}
-	if (bh_addr_none(a) || bh_addr_multicast(a))
+	if (bh_addr_unspecified(a) || bh_addr_multicast(a))
 		return NULL;
 	if (s->used < s->cap)
 		slot = s->used++;

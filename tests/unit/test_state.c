@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <bulkhead/state.h>
+#include "state/filter.h"
+
+static struct bh_addr ip(unsigned n)
+{
+	return bh_addr_v4((const uint8_t[]){10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n});
+}
+
+static struct bh_state *open_state(struct bh_policy **ret_policy, uint32_t hosts)
+{
+	struct bh_state_limits lim = {.hosts = hosts, .detector_bytes = 64, .filter_bits = 16};
+	struct bh_state *s;
+
+	*ret_policy = bh_policy_builtin();
+	assert_int_equal(bh_state_open(&lim, *ret_policy, &s), 0);
+	return s;
+}
+
+static void exchange(struct bh_state *s, unsigned src, unsigned dst, unsigned mac, bh_ns at)
+{
+	struct bh_event ev = {.kind = BH_EV_FLOW_OUTCOME, .at = at, .src = ip(src), .dst = ip(dst), .proto = 6, .dport = 80, .outcome = BH_OUT_SUCCESS, .flags = BH_EVF_TWOWAY};
+	struct bh_sight v;
+
+	ev.mac_src.b[0] = 2;
+	ev.mac_src.b[4] = (uint8_t)(mac >> 8);
+	ev.mac_src.b[5] = (uint8_t)mac;
+	bh_state_step(s, &ev, &v);
+}
+
+static void a_flood_of_forged_sources_evicts_no_verified_host(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 256);
+	struct bh_state_counters n;
+	struct bh_addr a = ip(1), b = ip(2);
+
+	exchange(s, 1, 2, 1, BH_SEC(1));
+	for (unsigned i = 0; i < 100000; i++) {
+		struct bh_event ev = {.kind = BH_EV_FLOW_NEW, .at = BH_SEC(2) + i, .src = ip(0x10000 + i), .dst = ip(3), .proto = 6, .dport = 80, .flow_id = i};
+		struct bh_sight v;
+
+		bh_state_step(s, &ev, &v);
+	}
+	bh_state_counters(s, &n);
+	assert_int_equal(n.hosts, 256);
+	assert_true(n.evicted > 99000);
+	assert_non_null(bh_state_find(s, &a));
+	assert_non_null(bh_state_find(s, &b));
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+static void a_scan_makes_no_host_of_its_targets(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 1024);
+	struct bh_state_counters n;
+
+	for (unsigned i = 0; i < 1000; i++) {
+		struct bh_event ev = {.kind = BH_EV_FLOW_NEW, .at = BH_SEC(1) + i, .src = ip(7), .dst = ip(0x20000 + i), .proto = 6, .dport = 445, .flow_id = i + 1};
+		struct bh_sight v;
+
+		bh_state_step(s, &ev, &v);
+		assert_true(v.first_contact);
+		ev.kind = BH_EV_FLOW_OUTCOME;
+		ev.outcome = BH_OUT_SILENT;
+		bh_state_step(s, &ev, &v);
+	}
+	bh_state_counters(s, &n);
+	assert_int_equal(n.hosts, 1);
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+/* the index with its backward-shift deletion against a plain array */
+static void hosts_are_found_exactly_while_they_live(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 64);
+	uint64_t x = 2463534242ull;
+
+	for (int i = 0; i < 20000; i++) {
+		struct bh_addr a;
+		struct bh_host *h;
+		unsigned alive = 0;
+
+		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+		a = ip((unsigned)(x & 255) + 1);
+		h = bh_state_touch(s, &a, BH_SEC(1) + (bh_ns)i);
+		assert_non_null(h);
+		assert_true(bh_addr_eq(&h->addr, &a));
+		if (i % 97)
+			continue;
+		for (unsigned k = 1; k <= 256; k++) {
+			struct bh_addr b = ip(k);
+			struct bh_host *f = bh_state_find(s, &b);
+
+			alive += f != NULL;
+			if (f)
+				assert_true(bh_addr_eq(&f->addr, &b));
+		}
+		assert_in_range(alive, 1, 64);
+	}
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+static void a_mac_with_nine_addresses_is_a_router_and_bound_to_nobody(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 256);
+	struct bh_addr addrs[BH_HOST_ADDRS], a = ip(9);
+	struct bh_mac m = {{2, 0, 0, 0, 0, 5}};
+
+	for (unsigned i = 1; i <= 8; i++)
+		exchange(s, i, 100, 5, BH_SEC(i));
+	assert_int_equal(bh_state_addrs_of(s, &m, addrs), 8);
+	exchange(s, 9, 100, 5, BH_SEC(9));
+	assert_int_equal(bh_state_addrs_of(s, &m, addrs), 0);
+	assert_true(bh_mac_none(&bh_state_find(s, &a)->mac));
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+static void two_macs_on_one_address_are_a_conflict_only_when_close_in_time(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 256);
+	struct bh_addr a = ip(1);
+
+	exchange(s, 1, 100, 1, BH_SEC(1));
+	exchange(s, 1, 100, 2, BH_HOUR(2)); /* a new network card, much later */
+	assert_true(bh_state_find(s, &a)->conflict_until <= BH_HOUR(2));
+	exchange(s, 1, 100, 3, BH_HOUR(2) + BH_SEC(5));
+	assert_true(bh_state_find(s, &a)->conflict_until > BH_HOUR(2) + BH_SEC(5));
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+static void the_filter_remembers_a_generation_and_forgets_after_two(void **state)
+{
+	struct bh_filter f;
+
+	assert_int_equal(bh_filter_init(&f, 16), 0);
+	assert_false(bh_filter_add(&f, 0x1234567890abcdefull, BH_SEC(1)));
+	assert_true(bh_filter_add(&f, 0x1234567890abcdefull, BH_SEC(2)));
+	bh_filter_add(&f, 1, BH_SEC(1) + BH_FILTER_TURN + BH_SEC(10));
+	bh_filter_add(&f, 2, BH_SEC(1) + 2 * BH_FILTER_TURN + BH_SEC(30));
+	assert_int_equal(f.turns, 2);
+	assert_false(bh_filter_add(&f, 0x1234567890abcdefull, BH_SEC(1) + 2 * BH_FILTER_TURN + BH_SEC(31)));
+	bh_filter_fini(&f);
+}
+
+static void the_filter_rarely_takes_a_new_key_for_an_old_one(void **state)
+{
+	struct bh_filter f;
+	unsigned wrong = 0;
+
+	assert_int_equal(bh_filter_init(&f, 20), 0); /* a million bits for 20,000 keys: 52 bits a key */
+	for (uint64_t i = 0; i < 20000; i++)
+		wrong += bh_filter_add(&f, bh_hash(&i, sizeof i, 1), BH_SEC(1));
+	assert_in_range(wrong, 0, 20); /* one in a thousand */
+	bh_filter_fini(&f);
+}
+
+static void fanout_counts_small_numbers_and_forgets_after_the_window(void **state)
+{
+	struct bh_fanout f = {0};
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 40; i++) {
+		struct bh_addr a = ip(i + 1);
+
+		n = bh_fanout_touch(&f, bh_addr_hash(&a, 1), BH_SEC(1) + i, BH_MIN(5));
+	}
+	assert_in_range(n, 34, 46);
+	assert_int_equal(bh_fanout_touch(&f, 77, BH_SEC(1) + BH_MIN(11), BH_MIN(5)), 1);
+}
+
+static void services_are_classed_by_port_and_protocol(void **state)
+{
+	assert_int_equal(bh_class_of(6, 445), BH_SVC_SMB);
+	assert_int_equal(bh_class_of(17, 445), BH_SVC_NONE);
+	assert_int_equal(bh_class_of(6, 5906), BH_SVC_VNC);
+	assert_int_equal(bh_class_of(6, 5907), BH_SVC_NONE);
+	assert_int_equal(bh_class_of(6, 502), BH_SVC_OT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flood_of_forged_sources_evicts_no_verified_host),
+		cmocka_unit_test(a_scan_makes_no_host_of_its_targets),
+		cmocka_unit_test(hosts_are_found_exactly_while_they_live),
+		cmocka_unit_test(a_mac_with_nine_addresses_is_a_router_and_bound_to_nobody),
+		cmocka_unit_test(two_macs_on_one_address_are_a_conflict_only_when_close_in_time),
+		cmocka_unit_test(the_filter_remembers_a_generation_and_forgets_after_two),
+		cmocka_unit_test(the_filter_rarely_takes_a_new_key_for_an_old_one),
+		cmocka_unit_test(fanout_counts_small_numbers_and_forgets_after_the_window),
+		cmocka_unit_test(services_are_classed_by_port_and_protocol),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
