@@ -8,7 +8,7 @@
  *         Only table `inet bulkhead` is ever touched.
  * Units   ns in the interface, ms in the kernel.
  * Errors  0 done; 1 refused by the guard (see ret_refused); < 0 -errno with bh_enforcer_why() naming the object.
- * Purity  Shell: netlink sockets only. Opens no file, runs no program.
+ * Purity  Shell: netlink sockets only; open reads one /proc file (br_netfilter), later calls open none. Runs no program.
  * Source  linux/netfilter/nf_tables.h, libnftnl, libmnl; docs/enforcement.md.
  */
 #ifndef BULKHEAD_ENFORCE_H
