@@ -121,6 +121,8 @@ uint64_t bh_flow_id(const struct bh_flow_table *t, const struct bh_flow *f);
 void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_kind kind, bh_ns at,
 	uint64_t pkt_no, struct bh_event *ret);
 void bh_flow_counters(const struct bh_flow_table *t, struct bh_flow_counters *ret);
+/* The two arrays, for a caller that may ask the kernel for large pages. */
+void bh_flow_memory(struct bh_flow_table *t, void (*each)(void *start, size_t bytes));
 size_t bh_flow_bytes(const struct bh_flow_table *t); /* reserved at start, index included */
 
 #endif

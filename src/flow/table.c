@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The table is two arrays. The index maps a 32-bit piece of a keyed hash to an entry number, with linear
- * probing and backward-shift deletion, so there are no tombstones and a miss costs one cache line. Entries
- * are 128 bytes and never move, so a slot number can stand for a flow in other modules.
+ * The table is two arrays. The index maps a 32-bit piece of a keyed hash to an entry number, with
+ * linear probing and backward-shift deletion, so there are no tombstones and a miss costs one cache
+ * line. Entries are 128 bytes and never move, so a slot number can stand for a flow in other
+ * modules.
  *
- * A batch is prepared in two passes, hash then prefetch, so 32 cache misses overlap instead of queueing.
+ * A batch is prepared in two passes, hash then prefetch, so 32 cache misses overlap instead of
+ * queueing.
  *
- * Timers: each flow sits in one wheel bucket, at or before its due time. A packet only writes `last`; when
- * the bucket comes round the due time is computed again and the flow either fires or moves on. State
- * changes that shorten a timeout move it at once.
+ * Timers: each flow sits in one wheel bucket, at or before its due time. A packet only writes
+ * `last`; when the bucket comes round the due time is computed again and the flow either fires or
+ * moves on. State changes that shorten a timeout move it at once.
  *
- * Eviction looks at 16 entries from a moving hand and takes the oldest, but one nobody answered before any
- * that was: a flood of attempts pushes out its own kind.
+ * Eviction looks at 16 entries from a moving hand and takes the oldest, but one nobody answered
+ * before any that was: a flood of attempts pushes out its own kind.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "internal.h"
 
@@ -29,15 +30,6 @@ static uint32_t index_size(uint32_t max)
 	while (n < (uint64_t)max + max / 2)
 		n <<= 1;
 	return (uint32_t)n;
-}
-
-/* Random access over a hundred megabytes misses the TLB as often as the cache: ask for large pages. */
-static void large_pages(void *p, size_t n)
-{
-	uintptr_t from = ((uintptr_t)p + 4095) & ~(uintptr_t)4095, to = ((uintptr_t)p + n) & ~(uintptr_t)4095;
-
-	if (to > from && n >= 8u << 20) /* a wish: refused, all works as before */
-		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 }
 
 int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_table)
@@ -58,8 +50,6 @@ int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_tabl
 		return -ENOMEM;
 	}
 	t->entries = (struct bh_flow *)(((uintptr_t)t->entries_raw + 127) & ~(uintptr_t)127);
-	large_pages(t->index, ((size_t)t->mask + 1) * sizeof *t->index);
-	large_pages(t->entries_raw, ((size_t)max + 2) * sizeof *t->entries);
 	t->fresh = 1;
 	t->hand = 1;
 	*ret_table = t;
@@ -76,10 +66,17 @@ void bh_flow_free(struct bh_flow_table *t)
 	free(t);
 }
 
+void bh_flow_memory(struct bh_flow_table *t, void (*each)(void *start, size_t bytes))
+{
+	each(t->index, ((size_t)t->mask + 1) * sizeof *t->index);
+	each(t->entries_raw, ((size_t)t->conf.max + 2) * sizeof *t->entries);
+}
+
 size_t bh_flow_bytes(const struct bh_flow_table *t)
 {
-	return ((size_t)t->mask + 1) * sizeof *t->index + ((size_t)t->conf.max + 2) * sizeof *t->entries +
-		WHEEL * sizeof *t->wheel + sizeof *t;
+	return ((size_t)t->mask + 1) * sizeof *t->index +
+	       ((size_t)t->conf.max + 2) * sizeof *t->entries + WHEEL * sizeof *t->wheel +
+	       sizeof *t;
 }
 
 uint32_t bh_flow_slot(const struct bh_flow_table *t, const struct bh_flow *f)
@@ -108,7 +105,8 @@ uint64_t bh_flow_id(const struct bh_flow_table *t, const struct bh_flow *f)
 		struct bh_flow_key key;
 		bh_ns start;
 	} id = {f->key, f->start};
-	uint64_t h = bh_hash(&id, sizeof id, t->conf.seed ^ 0x666c6f775f6964ull) & ((1ull << 53) - 1);
+	uint64_t h =
+		bh_hash(&id, sizeof id, t->conf.seed ^ 0x666c6f775f6964ull) & ((1ull << 53) - 1);
 
 	return h ? h : 1;
 }
@@ -188,7 +186,8 @@ void bh_flow_rearm(struct bh_flow_table *t, struct bh_flow *f)
 	wheel_link(t, f, bh_flow_due(f));
 }
 
-/* No timeout spans the wheel, so what is linked again goes to another bucket and this one runs empty. */
+/* No timeout spans the wheel, so what is linked again goes to another bucket and this one runs
+ * empty. */
 static void wheel_bucket(struct bh_flow_table *t)
 {
 	bh_ns at = t->tick * BH_FLOW_TICK, due;
@@ -216,7 +215,8 @@ void bh_flow_advance(struct bh_flow_table *t, bh_ns now)
 		t->started = true;
 		t->tick = tick;
 	}
-	/* after one turn of the wheel every flow there was has ended: the rest of a long gap is empty */
+	/* after one turn of the wheel every flow there was has ended: the rest of a long gap is
+	 * empty */
 	for (uint32_t n = 0; t->tick < tick && n < WHEEL; n++) {
 		t->tick++;
 		wheel_bucket(t);
@@ -239,12 +239,14 @@ static void release(struct bh_flow_table *t, struct bh_flow *f)
 	t->n.active--;
 }
 
-void bh_flow_end(struct bh_flow_table *t, struct bh_flow *f, bh_ns at, uint64_t pkt_no, enum bh_flow_end why)
+void bh_flow_end(
+	struct bh_flow_table *t, struct bh_flow *f, bh_ns at, uint64_t pkt_no, enum bh_flow_end why)
 {
 	struct bh_event ev;
 
 	/* open to the end without an answer: now it is known that none came */
-	if (f->outcome == BH_OUT_NONE && f->proto == 6 && (f->state == ST_OPEN || f->state == ST_SYNACK))
+	if (f->outcome == BH_OUT_NONE && f->proto == 6 &&
+		(f->state == ST_OPEN || f->state == ST_SYNACK))
 		bh_flow_outcome(t, f, BH_OUT_HANDSHAKE, at, pkt_no);
 	bh_flow_event(t, f, BH_EV_FLOW_END, at, pkt_no, &ev);
 	ev.u.flow.reason = (uint8_t)why;
@@ -279,7 +281,8 @@ static void evict(struct bh_flow_table *t, bh_ns at)
 	bh_flow_end(t, worst, at, 0, BH_END_EVICTED);
 }
 
-struct bh_flow *bh_flow_add(struct bh_flow_table *t, const struct bh_flow_key *key, uint32_t hash, bh_ns at)
+struct bh_flow *bh_flow_add(
+	struct bh_flow_table *t, const struct bh_flow_key *key, uint32_t hash, bh_ns at)
 {
 	struct bh_flow *f;
 	uint32_t self;
@@ -313,7 +316,8 @@ void bh_flow_finish(struct bh_flow_table *t, bh_ns at)
 
 /* ---- batch ---- */
 
-void bh_flow_prepare(struct bh_flow_table *t, const struct bh_packet *pkts, size_t n, struct bh_flow_probe *ret_probes)
+void bh_flow_prepare(struct bh_flow_table *t, const struct bh_packet *pkts, size_t n,
+	struct bh_flow_probe *ret_probes)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct bh_flow_probe *q = &ret_probes[i];

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a packet means for its flow: who began, whether the other side answered, how it ended. A claim is
- * believed only when its numbers fit: a RST or SYN-ACK must acknowledge the SYN that was seen, the third
- * packet must acknowledge the SYN-ACK, an ICMP error must quote the attempt. So a third party who cannot
- * see the traffic cannot make an attempt look answered or refused.
+ * What a packet means for its flow: who began, whether the other side answered, how it ended. A
+ * claim is believed only when its numbers fit: a RST or SYN-ACK must acknowledge the SYN that was
+ * seen, the third packet must acknowledge the SYN-ACK, an ICMP error must quote the attempt. So a
+ * third party who cannot see the traffic cannot make an attempt look answered or refused.
  */
 #include "internal.h"
 
 #define TCP 6
 #define UDP 17
-#define SYN_DATA 1460u	 /* a SYN may carry data, so its answer may acknowledge this much more */
-#define SLACK (1u << 20) /* bytes that may be missing before a third packet, which must fit in both numbers */
+#define SYN_DATA 1460u /* a SYN may carry data, so its answer may acknowledge this much more */
+#define SLACK                                                                                      \
+	(1u << 20) /* bytes that may be missing before a third packet, which must fit in both      \
+		      numbers */
 
 #define IDLE_OPEN BH_HOUR(1)
 #define IDLE_CLOSED BH_SEC(10)
@@ -26,8 +28,8 @@ static bool is_icmp(uint8_t proto)
 
 /* ---- keys ---- */
 
-static void key_make(struct bh_flow_key *k, const struct bh_addr *src, const struct bh_addr *dst, uint16_t sport,
-	uint16_t dport, bool *ret_swapped)
+static void key_make(struct bh_flow_key *k, const struct bh_addr *src, const struct bh_addr *dst,
+	uint16_t sport, uint16_t dport, bool *ret_swapped)
 {
 	uint64_t s[2], d[2];
 	bool swap;
@@ -55,7 +57,8 @@ bool bh_flow_key_of(const struct bh_packet *p, struct bh_flow_key *ret, bool *re
 
 	if (p->what < BH_WHAT_IP || (p->flags & BH_PKT_LATER))
 		return false;
-	if (p->what == BH_WHAT_IP && p->bad && !p->payload) /* a bad L4 header names no conversation */
+	if (p->what == BH_WHAT_IP && p->bad &&
+		!p->payload) /* a bad L4 header names no conversation */
 		return false;
 	if (p->what == BH_WHAT_ICMP) {
 		if (p->icmp.error)
@@ -84,8 +87,8 @@ bool bh_flow_key_of_quote(const struct bh_packet *p, struct bh_flow_key *ret, bo
 
 /* ---- events ---- */
 
-void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_kind kind, bh_ns at,
-	uint64_t pkt_no, struct bh_event *ret)
+void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_kind kind,
+	bh_ns at, uint64_t pkt_no, struct bh_event *ret)
 {
 	bool b = f->bits & BH_FLOW_INIT_B;
 
@@ -107,7 +110,8 @@ void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum 
 	ret->proto = f->proto;
 	ret->outcome = f->outcome;
 	ret->flags = (uint8_t)((f->bits & BH_FLOW_TWOWAY ? BH_EVF_TWOWAY : 0) |
-		(f->bits & BH_FLOW_GUESS ? BH_EVF_GUESS : 0) | (f->bits & BH_FLOW_INNER ? BH_EVF_UNTRUSTED : 0));
+			       (f->bits & BH_FLOW_GUESS ? BH_EVF_GUESS : 0) |
+			       (f->bits & BH_FLOW_INNER ? BH_EVF_UNTRUSTED : 0));
 	ret->worker = t->conf.worker;
 	ret->mac_src = f->mac[0];
 	ret->mac_dst = f->mac[1];
@@ -118,7 +122,8 @@ void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum 
 	memcpy(ret->u.flow.tcp_flags, f->tcp_flags, sizeof f->tcp_flags);
 }
 
-static void emit(struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_kind kind, bh_ns at, uint64_t pkt_no)
+static void emit(struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_kind kind, bh_ns at,
+	uint64_t pkt_no)
 {
 	struct bh_event ev;
 
@@ -126,7 +131,8 @@ static void emit(struct bh_flow_table *t, const struct bh_flow *f, enum bh_ev_ki
 	t->conf.sink.emit(t->conf.sink.ctx, &ev);
 }
 
-void bh_flow_outcome(struct bh_flow_table *t, struct bh_flow *f, enum bh_outcome o, bh_ns at, uint64_t pkt_no)
+void bh_flow_outcome(
+	struct bh_flow_table *t, struct bh_flow *f, enum bh_outcome o, bh_ns at, uint64_t pkt_no)
 {
 	if (f->outcome != BH_OUT_NONE)
 		return;
@@ -200,8 +206,9 @@ static bool answered_unseen(const struct bh_packet *p)
 	case BH_WHAT_UDP:
 		return served && !(p->flags & BH_PKT_GROUP);
 	case BH_WHAT_ICMP:
-		return p->icmp.echo && (p->icmp.type == 0 || p->icmp.type == 129 || p->icmp.type == 14 ||
-			p->icmp.type == 16 || p->icmp.type == 18);
+		return p->icmp.echo &&
+		       (p->icmp.type == 0 || p->icmp.type == 129 || p->icmp.type == 14 ||
+			       p->icmp.type == 16 || p->icmp.type == 18);
 	}
 	return false;
 }
@@ -218,7 +225,9 @@ static uint32_t icmp_kind(const struct bh_packet *p, bool answer)
 static void start_state(struct bh_flow *f, const struct bh_packet *p, bool answer)
 {
 	if (f->proto == TCP && p->what == BH_WHAT_TCP) {
-		f->state = pure_syn(p) ? ST_PENDING : p->tcp.flags & BH_TCP_RST ? ST_CLOSED : ST_MID;
+		f->state = pure_syn(p)                 ? ST_PENDING
+			   : p->tcp.flags & BH_TCP_RST ? ST_CLOSED
+						       : ST_MID;
 		f->isn[0] = p->tcp.seq;
 		return;
 	}
@@ -234,8 +243,8 @@ static void start_state(struct bh_flow *f, const struct bh_packet *p, bool answe
 		f->state = ST_LOOSE;
 }
 
-static struct bh_flow *begin(struct bh_flow_table *t, const struct bh_packet *p, const struct bh_flow_probe *q,
-	uint64_t pkt_no)
+static struct bh_flow *begin(struct bh_flow_table *t, const struct bh_packet *p,
+	const struct bh_flow_probe *q, uint64_t pkt_no)
 {
 	struct bh_flow *f = bh_flow_add(t, &q->key, q->hash, p->at);
 	bool answer = answered_unseen(p);
@@ -275,21 +284,23 @@ static bool after(uint32_t number, uint32_t first, uint32_t slack)
 	return number - first - 1 <= slack;
 }
 
-static void closed(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
+static void closed(
+	struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
 {
 	if (f->state != ST_CLOSED)
 		set_state(t, f, ST_CLOSED);
 	bh_flow_outcome(t, f, BH_OUT_HANDSHAKE, p->at, pkt_no);
 }
 
-static void tcp_pending(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no,
-	unsigned dir)
+static void tcp_pending(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p,
+	uint64_t pkt_no, unsigned dir)
 {
 	uint8_t fl = p->tcp.flags;
 
 	if (dir == 0) {
 		if (pure_syn(p))
-			f->isn[0] = p->tcp.seq; /* again, or a scanner's next try from the same port */
+			f->isn[0] =
+				p->tcp.seq; /* again, or a scanner's next try from the same port */
 		else if ((fl & BH_TCP_ACK) && p->payload_wire && !(fl & BH_TCP_RST))
 			goto one_sided;
 		return;
@@ -313,35 +324,38 @@ one_sided: /* the conversation goes on and half of it is not shown here */
 	set_state(t, f, ST_MID);
 }
 
-static void tcp_open(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no, unsigned dir)
+static void tcp_open(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p,
+	uint64_t pkt_no, unsigned dir)
 {
 	uint8_t fl = p->tcp.flags;
 
-	if (f->state == ST_OPEN && dir == 1 && p->payload_wire && p->tcp.seq - f->isn[1] - 1 < 1u << 30 &&
-		!(fl & (BH_TCP_RST | BH_TCP_SYN)))
+	if (f->state == ST_OPEN && dir == 1 && p->payload_wire &&
+		p->tcp.seq - f->isn[1] - 1 < 1u << 30 && !(fl & (BH_TCP_RST | BH_TCP_SYN)))
 		bh_flow_outcome(t, f, BH_OUT_SUCCESS, p->at, pkt_no);
 	if (fl & BH_TCP_FIN)
 		f->bits |= dir ? BH_FLOW_FIN1 : BH_FLOW_FIN0;
-	if ((fl & BH_TCP_RST) || (f->bits & (BH_FLOW_FIN0 | BH_FLOW_FIN1)) == (BH_FLOW_FIN0 | BH_FLOW_FIN1))
+	if ((fl & BH_TCP_RST) ||
+		(f->bits & (BH_FLOW_FIN0 | BH_FLOW_FIN1)) == (BH_FLOW_FIN0 | BH_FLOW_FIN1))
 		closed(t, f, p, pkt_no);
 }
 
-static void tcp_synack(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no,
-	unsigned dir)
+static void tcp_synack(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p,
+	uint64_t pkt_no, unsigned dir)
 {
 	uint8_t fl = p->tcp.flags;
 
 	if (fl & BH_TCP_RST) {
 		closed(t, f, p, pkt_no);
-	} else if (dir == 0 && (fl & (BH_TCP_ACK | BH_TCP_SYN)) == BH_TCP_ACK && after(p->tcp.ack, f->isn[1], SLACK) &&
-		after(p->tcp.seq, f->isn[0], SLACK)) {
+	} else if (dir == 0 && (fl & (BH_TCP_ACK | BH_TCP_SYN)) == BH_TCP_ACK &&
+		   after(p->tcp.ack, f->isn[1], SLACK) && after(p->tcp.seq, f->isn[0], SLACK)) {
 		f->bits |= BH_FLOW_TWOWAY;
 		set_state(t, f, ST_OPEN);
 		tcp_open(t, f, p, pkt_no, dir);
 	}
 }
 
-static void tcp(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no, unsigned dir)
+static void tcp(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p,
+	uint64_t pkt_no, unsigned dir)
 {
 	f->tcp_flags[dir] |= p->tcp.flags;
 	switch (f->state) {
@@ -358,7 +372,8 @@ static void tcp(struct bh_flow_table *t, struct bh_flow *f, const struct bh_pack
 	}
 }
 
-/* A SYN with another number on a conversation that is over, or was never whole, begins the next one. */
+/* A SYN with another number on a conversation that is over, or was never whole, begins the next
+ * one. */
 static bool begins_again(const struct bh_flow *f, const struct bh_packet *p)
 {
 	if (f->proto != TCP || p->what != BH_WHAT_TCP || !pure_syn(p))
@@ -375,7 +390,8 @@ static bool begins_again(const struct bh_flow *f, const struct bh_packet *p)
 	return false;
 }
 
-static void answered(struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
+static void answered(
+	struct bh_flow_table *t, struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
 {
 	if (f->state == ST_OPEN || (f->state == ST_LOOSE && (f->bits & BH_FLOW_GROUP)))
 		return;
@@ -386,8 +402,8 @@ static void answered(struct bh_flow_table *t, struct bh_flow *f, const struct bh
 	set_state(t, f, ST_OPEN);
 }
 
-struct bh_flow *bh_flow_packet(struct bh_flow_table *t, const struct bh_packet *p, const struct bh_flow_probe *q,
-	uint64_t pkt_no, uint8_t *ret_dir)
+struct bh_flow *bh_flow_packet(struct bh_flow_table *t, const struct bh_packet *p,
+	const struct bh_flow_probe *q, uint64_t pkt_no, uint8_t *ret_dir)
 {
 	struct bh_flow *f;
 	unsigned dir;
@@ -450,7 +466,8 @@ bool bh_flow_quoted(struct bh_flow_table *t, const struct bh_packet *p, uint64_t
 		return false;
 	}
 	t->n.icmp_matched++;
-	if (o == BH_OUT_NONE || f->state != ST_PENDING || (f->proto == TCP && p->icmp.quote.seq != f->isn[0]))
+	if (o == BH_OUT_NONE || f->state != ST_PENDING ||
+		(f->proto == TCP && p->icmp.quote.seq != f->isn[0]))
 		return true;
 	bh_flow_outcome(t, f, o, p->at, pkt_no);
 	bh_flow_rearm(t, f);
