@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Files are read through one sliding window over a descriptor, so a plain file, a pipe and a decompressor's
- * output are the same thing. A mapping would save one copy of each byte but dies of SIGBUS when a rotating
- * capture shrinks under it; read() into a warm megabyte costs about the same as the page faults (measured
- * in docs/performance.md).
+ * Files are read through one sliding window over a descriptor, so a plain file, a pipe and a
+ * decompressor's output are the same thing. A mapping would save one copy of each byte but dies of
+ * SIGBUS when a rotating capture shrinks under it; read() into a warm megabyte costs about the same
+ * as the page faults (measured in docs/performance.md).
  *
- * Frames of one batch point into the window, so the window moves only between batches: a record that does
- * not fit ends the batch early. An input that ends inside a record, or a record whose lengths cannot be
- * true, is an outcome given after all good frames; nothing already read is lost.
+ * Frames of one batch point into the window, so the window moves only between batches: a record
+ * that does not fit ends the batch early. An input that ends inside a record, or a record whose
+ * lengths cannot be true, is an outcome given after all good frames; nothing already read is lost.
  *
  * pcap.c and pcapng.c know the formats; live.c is the kernel's ring.
  */
@@ -139,19 +139,25 @@ static int at_end(struct file *f, bool inside)
 	const char *problem = child_problem(f);
 
 	if (inside || problem)
-		return bh_capture_end(f, BH_SRC_TRUNCATED, "%s: ends inside a record after %llu packets%s%s; "
-			"all of them were read", f->name, (unsigned long long)f->st.frames, problem ? ": " : "",
+		return bh_capture_end(f, BH_SRC_TRUNCATED,
+			"%s: ends inside a record after %llu packets%s%s; "
+			"all of them were read",
+			f->name, (unsigned long long)f->st.frames, problem ? ": " : "",
 			problem ? problem : "");
 	if (!f->st.frames && f->st.skipped)
-		return bh_capture_end(f, BH_SRC_LINKTYPE, "%s: link type %u is not one that can be decoded "
-			"(Ethernet, Linux cooked, raw IP, loopback)", f->name, f->first_unknown);
+		return bh_capture_end(f, BH_SRC_LINKTYPE,
+			"%s: link type %u is not one that can be decoded "
+			"(Ethernet, Linux cooked, raw IP, loopback)",
+			f->name, f->first_unknown);
 	if (f->st.skipped)
-		return bh_capture_end(f, BH_SRC_END, "%s: read; %llu packets of link type %u left out", f->name,
+		return bh_capture_end(f, BH_SRC_END,
+			"%s: read; %llu packets of link type %u left out", f->name,
 			(unsigned long long)f->st.skipped, f->first_unknown);
 	return bh_capture_end(f, BH_SRC_END, "%s: read", f->name);
 }
 
-static int file_next(struct bh_source *s, struct bh_frame *frames, size_t max, int timeout_ms, size_t *ret_n)
+static int file_next(
+	struct bh_source *s, struct bh_frame *frames, size_t max, int timeout_ms, size_t *ret_n)
 {
 	struct file *f = (struct file *)s;
 	size_t n = 0, need = 0;
@@ -247,7 +253,8 @@ static const struct packer packers[] = {
 static const struct packer *packed(const struct file *f)
 {
 	for (size_t i = 0; i < BH_COUNT(packers); i++)
-		if (window_len(f) >= packers[i].n && !memcmp(window(f), packers[i].magic, packers[i].n))
+		if (window_len(f) >= packers[i].n &&
+			!memcmp(window(f), packers[i].magic, packers[i].n))
 			return &packers[i];
 	return NULL;
 }
@@ -262,8 +269,10 @@ static int unpack(struct file *f, const struct packer *k)
 
 	bh_strcpy(prog, sizeof prog, k->prog);
 	if (lseek(f->fd, 0, SEEK_SET) < 0)
-		return bh_capture_end(f, BH_SRC_FOREIGN, "%s: is compressed by %s and cannot be read twice; "
-			"put \"%s -dc\" in front of the pipe", f->name, prog, prog);
+		return bh_capture_end(f, BH_SRC_FOREIGN,
+			"%s: is compressed by %s and cannot be read twice; "
+			"put \"%s -dc\" in front of the pipe",
+			f->name, prog, prog);
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return -errno;
 	r = posix_spawn_file_actions_init(&fa);
@@ -279,8 +288,8 @@ static int unpack(struct file *f, const struct packer *k)
 		close(p[0]);
 		f->child = 0;
 		if (r == ENOENT)
-			return bh_capture_end(f, BH_SRC_FOREIGN, "%s: is compressed by %s, which is not installed",
-				f->name, prog);
+			return bh_capture_end(f, BH_SRC_FOREIGN,
+				"%s: is compressed by %s, which is not installed", f->name, prog);
 		return -r;
 	}
 	f->origin = f->fd;
@@ -297,14 +306,17 @@ static int classic_header(struct file *f)
 	uint32_t raw;
 
 	if (bh_capture_need(f, 24) != 0)
-		return bh_capture_end(f, BH_SRC_TRUNCATED, "%s: ends inside the file header; capture it again",
-			f->name);
+		return bh_capture_end(f, BH_SRC_TRUNCATED,
+			"%s: ends inside the file header; capture it again", f->name);
 	h = window(f);
 	memcpy(&raw, h + 20, 4);
-	raw = (f->big ? __builtin_bswap32(raw) : raw) & 0xffff; /* the upper half describes frame checks */
+	raw = (f->big ? __builtin_bswap32(raw) : raw) &
+	      0xffff; /* the upper half describes frame checks */
 	if (!bh_capture_link(raw, &f->link))
-		return bh_capture_end(f, BH_SRC_LINKTYPE, "%s: link type %u is not one that can be decoded "
-			"(Ethernet, Linux cooked, raw IP, loopback); capture on another interface", f->name, raw);
+		return bh_capture_end(f, BH_SRC_LINKTYPE,
+			"%s: link type %u is not one that can be decoded "
+			"(Ethernet, Linux cooked, raw IP, loopback); capture on another interface",
+			f->name, raw);
 	f->from += 24;
 	return 0;
 }
@@ -323,7 +335,8 @@ static int identify(struct file *f)
 		if (r > 0 && round)
 			return at_end(f, true);
 		if (r > 0)
-			return bh_capture_end(f, BH_SRC_FOREIGN, "%s: %s; a pcap or pcapng file was expected", f->name,
+			return bh_capture_end(f, BH_SRC_FOREIGN,
+				"%s: %s; a pcap or pcapng file was expected", f->name,
 				window_len(f) ? "is too short to be a capture" : "is empty");
 		k = packed(f);
 		if (!k || round)
@@ -341,9 +354,10 @@ static int identify(struct file *f)
 	f->nano = magic == 0xa1b23c4d || magic == 0x4d3cb2a1;
 	if (f->big || f->nano || magic == 0xa1b2c3d4)
 		return classic_header(f);
-	return bh_capture_end(f, BH_SRC_FOREIGN, "%s: is not a pcap or pcapng file (it starts with %02x%02x%02x%02x);"
-		" tools such as editcap convert other formats", f->name, window(f)[0], window(f)[1], window(f)[2],
-		window(f)[3]);
+	return bh_capture_end(f, BH_SRC_FOREIGN,
+		"%s: is not a pcap or pcapng file (it starts with %02x%02x%02x%02x);"
+		" tools such as editcap convert other formats",
+		f->name, window(f)[0], window(f)[1], window(f)[2], window(f)[3]);
 }
 
 int bh_source_fd_take(int fd, const char *name, struct bh_source **ret_source, char ret_text[256])

@@ -8,7 +8,7 @@
 #include <bulkhead/capture.h>
 
 #define FRAME_MAX 262144u /* longest frame any capture program writes */
-#define IFS_MAX 1024	  /* pcapng interfaces per section */
+#define IFS_MAX 1024      /* pcapng interfaces per section */
 
 struct ng_if {
 	uint16_t link;
@@ -38,10 +38,12 @@ struct file {
 	uint32_t first_unknown;
 };
 
-/* At least n bytes at the window's front? Reads more when not. 0 yes, 1 the input ends before, < 0 error. */
+/* At least n bytes at the window's front? Reads more when not. 0 yes, 1 the input ends before, < 0
+ * error. */
 int bh_capture_need(struct file *f, size_t n) BH_MUST;
 int bh_capture_end(struct file *f, enum bh_src why, const char *fmt, ...) BH_PRINTF(3, 4);
-/* One record from the window: a frame, passed over, needs ret_need bytes first, or no more (ended is set). */
+/* One record from the window: a frame, passed over, needs ret_need bytes first, or no more (ended
+ * is set). */
 enum step { STEP_FRAME, STEP_WINDOW, STEP_SKIP, STEP_END };
 enum step bh_capture_pcap_step(struct file *f, struct bh_frame *ret, size_t *ret_need);
 enum step bh_capture_ng_step(struct file *f, struct bh_frame *ret, size_t *ret_need);

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Live frames come through TPACKET_V3 rings: the kernel fills blocks in memory shared with it and hands each
- * over when it is full or retire_ms old, so the price of a system call is paid per block at most, and only
- * when there is nothing to do.
+ * Live frames come through TPACKET_V3 rings: the kernel fills blocks in memory shared with it and
+ * hands each over when it is full or retire_ms old, so the price of a system call is paid per block
+ * at most, and only when there is nothing to do.
  *
- * Opening is in two halves. The privileged one makes sockets; because a socket hears everything between
- * bind and its place in the fanout group, each starts behind a filter that lets nothing through, and
- * bh_live_start lifts all filters once every member has joined. The other half only maps and polls.
+ * Opening is in two halves. The privileged one makes sockets; because a socket hears everything
+ * between bind and its place in the fanout group, each starts behind a filter that lets nothing
+ * through, and bh_live_start lifts all filters once every member has joined. The other half only
+ * maps and polls.
  *
- * A worker has one ring per interface. The next frames are taken from the ring whose first frame is the
- * oldest, up to the point where another ring's becomes older; a block goes back to the kernel on the call
- * after its last frame was given out.
+ * A worker has one ring per interface. The next frames are taken from the ring whose first frame is
+ * the oldest, up to the point where another ring's becomes older; a block goes back to the kernel
+ * on the call after its last frame was given out.
  *
- * The structs read here are the kernel's own, in memory it wrote: no packet bytes are read through them.
+ * The structs read here are the kernel's own, in memory it wrote: no packet bytes are read through
+ * them.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -38,10 +40,10 @@ struct ring {
 	int fd;
 	uint32_t ifindex;
 	uint8_t *map;
-	uint32_t block;				/* the one being read, or the next */
-	const struct tpacket3_hdr *frame;	/* next to give out; NULL = no block in hand */
-	uint32_t left;				/* frames in it */
-	bool done;				/* all given out: return it on the next call */
+	uint32_t block;                   /* the one being read, or the next */
+	const struct tpacket3_hdr *frame; /* next to give out; NULL = no block in hand */
+	uint32_t left;                    /* frames in it */
+	bool done;                        /* all given out: return it on the next call */
 };
 
 struct live {
@@ -81,8 +83,10 @@ static const char *set_ring(int fd, const struct bh_live_conf *conf)
 	struct sock_filter none = {.code = BPF_RET | BPF_K, .k = 0};
 	struct sock_fprog deaf = {.len = 1, .filter = &none};
 	int version = TPACKET_V3, one = 1;
-	struct tpacket_req3 rq = {.tp_block_size = conf->block_bytes, .tp_block_nr = conf->blocks,
-		.tp_frame_size = 2048, .tp_frame_nr = conf->block_bytes / 2048 * conf->blocks,
+	struct tpacket_req3 rq = {.tp_block_size = conf->block_bytes,
+		.tp_block_nr = conf->blocks,
+		.tp_frame_size = 2048,
+		.tp_frame_nr = conf->block_bytes / 2048 * conf->blocks,
 		.tp_retire_blk_tov = conf->retire_ms};
 
 	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &deaf, sizeof deaf) < 0)
@@ -99,7 +103,8 @@ static const char *set_ring(int fd, const struct bh_live_conf *conf)
 /* *io_group: 0 = make a group and say which. */
 static int join(int fd, unsigned *io_group)
 {
-	unsigned mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG, ignore = FANOUT_IGNORE_OUTGOING;
+	unsigned mode = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG,
+		 ignore = FANOUT_IGNORE_OUTGOING;
 	unsigned fresh = *io_group ? 0 : PACKET_FANOUT_FLAG_UNIQUEID;
 	unsigned arg = (*io_group & 0xffff) | (mode | ignore | fresh) << 16;
 	socklen_t len = sizeof arg;
@@ -122,10 +127,11 @@ static int join(int fd, unsigned *io_group)
 	return 0;
 }
 
-static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_conf *conf, unsigned *io_group,
-	bool group, int *ret_fd, char ret_text[256])
+static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_conf *conf,
+	unsigned *io_group, bool group, int *ret_fd, char ret_text[256])
 {
-	struct sockaddr_ll a = {.sll_family = AF_PACKET, .sll_protocol = __builtin_bswap16(ETH_P_ALL),
+	struct sockaddr_ll a = {.sll_family = AF_PACKET,
+		.sll_protocol = __builtin_bswap16(ETH_P_ALL),
 		.sll_ifindex = (int)ifindex};
 	struct packet_mreq all = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_PROMISC};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
@@ -152,8 +158,8 @@ static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_c
 	return 0;
 }
 
-int bh_live_open(const char *ifname, const struct bh_live_conf *conf, unsigned n_workers, struct bh_live_fd *ret_fds,
-	char ret_text[256])
+int bh_live_open(const char *ifname, const struct bh_live_conf *conf, unsigned n_workers,
+	struct bh_live_fd *ret_fds, char ret_text[256])
 {
 	uint32_t ifindex = if_nametoindex(ifname);
 	unsigned group = 0, i;
@@ -180,7 +186,8 @@ int bh_live_start(const struct bh_live_fd *fds, size_t n)
 	int none = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (fds[i].fd >= 0 && setsockopt(fds[i].fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none) < 0)
+		if (fds[i].fd >= 0 &&
+			setsockopt(fds[i].fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none) < 0)
 			return -errno;
 	return 0;
 }
@@ -189,7 +196,8 @@ int bh_live_start(const struct bh_live_fd *fds, size_t n)
 
 static struct tpacket_block_desc *block(const struct live *l, const struct ring *r)
 {
-	return (struct tpacket_block_desc *)(void *)(r->map + (size_t)r->block * l->conf.block_bytes);
+	return (struct tpacket_block_desc *)(void *)(r->map +
+						     (size_t)r->block * l->conf.block_bytes);
 }
 
 /* Has a frame in hand, taking the next block if the kernel has given it. */
@@ -244,8 +252,12 @@ static size_t take_frame(struct live *l, struct ring *r, struct bh_frame *ret)
 	const struct sockaddr_ll *sll = (const void *)(base + TPACKET_ALIGN(sizeof *h));
 	bool own = sll->sll_pkttype == PACKET_OUTGOING;
 
-	*ret = (struct bh_frame){.data = base + h->tp_mac, .caplen = h->tp_snaplen, .wirelen = h->tp_len,
-		.at = stamp(h), .link = link_of(sll->sll_hatype), .ifindex = r->ifindex};
+	*ret = (struct bh_frame){.data = base + h->tp_mac,
+		.caplen = h->tp_snaplen,
+		.wirelen = h->tp_len,
+		.at = stamp(h),
+		.link = link_of(sll->sll_hatype),
+		.ifindex = r->ifindex};
 	if (h->tp_status & TP_STATUS_VLAN_VALID)
 		ret->vlan = h->hv1.tp_vlan_tci & 0xfff;
 	if (h->tp_status & TP_STATUS_CSUMNOTREADY)
@@ -318,7 +330,8 @@ static int wait_for(struct live *l, int timeout_ms)
 			int e = 0;
 			socklen_t len = sizeof e;
 
-			/* an interface set down or gone; the socket hears it again when it is back up */
+			/* an interface set down or gone; the socket hears it again when it is back
+			 * up */
 			(void)getsockopt(p[i].fd, SOL_SOCKET, SO_ERROR, &e, &len);
 			if (e && e != ENETDOWN)
 				return -e;
@@ -326,7 +339,8 @@ static int wait_for(struct live *l, int timeout_ms)
 	return 0;
 }
 
-static int live_next(struct bh_source *s, struct bh_frame *frames, size_t max, int timeout_ms, size_t *ret_n)
+static int live_next(
+	struct bh_source *s, struct bh_frame *frames, size_t max, int timeout_ms, size_t *ret_n)
 {
 	struct live *l = (struct live *)s;
 	int r = 0;
@@ -393,15 +407,16 @@ int bh_source_live_take(const struct bh_live_fd *fds, size_t n, const struct bh_
 	if (!l) {
 		for (size_t i = 0; i < n; i++)
 			close(fds[i].fd);
-		snprintf(ret_text, 256, "live capture: %zu interfaces; 1 to %d are possible", n, BH_LIVE_IFS);
+		snprintf(ret_text, 256, "live capture: %zu interfaces; 1 to %d are possible", n,
+			BH_LIVE_IFS);
 		return n && n <= BH_LIVE_IFS ? -ENOMEM : -EINVAL;
 	}
 	l->src.ops = &live_ops;
 	l->conf = *conf;
 	l->n = n;
 	for (size_t i = 0; i < n; i++) {
-		void *m = mmap(NULL, (size_t)conf->block_bytes * conf->blocks, PROT_READ | PROT_WRITE, MAP_SHARED,
-			fds[i].fd, 0);
+		void *m = mmap(NULL, (size_t)conf->block_bytes * conf->blocks,
+			PROT_READ | PROT_WRITE, MAP_SHARED, fds[i].fd, 0);
 
 		l->rings[i] = (struct ring){.fd = fds[i].fd, .ifindex = fds[i].ifindex, .map = m};
 		if (m == MAP_FAILED) {

@@ -24,8 +24,10 @@ enum step bh_capture_pcap_step(struct file *f, struct bh_frame *ret, size_t *ret
 	}
 	caplen = get(f, h + 8);
 	if (caplen > FRAME_MAX) {
-		bh_capture_end(f, BH_SRC_DAMAGED, "%s: packet %llu claims %u bytes; the %llu before it were read",
-			f->name, (unsigned long long)f->st.frames + 1, caplen, (unsigned long long)f->st.frames);
+		bh_capture_end(f, BH_SRC_DAMAGED,
+			"%s: packet %llu claims %u bytes; the %llu before it were read", f->name,
+			(unsigned long long)f->st.frames + 1, caplen,
+			(unsigned long long)f->st.frames);
 		return STEP_END;
 	}
 	if (window_len(f) < 16 + (size_t)caplen) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * pcapng: a chain of blocks, each with its length at both ends. Sections may change byte order, interfaces
- * have their own link type and clock. Blocks that hold no packet are passed over.
+ * pcapng: a chain of blocks, each with its length at both ends. Sections may change byte order,
+ * interfaces have their own link type and clock. Blocks that hold no packet are passed over.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ static uint16_t u16(const struct file *f, const uint8_t *p)
 
 static enum step damaged(struct file *f, const char *what)
 {
-	bh_capture_end(f, BH_SRC_DAMAGED, "%s: %s after packet %llu; the packets before it were read", f->name, what,
+	bh_capture_end(f, BH_SRC_DAMAGED,
+		"%s: %s after packet %llu; the packets before it were read", f->name, what,
 		(unsigned long long)f->st.frames);
 	return STEP_END;
 }
@@ -95,7 +96,8 @@ static enum step interface(struct file *f, const uint8_t *body, size_t len)
 	return STEP_SKIP;
 }
 
-static enum step packet(struct file *f, uint32_t type, const uint8_t *body, size_t len, struct bh_frame *ret)
+static enum step packet(
+	struct file *f, uint32_t type, const uint8_t *body, size_t len, struct bh_frame *ret)
 {
 	size_t head = type == BLOCK_SPB ? 4 : 20;
 	uint32_t n = 0, caplen;
@@ -189,7 +191,8 @@ enum step bh_capture_ng_step(struct file *f, struct bh_frame *ret, size_t *ret_n
 	*ret_need = len;
 	if (window_len(f) < len)
 		return STEP_WINDOW;
-	step = type == BLOCK_IDB ? interface(f, h + 8, len - 12) : packet(f, type, h + 8, len - 12, ret);
+	step = type == BLOCK_IDB ? interface(f, h + 8, len - 12)
+				 : packet(f, type, h + 8, len - 12, ret);
 	if (step != STEP_END)
 		f->from += len;
 	__builtin_prefetch(h + len + 512);

@@ -2,15 +2,16 @@
 /*
  * The adapter to nDPI, and the only file that sees its headers.
  *
- * What is asked of nDPI is one word per flow, so a flow is final as soon as its answer maps to one of our
- * applications: the names, certificates and versions it would go on to collect are not used here, and most
- * of its time goes there. Its numbers move between releases, so protocols are found by name at start.
+ * What is asked of nDPI is one word per flow, so a flow is final as soon as its answer maps to one
+ * of our applications: the names, certificates and versions it would go on to collect are not used
+ * here, and most of its time goes there. Its numbers move between releases, so protocols are found
+ * by name at start.
  *
- * nDPI answers with a pair: a carrier (TLS, HTTP, DNS, QUIC) and what runs inside (a company, mostly). The
- * inner one counts if we have a name for it, else the carrier, else BH_APP_OTHER.
+ * nDPI answers with a pair: a carrier (TLS, HTTP, DNS, QUIC) and what runs inside (a company,
+ * mostly). The inner one counts if we have a name for it, else the carrier, else BH_APP_OTHER.
  *
- * The pool is a ring by age: taken from its end when full, so an attacker who holds many half-understood
- * flows loses his own oldest first and delays nobody's beyond the pool's turnover.
+ * The pool is a ring by age: taken from its end when full, so an attacker who holds many
+ * half-understood flows loses his own oldest first and delays nobody's beyond the pool's turnover.
  *
  * nDPI 5 changed the calls, not the idea; what differs is gathered at the top of this file.
  */
@@ -29,47 +30,141 @@
 /* ---- names ---- */
 
 /*
- * nDPI's names, old and new spellings; one that a release does not know is passed over. What is not in this
- * table is switched off: games, television and file sharing would otherwise be tried on every first packet,
- * a fifth of nDPI's time here. Protocols of offices and plants without a name of ours stay on, as "other".
+ * nDPI's names, old and new spellings; one that a release does not know is passed over. What is not
+ * in this table is switched off: games, television and file sharing would otherwise be tried on
+ * every first packet, a fifth of nDPI's time here. Protocols of offices and plants without a name
+ * of ours stay on, as "other".
  */
 static const struct {
 	const char *name;
 	uint16_t app;
 } names[] = {
-	{"SMBv1", BH_APP_SMB}, {"SMBv23", BH_APP_SMB}, {"RDP", BH_APP_RDP}, {"SSH", BH_APP_SSH},
-	{"DNS", BH_APP_DNS}, {"HTTP", BH_APP_HTTP}, {"HTTP_Connect", BH_APP_HTTP}, {"HTTP_Proxy", BH_APP_HTTP},
-	{"WebSocket", BH_APP_HTTP}, {"SOAP", BH_APP_HTTP}, {"TLS", BH_APP_TLS}, {"DTLS", BH_APP_TLS},
-	{"QUIC", BH_APP_QUIC}, {"DHCP", BH_APP_DHCP}, {"DHCPV6", BH_APP_DHCP}, {"Kerberos", BH_APP_KERBEROS},
-	{"LDAP", BH_APP_LDAP}, {"DCE_RPC", BH_APP_MSRPC}, {"DCERPC", BH_APP_MSRPC}, {"MS-RPCH", BH_APP_MSRPC},
-	{"NetBIOS", BH_APP_NETBIOS}, {"LLMNR", BH_APP_LLMNR}, {"MDNS", BH_APP_MDNS}, {"SSDP", BH_APP_SSDP},
-	{"WSD", BH_APP_WSD}, {"NTP", BH_APP_NTP}, {"SNMP", BH_APP_SNMP}, {"Syslog", BH_APP_SYSLOG},
-	{"SIP", BH_APP_SIP}, {"RTP", BH_APP_RTP}, {"RTCP", BH_APP_RTP}, {"SRTP", BH_APP_RTP}, {"VNC", BH_APP_VNC},
-	{"Telnet", BH_APP_TELNET}, {"FTP_CONTROL", BH_APP_FTP}, {"FTP_DATA", BH_APP_FTP}, {"TFTP", BH_APP_TFTP},
-	{"SMTP", BH_APP_SMTP}, {"SMTPS", BH_APP_SMTP}, {"IMAP", BH_APP_IMAP}, {"IMAPS", BH_APP_IMAP},
-	{"POP3", BH_APP_POP3}, {"POPS", BH_APP_POP3}, {"MySQL", BH_APP_MYSQL}, {"PostgreSQL", BH_APP_POSTGRES},
-	{"PostgreS", BH_APP_POSTGRES}, {"MsSQL-TDS", BH_APP_MSSQL}, {"Oracle", BH_APP_ORACLE},
-	{"Redis", BH_APP_REDIS}, {"MQTT", BH_APP_MQTT}, {"NFS", BH_APP_NFS}, {"RSYNC", BH_APP_RSYNC},
-	{"Modbus", BH_APP_MODBUS}, {"UMAS", BH_APP_MODBUS}, {"s7comm", BH_APP_S7COMM}, {"S7Comm", BH_APP_S7COMM},
-	{"S7CommPlus", BH_APP_S7COMM}, {"DNP3", BH_APP_DNP3}, {"IEC60870", BH_APP_IEC104},
-	{"EthernetIP", BH_APP_ETHERNETIP}, {"EtherNet/IP", BH_APP_ETHERNETIP}, {"CIP", BH_APP_ETHERNETIP},
-	{"Citrix", BH_APP_CITRIX}, {"TeamViewer", BH_APP_TEAMVIEWER}, {"AnyDesk", BH_APP_ANYDESK},
-	{"BitTorrent", BH_APP_BITTORRENT}, {"Tor", BH_APP_TOR}, {"OpenVPN", BH_APP_OPENVPN},
-	{"WireGuard", BH_APP_WIREGUARD}, {"IPsec", BH_APP_IPSEC}, {"IPSec", BH_APP_IPSEC},
-	{"GRE", BH_APP_GRE}, {"ICMP", BH_APP_ICMP}, {"ICMPV6", BH_APP_ICMP6}, {"IGMP", BH_APP_IGMP},
-	{"Radius", BH_APP_RADIUS}, {"STUN", BH_APP_STUN}, {"RPC", BH_APP_RPC},
-	{"AFP", BH_APP_OTHER}, {"AJP", BH_APP_OTHER}, {"AMQP", BH_APP_OTHER}, {"BACnet", BH_APP_OTHER},
-	{"BGP", BH_APP_OTHER}, {"BJNP", BH_APP_OTHER}, {"CAPWAP", BH_APP_OTHER}, {"CHECKMK", BH_APP_OTHER},
-	{"CiscoSkinny", BH_APP_OTHER}, {"CiscoVPN", BH_APP_OTHER}, {"COAP", BH_APP_OTHER}, {"Corba", BH_APP_OTHER},
-	{"Diameter", BH_APP_OTHER}, {"DNScrypt", BH_APP_OTHER}, {"DRDA", BH_APP_OTHER}, {"Git", BH_APP_OTHER},
-	{"GTP", BH_APP_OTHER}, {"H323", BH_APP_OTHER}, {"IAX", BH_APP_OTHER}, {"IPP", BH_APP_OTHER},
-	{"IRC", BH_APP_OTHER}, {"Jabber", BH_APP_OTHER}, {"LISP", BH_APP_OTHER}, {"LotusNotes", BH_APP_OTHER},
-	{"Memcached", BH_APP_OTHER}, {"MGCP", BH_APP_OTHER}, {"Mining", BH_APP_OTHER}, {"MongoDB", BH_APP_OTHER},
-	{"MPEG_TS", BH_APP_OTHER}, {"Nats", BH_APP_OTHER}, {"NetFlow", BH_APP_OTHER}, {"OPC-UA", BH_APP_OTHER},
-	{"PPTP", BH_APP_OTHER}, {"RemoteScan", BH_APP_OTHER}, {"RTMP", BH_APP_OTHER}, {"RTSP", BH_APP_OTHER},
-	{"SAP", BH_APP_OTHER}, {"sFlow", BH_APP_OTHER}, {"Skype_Teams", BH_APP_OTHER}, {"SOCKS", BH_APP_OTHER},
-	{"SOMEIP", BH_APP_OTHER}, {"Teredo", BH_APP_OTHER}, {"TINC", BH_APP_OTHER}, {"VMware", BH_APP_OTHER},
-	{"Whois-DAS", BH_APP_OTHER}, {"XDMCP", BH_APP_OTHER}, {"Zabbix", BH_APP_OTHER}, {"ZeroMQ", BH_APP_OTHER},
+	{"SMBv1", BH_APP_SMB},
+	{"SMBv23", BH_APP_SMB},
+	{"RDP", BH_APP_RDP},
+	{"SSH", BH_APP_SSH},
+	{"DNS", BH_APP_DNS},
+	{"HTTP", BH_APP_HTTP},
+	{"HTTP_Connect", BH_APP_HTTP},
+	{"HTTP_Proxy", BH_APP_HTTP},
+	{"WebSocket", BH_APP_HTTP},
+	{"SOAP", BH_APP_HTTP},
+	{"TLS", BH_APP_TLS},
+	{"DTLS", BH_APP_TLS},
+	{"QUIC", BH_APP_QUIC},
+	{"DHCP", BH_APP_DHCP},
+	{"DHCPV6", BH_APP_DHCP},
+	{"Kerberos", BH_APP_KERBEROS},
+	{"LDAP", BH_APP_LDAP},
+	{"DCE_RPC", BH_APP_MSRPC},
+	{"DCERPC", BH_APP_MSRPC},
+	{"MS-RPCH", BH_APP_MSRPC},
+	{"NetBIOS", BH_APP_NETBIOS},
+	{"LLMNR", BH_APP_LLMNR},
+	{"MDNS", BH_APP_MDNS},
+	{"SSDP", BH_APP_SSDP},
+	{"WSD", BH_APP_WSD},
+	{"NTP", BH_APP_NTP},
+	{"SNMP", BH_APP_SNMP},
+	{"Syslog", BH_APP_SYSLOG},
+	{"SIP", BH_APP_SIP},
+	{"RTP", BH_APP_RTP},
+	{"RTCP", BH_APP_RTP},
+	{"SRTP", BH_APP_RTP},
+	{"VNC", BH_APP_VNC},
+	{"Telnet", BH_APP_TELNET},
+	{"FTP_CONTROL", BH_APP_FTP},
+	{"FTP_DATA", BH_APP_FTP},
+	{"TFTP", BH_APP_TFTP},
+	{"SMTP", BH_APP_SMTP},
+	{"SMTPS", BH_APP_SMTP},
+	{"IMAP", BH_APP_IMAP},
+	{"IMAPS", BH_APP_IMAP},
+	{"POP3", BH_APP_POP3},
+	{"POPS", BH_APP_POP3},
+	{"MySQL", BH_APP_MYSQL},
+	{"PostgreSQL", BH_APP_POSTGRES},
+	{"PostgreS", BH_APP_POSTGRES},
+	{"MsSQL-TDS", BH_APP_MSSQL},
+	{"Oracle", BH_APP_ORACLE},
+	{"Redis", BH_APP_REDIS},
+	{"MQTT", BH_APP_MQTT},
+	{"NFS", BH_APP_NFS},
+	{"RSYNC", BH_APP_RSYNC},
+	{"Modbus", BH_APP_MODBUS},
+	{"UMAS", BH_APP_MODBUS},
+	{"s7comm", BH_APP_S7COMM},
+	{"S7Comm", BH_APP_S7COMM},
+	{"S7CommPlus", BH_APP_S7COMM},
+	{"DNP3", BH_APP_DNP3},
+	{"IEC60870", BH_APP_IEC104},
+	{"EthernetIP", BH_APP_ETHERNETIP},
+	{"EtherNet/IP", BH_APP_ETHERNETIP},
+	{"CIP", BH_APP_ETHERNETIP},
+	{"Citrix", BH_APP_CITRIX},
+	{"TeamViewer", BH_APP_TEAMVIEWER},
+	{"AnyDesk", BH_APP_ANYDESK},
+	{"BitTorrent", BH_APP_BITTORRENT},
+	{"Tor", BH_APP_TOR},
+	{"OpenVPN", BH_APP_OPENVPN},
+	{"WireGuard", BH_APP_WIREGUARD},
+	{"IPsec", BH_APP_IPSEC},
+	{"IPSec", BH_APP_IPSEC},
+	{"GRE", BH_APP_GRE},
+	{"ICMP", BH_APP_ICMP},
+	{"ICMPV6", BH_APP_ICMP6},
+	{"IGMP", BH_APP_IGMP},
+	{"Radius", BH_APP_RADIUS},
+	{"STUN", BH_APP_STUN},
+	{"RPC", BH_APP_RPC},
+	{"AFP", BH_APP_OTHER},
+	{"AJP", BH_APP_OTHER},
+	{"AMQP", BH_APP_OTHER},
+	{"BACnet", BH_APP_OTHER},
+	{"BGP", BH_APP_OTHER},
+	{"BJNP", BH_APP_OTHER},
+	{"CAPWAP", BH_APP_OTHER},
+	{"CHECKMK", BH_APP_OTHER},
+	{"CiscoSkinny", BH_APP_OTHER},
+	{"CiscoVPN", BH_APP_OTHER},
+	{"COAP", BH_APP_OTHER},
+	{"Corba", BH_APP_OTHER},
+	{"Diameter", BH_APP_OTHER},
+	{"DNScrypt", BH_APP_OTHER},
+	{"DRDA", BH_APP_OTHER},
+	{"Git", BH_APP_OTHER},
+	{"GTP", BH_APP_OTHER},
+	{"H323", BH_APP_OTHER},
+	{"IAX", BH_APP_OTHER},
+	{"IPP", BH_APP_OTHER},
+	{"IRC", BH_APP_OTHER},
+	{"Jabber", BH_APP_OTHER},
+	{"LISP", BH_APP_OTHER},
+	{"LotusNotes", BH_APP_OTHER},
+	{"Memcached", BH_APP_OTHER},
+	{"MGCP", BH_APP_OTHER},
+	{"Mining", BH_APP_OTHER},
+	{"MongoDB", BH_APP_OTHER},
+	{"MPEG_TS", BH_APP_OTHER},
+	{"Nats", BH_APP_OTHER},
+	{"NetFlow", BH_APP_OTHER},
+	{"OPC-UA", BH_APP_OTHER},
+	{"PPTP", BH_APP_OTHER},
+	{"RemoteScan", BH_APP_OTHER},
+	{"RTMP", BH_APP_OTHER},
+	{"RTSP", BH_APP_OTHER},
+	{"SAP", BH_APP_OTHER},
+	{"sFlow", BH_APP_OTHER},
+	{"Skype_Teams", BH_APP_OTHER},
+	{"SOCKS", BH_APP_OTHER},
+	{"SOMEIP", BH_APP_OTHER},
+	{"Teredo", BH_APP_OTHER},
+	{"TINC", BH_APP_OTHER},
+	{"VMware", BH_APP_OTHER},
+	{"Whois-DAS", BH_APP_OTHER},
+	{"XDMCP", BH_APP_OTHER},
+	{"Zabbix", BH_APP_OTHER},
+	{"ZeroMQ", BH_APP_OTHER},
 	{"Zoom", BH_APP_OTHER},
 };
 
@@ -116,7 +211,8 @@ static uint16_t carrier_id(ndpi_protocol r)
 #else
 static struct ndpi_detection_module_struct *module_new(void)
 {
-	struct ndpi_detection_module_struct *m = ndpi_init_detection_module(ndpi_dont_load_tor_hosts);
+	struct ndpi_detection_module_struct *m =
+		ndpi_init_detection_module(ndpi_dont_load_tor_hosts);
 	NDPI_PROTOCOL_BITMASK on;
 
 	if (!m)
@@ -281,8 +377,8 @@ static void slot_give(struct bh_classify *c, uint16_t *io_slot)
 
 /* ---- answers ---- */
 
-static bool translate(const struct bh_classify *c, ndpi_protocol r, const struct ndpi_flow_struct *f,
-	struct bh_class *ret)
+static bool translate(const struct bh_classify *c, ndpi_protocol r,
+	const struct ndpi_flow_struct *f, struct bh_class *ret)
 {
 	uint16_t in = inner_id(r), out = carrier_id(r);
 
@@ -293,7 +389,8 @@ static bool translate(const struct bh_classify *c, ndpi_protocol r, const struct
 		ret->app = out < c->n_app_of ? c->app_of[out] : 0;
 	if (!ret->app)
 		ret->app = BH_APP_OTHER;
-	ret->guess = f->confidence != NDPI_CONFIDENCE_DPI && f->confidence != NDPI_CONFIDENCE_DPI_CACHE;
+	ret->guess =
+		f->confidence != NDPI_CONFIDENCE_DPI && f->confidence != NDPI_CONFIDENCE_DPI_CACHE;
 	return true;
 }
 
@@ -323,8 +420,10 @@ enum bh_class_step bh_classify_packet(struct bh_classify *c, uint16_t *io_slot, 
 	f = state(c, *io_slot);
 	c->n.offered++;
 	s->offered++;
-	if (translate(c, inspect(c->mod, f, pkt->l3, pkt->l3_len > 65535 ? 65535 : (uint16_t)pkt->l3_len,
-			 pkt->at / 1000000), f, ret_class) &&
+	if (translate(c,
+		    inspect(c->mod, f, pkt->l3, pkt->l3_len > 65535 ? 65535 : (uint16_t)pkt->l3_len,
+			    pkt->at / 1000000),
+		    f, ret_class) &&
 		!ret_class->guess) {
 		c->n.by_content++;
 		slot_give(c, io_slot);
@@ -389,15 +488,15 @@ void bh_classify_community_id(struct bh_event *ev)
 
 		memcpy(&s, ev->src.b + 12, 4);
 		memcpy(&d, ev->dst.b + 12, 4);
-		r = ndpi_flowv4_flow_hash(ev->proto, __builtin_bswap32(s), __builtin_bswap32(d), sport, dport, type,
-			code, (u_char *)out, sizeof ev->u.flow.community_id);
+		r = ndpi_flowv4_flow_hash(ev->proto, __builtin_bswap32(s), __builtin_bswap32(d),
+			sport, dport, type, code, (u_char *)out, sizeof ev->u.flow.community_id);
 	} else {
 		struct ndpi_in6_addr s, d;
 
 		memcpy(&s, ev->src.b, 16);
 		memcpy(&d, ev->dst.b, 16);
-		r = ndpi_flowv6_flow_hash(ev->proto, &s, &d, sport, dport, type, code, (u_char *)out,
-			sizeof ev->u.flow.community_id);
+		r = ndpi_flowv6_flow_hash(ev->proto, &s, &d, sport, dport, type, code,
+			(u_char *)out, sizeof ev->u.flow.community_id);
 	}
 	if (r)
 		memset(out, 0, sizeof ev->u.flow.community_id);

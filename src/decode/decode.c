@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A frame is read once, front to back, by a cursor that knows two ends: how many bytes the capture holds
- * and how many were on the wire. Each header may only move both ends closer (an IP length cuts off
- * Ethernet padding; a tunnel's inside cannot reach past its outside), so a field is trusted only when it
- * lies inside every enclosing length.
+ * A frame is read once, front to back, by a cursor that knows two ends: how many bytes the capture
+ * holds and how many were on the wire. Each header may only move both ends closer (an IP length
+ * cuts off Ethernet padding; a tunnel's inside cannot reach past its outside), so a field is
+ * trusted only when it lies inside every enclosing length.
  *
  * Tunnels are a loop, not recursion: an opener returns what kind of header comes next and the loop
- * starts again at that header, BH_TUNNEL_MAX times at most. The struct is overwritten by the inside; a
- * copy of the outside comes back when the inside breaks a rule, because a GRE or VXLAN packet whose
- * content is garbage is still a packet between two hosts.
+ * starts again at that header, BH_TUNNEL_MAX times at most. The struct is overwritten by the
+ * inside; a copy of the outside comes back when the inside breaks a rule, because a GRE or VXLAN
+ * packet whose content is garbage is still a packet between two hosts.
  *
  * link and Ethernet here, IP in ip.c, TCP, UDP and ICMP in l4.c and icmp.c, tunnels in tunnel.c.
  */
@@ -59,7 +59,8 @@ static enum next tags(struct cur *c, struct bh_packet *p)
 {
 	const uint8_t *h;
 
-	for (unsigned n = 0; c->ethertype == 0x8100 || c->ethertype == 0x88a8 || c->ethertype == 0x9100; n++) {
+	for (unsigned n = 0;
+		c->ethertype == 0x8100 || c->ethertype == 0x88a8 || c->ethertype == 0x9100; n++) {
 		if (n == TAGS_MAX)
 			return bad(p, BH_BAD_VLAN);
 		h = take(c, 4);
@@ -188,8 +189,12 @@ static enum next network(struct cur *c, struct bh_packet *p)
 /* The inside starts from a clean struct; what belongs to the frame as a whole stays. */
 static void descend(struct bh_packet *p)
 {
-	*p = (struct bh_packet){.at = p->at, .wirelen = p->wirelen, .vlan = p->vlan, .vlan2 = p->vlan2,
-		.depth = (uint8_t)(p->depth + 1), .flags = BH_PKT_INNER | BH_PKT_NO_MAC};
+	*p = (struct bh_packet){.at = p->at,
+		.wirelen = p->wirelen,
+		.vlan = p->vlan,
+		.vlan2 = p->vlan2,
+		.depth = (uint8_t)(p->depth + 1),
+		.flags = BH_PKT_INNER | BH_PKT_NO_MAC};
 }
 
 static void tunnel(struct cur *c, struct bh_packet *p, enum next next)

@@ -18,7 +18,8 @@ static bool is_echo(const struct bh_packet *p, uint8_t type)
 	return type == 0 || type == 8 || (type >= 13 && type <= 18);
 }
 
-/* An error need only quote the IP header and 8 bytes (RFC 792): take what is there, claim no more. */
+/* An error need only quote the IP header and 8 bytes (RFC 792): take what is there, claim no more.
+ */
 static void quote(struct bh_bytes b, struct bh_packet_quote *q)
 {
 	const uint8_t *h = bh_take(&b, 20);

@@ -14,7 +14,7 @@ enum next {
 
 struct cur {
 	struct bh_bytes b; /* captured bytes left, never beyond the enclosing length */
-	uint64_t wire;	   /* bytes left on the wire by the enclosing length; >= b.left */
+	uint64_t wire;     /* bytes left on the wire by the enclosing length; >= b.left */
 	uint16_t ethertype;
 };
 

@@ -5,8 +5,9 @@
 #define EXT_MAX 8
 
 /*
- * The length field against the wire: a packet that claims more than was sent would be dropped by its
- * receiver. Zero is what the kernel writes for a segment it has not cut yet: then the frame is the length.
+ * The length field against the wire: a packet that claims more than was sent would be dropped by
+ * its receiver. Zero is what the kernel writes for a segment it has not cut yet: then the frame is
+ * the length.
  */
 static bool ip_length(struct cur *c, struct bh_packet *p, uint64_t body)
 {
@@ -65,9 +66,10 @@ enum next bh_decode_ipv4(struct cur *c, struct bh_packet *p)
 
 static bool is_ext(uint8_t next)
 {
-	/* hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6 */
-	return next == 0 || next == 43 || next == 44 || next == 51 || next == 60 || next == 135 || next == 139 ||
-		next == 140;
+	/* hop-by-hop, routing, fragment, authentication, destination options, mobility, HIP, shim6
+	 */
+	return next == 0 || next == 43 || next == 44 || next == 51 || next == 60 || next == 135 ||
+	       next == 139 || next == 140;
 }
 
 /* 0 or the rule broken; leaves proto at the first header that is not an extension */

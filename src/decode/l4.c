@@ -41,7 +41,8 @@ static enum next udp(struct cur *c, struct bh_packet *p)
 	len = get16(h + 4);
 	if (len && len < 8)
 		return bad(p, BH_BAD_UDP);
-	/* zero: jumbogram or a segment not cut yet; a first fragment's length is that of the whole datagram */
+	/* zero: jumbogram or a segment not cut yet; a first fragment's length is that of the whole
+	 * datagram */
 	if (len) {
 		if (len - 8 > c->wire && !(p->flags & BH_PKT_FRAG))
 			return bad(p, BH_BAD_UDP);

@@ -51,7 +51,8 @@ enum next bh_decode_gre(struct cur *c, struct bh_packet *p)
 	if (!h)
 		return bad(p, BH_BAD_TUNNEL);
 	flags = get16(h);
-	if ((flags & 7) || (flags & GRE_R)) /* version 1 is PPTP; source routes have been dead for decades */
+	if ((flags & 7) ||
+		(flags & GRE_R)) /* version 1 is PPTP; source routes have been dead for decades */
 		return NEXT_STOP;
 	opt = (flags & GRE_C ? 4u : 0) + (flags & GRE_K ? 4u : 0) + (flags & GRE_S ? 4u : 0);
 	if (!take(c, opt))
