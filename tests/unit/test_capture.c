@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Capture files written by hand here and by libpcap, which is also the reference for what should be read. */
+/* Capture files written by hand here and by libpcap, which is also the reference for what should be
+ * read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -55,7 +56,8 @@ static void classic_head(struct file *f, uint32_t magic, uint32_t link)
 	u16(f, 2), u16(f, 4);
 	u32(f, 0), u32(f, 0), u32(f, 65535), u32(f, link);
 }
-static void classic_packet(struct file *f, uint32_t s, uint32_t frac, const char *data, uint32_t len, uint32_t wire)
+static void classic_packet(
+	struct file *f, uint32_t s, uint32_t frac, const char *data, uint32_t len, uint32_t wire)
 {
 	u32(f, s), u32(f, frac), u32(f, len), u32(f, wire);
 	memcpy(f->b + f->n, data, len);
@@ -97,7 +99,8 @@ static void ng_if(struct file *f, uint16_t link, int tsresol)
 	}
 	ng_end(f, at);
 }
-static void ng_packet(struct file *f, uint32_t ifn, uint64_t ts, const char *data, uint32_t len, uint32_t wire)
+static void ng_packet(
+	struct file *f, uint32_t ifn, uint64_t ts, const char *data, uint32_t len, uint32_t wire)
 {
 	size_t at = ng_begin(f, 6);
 
@@ -125,7 +128,8 @@ static struct got *drain(struct bh_source *s)
 		for (size_t i = 0; i < n; i++, g->n++)
 			if (g->n < 64) {
 				g->f[g->n] = fr[i];
-				memcpy(g->data[g->n], fr[i].data, fr[i].caplen < 64 ? fr[i].caplen : 64);
+				memcpy(g->data[g->n], fr[i].data,
+					fr[i].caplen < 64 ? fr[i].caplen : 64);
 			}
 	assert_int_equal(n, 0);
 	assert_int_equal(bh_source_next(s, fr, BH_BATCH, 0, &n), g->end); /* says so again */
@@ -162,8 +166,8 @@ static void classic_files_of_all_four_kinds_are_read(void **state)
 		bool big;
 		uint32_t magic;
 		bh_ns at;
-	} t[] = {{false, 0xa1b2c3d4, BH_SEC(7) + 5000}, {true, 0xa1b2c3d4, BH_SEC(7) + 5000}, {false, 0xa1b23c4d, BH_SEC(7) + 5},
-		{true, 0xa1b23c4d, BH_SEC(7) + 5}};
+	} t[] = {{false, 0xa1b2c3d4, BH_SEC(7) + 5000}, {true, 0xa1b2c3d4, BH_SEC(7) + 5000},
+		{false, 0xa1b23c4d, BH_SEC(7) + 5}, {true, 0xa1b23c4d, BH_SEC(7) + 5}};
 
 	for (size_t i = 0; i < BH_COUNT(t); i++) {
 		struct file f = {.big = t[i].big};
@@ -232,7 +236,7 @@ static void pcapng_interfaces_have_their_own_clock_and_link_type(void **state)
 	ng_if(&f, 1, -1);
 	ng_if(&f, 101, 9);
 	ng_if(&f, 113, 0x80 | 10);
-	ng_if(&f, 147, 6); /* nothing here reads that */
+	ng_if(&f, 147, 6);    /* nothing here reads that */
 	at = ng_begin(&f, 5); /* statistics: passed over */
 	u32(&f, 0), u32(&f, 0), u32(&f, 0);
 	ng_end(&f, at);
@@ -338,7 +342,8 @@ static bool run(const char *const argv[])
 		execvp(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
 }
 
 static void compressed_files_are_read_through_their_tool(void **state)
@@ -455,7 +460,8 @@ static void agree_on(const char *path)
 			if (refused)
 				break;
 			if (r != 1)
-				fail_msg("%s: libpcap ended at %zu: %s", path, frames, pcap_geterr(pc));
+				fail_msg("%s: libpcap ended at %zu: %s", path, frames,
+					pcap_geterr(pc));
 			assert_int_equal(h->caplen, fr[i].caplen);
 			if (h->len >= h->caplen)
 				assert_int_equal(h->len, fr[i].wirelen);
@@ -471,7 +477,8 @@ static void our_reader_and_libpcap_agree(void **state)
 	char path[] = "/tmp/bh-libpcap-XXXXXX", line[4096];
 	const char *list = getenv("BH_CAPTURE_LIST");
 	int fd = mkstemp(path);
-	pcap_t *dead = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 65535, PCAP_TSTAMP_PRECISION_NANO);
+	pcap_t *dead =
+		pcap_open_dead_with_tstamp_precision(DLT_EN10MB, 65535, PCAP_TSTAMP_PRECISION_NANO);
 	pcap_dumper_t *d = pcap_dump_open(dead, path);
 	FILE *find;
 
@@ -479,7 +486,8 @@ static void our_reader_and_libpcap_agree(void **state)
 	close(fd);
 	for (unsigned i = 0; i < 5000; i++) { /* longer than one window */
 		u_char data[1500];
-		struct pcap_pkthdr h = {.ts = {1700000000 + i, i}, .caplen = 1 + i % 1500, .len = 1500};
+		struct pcap_pkthdr h = {
+			.ts = {1700000000 + i, i}, .caplen = 1 + i % 1500, .len = 1500};
 
 		memset(data, (int)i, sizeof data);
 		pcap_dump((u_char *)d, &h, data);

@@ -7,8 +7,8 @@
 #include <bulkhead/classify.h>
 
 /* One TCP or UDP packet over IPv4 as bytes, decoded. buf outlives the packet. */
-static struct bh_packet packet(uint8_t buf[1600], uint8_t proto, uint16_t sport, uint16_t dport, bool reply,
-	uint32_t seq, const void *payload, size_t n)
+static struct bh_packet packet(uint8_t buf[1600], uint8_t proto, uint16_t sport, uint16_t dport,
+	bool reply, uint32_t seq, const void *payload, size_t n)
 {
 	size_t hl = proto == 6 ? 20 : 8, len = 20 + hl + n;
 	struct bh_packet p;
@@ -19,15 +19,19 @@ static struct bh_packet packet(uint8_t buf[1600], uint8_t proto, uint16_t sport,
 	buf[2] = (uint8_t)(len >> 8), buf[3] = (uint8_t)len;
 	buf[8] = 64, buf[9] = proto;
 	memcpy(buf + 12, reply ? "\x0a\0\0\x02\x0a\0\0\x01" : "\x0a\0\0\x01\x0a\0\0\x02", 8);
-	buf[20] = (uint8_t)(a >> 8), buf[21] = (uint8_t)a, buf[22] = (uint8_t)(b >> 8), buf[23] = (uint8_t)b;
+	buf[20] = (uint8_t)(a >> 8), buf[21] = (uint8_t)a, buf[22] = (uint8_t)(b >> 8),
+	buf[23] = (uint8_t)b;
 	if (proto == 6) {
-		buf[24] = (uint8_t)(seq >> 24), buf[25] = (uint8_t)(seq >> 16), buf[26] = (uint8_t)(seq >> 8);
+		buf[24] = (uint8_t)(seq >> 24), buf[25] = (uint8_t)(seq >> 16),
+		buf[26] = (uint8_t)(seq >> 8);
 		buf[27] = (uint8_t)seq, buf[32] = 0x50, buf[33] = 0x18;
 	} else {
 		buf[24] = (uint8_t)((n + 8) >> 8), buf[25] = (uint8_t)(n + 8);
 	}
 	memcpy(buf + 20 + hl, payload, n);
-	bh_decode(&(struct bh_decode_in){buf, (uint32_t)len, (uint32_t)len, BH_SEC(1), BH_LINK_RAW, 0}, &p);
+	bh_decode(&(struct bh_decode_in){buf, (uint32_t)len, (uint32_t)len, BH_SEC(1), BH_LINK_RAW,
+			  0},
+		&p);
 	return p;
 }
 
@@ -83,7 +87,8 @@ static void a_port_alone_is_marked_as_a_guess_and_the_cap_holds(void **state)
 	for (i = 0; i < sizeof noise; i++)
 		noise[i] = (uint8_t)(i * 167 + 13);
 	for (i = 1; i < 100; i++) {
-		struct bh_packet p = packet(buf, 6, 40000, 5432, i & 1, i * 200, noise, sizeof noise);
+		struct bh_packet p =
+			packet(buf, 6, 40000, 5432, i & 1, i * 200, noise, sizeof noise);
 
 		if (bh_classify_packet(c, &slot, 1, &p, &cl) == BH_CLASS_FINAL)
 			break;
@@ -106,7 +111,8 @@ static void the_pool_is_capped_and_the_oldest_goes_first(void **state)
 	unsigned i;
 
 	for (i = 0; i < 200; i++) {
-		struct bh_packet p = packet(buf, 6, (uint16_t)(40000 + i), 9999, false, 1, "\x01\x02\x03", 3);
+		struct bh_packet p =
+			packet(buf, 6, (uint16_t)(40000 + i), 9999, false, 1, "\x01\x02\x03", 3);
 
 		if (bh_classify_full(c)) {
 			uint32_t owner = bh_classify_oldest(c);
@@ -152,14 +158,19 @@ static void community_ids_match_the_published_vectors(void **state)
 		uint16_t sport, dport;
 		const char *id;
 	} t[] = {
-		{6, "128.232.110.120", "66.35.250.204", 34855, 80, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
-		{6, "66.35.250.204", "128.232.110.120", 80, 34855, "1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
+		{6, "128.232.110.120", "66.35.250.204", 34855, 80,
+			"1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
+		{6, "66.35.250.204", "128.232.110.120", 80, 34855,
+			"1:LQU9qZlK+B5F3KDmev6m5PMibrg="},
 		{17, "192.168.1.52", "8.8.8.8", 54585, 53, "1:d/FP5EW3wiY1vCndhwleRRKHowQ="},
 		{1, "192.168.0.89", "192.168.0.1", 8, 0, "1:X0snYXpgwiv9TZtqg64sgzUn6Dk="},
 	};
 
 	for (size_t i = 0; i < BH_COUNT(t); i++) {
-		struct bh_event ev = {.proto = t[i].proto, .src = adr(t[i].src), .dst = adr(t[i].dst), .sport = t[i].sport,
+		struct bh_event ev = {.proto = t[i].proto,
+			.src = adr(t[i].src),
+			.dst = adr(t[i].dst),
+			.sport = t[i].sport,
 			.dport = t[i].dport};
 
 		bh_classify_community_id(&ev);
@@ -168,8 +179,16 @@ static void community_ids_match_the_published_vectors(void **state)
 			assert_int_equal(ev.u.flow.community_id[k], 0);
 	}
 	{
-		struct bh_event ev = {.proto = 6, .src = adr("fd00::1"), .dst = adr("fd00::2"), .sport = 1, .dport = 2};
-		struct bh_event back = {.proto = 6, .src = adr("fd00::2"), .dst = adr("fd00::1"), .sport = 2, .dport = 1};
+		struct bh_event ev = {.proto = 6,
+			.src = adr("fd00::1"),
+			.dst = adr("fd00::2"),
+			.sport = 1,
+			.dport = 2};
+		struct bh_event back = {.proto = 6,
+			.src = adr("fd00::2"),
+			.dst = adr("fd00::1"),
+			.sport = 2,
+			.dport = 1};
 
 		bh_classify_community_id(&ev);
 		bh_classify_community_id(&back);

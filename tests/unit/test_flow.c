@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Packets are made as decoded structs. Each conversation test writes what was sent and reads the outcome;
- * the property test runs random traffic against a table kept as a plain list.
+ * Packets are made as decoded structs. Each conversation test writes what was sent and reads the
+ * outcome; the property test runs random traffic against a table kept as a plain list.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -36,7 +36,11 @@ static int up(void **state)
 	struct rig *r = calloc(1, sizeof *r);
 
 	*state = r;
-	return !r || bh_flow_new(&(struct bh_flow_conf){.max = 64, .seed = 42, .worker = 3, .sink = {log_emit, &r->log}}, &r->t);
+	return !r ||
+	       bh_flow_new(
+		       &(struct bh_flow_conf){
+			       .max = 64, .seed = 42, .worker = 3, .sink = {log_emit, &r->log}},
+		       &r->t);
 }
 static int down(void **state)
 {
@@ -55,12 +59,20 @@ static struct bh_addr host(unsigned n)
 }
 static struct bh_packet udp(unsigned src, unsigned sport, unsigned dst, unsigned dport, bh_ns at)
 {
-	return (struct bh_packet){.what = BH_WHAT_UDP, .proto = 17, .src = host(src), .dst = host(dst),
-		.sport = (uint16_t)sport, .dport = (uint16_t)dport, .at = at, .wirelen = 60, .ttl = 64,
-		.mac_src = {{2, 0, 0, 0, 0, (uint8_t)src}}, .mac_dst = {{2, 0, 0, 0, 0, (uint8_t)dst}}};
+	return (struct bh_packet){.what = BH_WHAT_UDP,
+		.proto = 17,
+		.src = host(src),
+		.dst = host(dst),
+		.sport = (uint16_t)sport,
+		.dport = (uint16_t)dport,
+		.at = at,
+		.wirelen = 60,
+		.ttl = 64,
+		.mac_src = {{2, 0, 0, 0, 0, (uint8_t)src}},
+		.mac_dst = {{2, 0, 0, 0, 0, (uint8_t)dst}}};
 }
-static struct bh_packet tcp(unsigned src, unsigned sport, unsigned dst, unsigned dport, bh_ns at, uint8_t flags,
-	uint32_t seq, uint32_t ack, uint32_t len)
+static struct bh_packet tcp(unsigned src, unsigned sport, unsigned dst, unsigned dport, bh_ns at,
+	uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
 {
 	struct bh_packet p = udp(src, sport, dst, dport, at);
 
@@ -71,13 +83,17 @@ static struct bh_packet tcp(unsigned src, unsigned sport, unsigned dst, unsigned
 	p.payload = len ? (const uint8_t *)"" : NULL;
 	return p;
 }
-static struct bh_packet icmp(unsigned src, unsigned dst, bh_ns at, uint8_t type, uint8_t code, uint16_t id)
+static struct bh_packet icmp(
+	unsigned src, unsigned dst, bh_ns at, uint8_t type, uint8_t code, uint16_t id)
 {
 	struct bh_packet p = udp(src, 0, dst, 0, at);
 
 	p.what = BH_WHAT_ICMP;
 	p.proto = 1;
-	p.icmp = (struct bh_packet_icmp){.type = type, .code = code, .id = id, .echo = type == 0 || type == 8,
+	p.icmp = (struct bh_packet_icmp){.type = type,
+		.code = code,
+		.id = id,
+		.echo = type == 0 || type == 8,
 		.error = type == 3};
 	return p;
 }
@@ -292,13 +308,15 @@ static void icmp_errors_settle_the_attempt_they_quote(void **state)
 
 	send(r, udp(1, 5000, 2, 161, T));
 	e = icmp(2, 1, T + 1, 3, 3, 0);
-	e.icmp.quote = (struct bh_packet_quote){.src = host(1), .dst = host(2), .sport = 5000, .dport = 161, .proto = 17};
+	e.icmp.quote = (struct bh_packet_quote){
+		.src = host(1), .dst = host(2), .sport = 5000, .dport = 161, .proto = 17};
 	assert_null(send(r, e));
 	outcome_is(r, BH_OUT_REFUSED, false);
 	/* TCP: the SYN's number must fit; any router may say it */
 	send(r, tcp(A, T + 2, S, 100, 0, 0));
 	e = icmp(9, 1, T + 3, 3, 1, 0);
-	e.icmp.quote = (struct bh_packet_quote){.src = host(1), .dst = host(2), .sport = 40000, .dport = 445, .proto = 6, .seq = 5};
+	e.icmp.quote = (struct bh_packet_quote){
+		.src = host(1), .dst = host(2), .sport = 40000, .dport = 445, .proto = 6, .seq = 5};
 	send(r, e);
 	assert_int_equal(r->log.kinds[BH_EV_FLOW_OUTCOME], 1);
 	e.icmp.quote.seq = 100;
@@ -327,7 +345,8 @@ static void vlans_protocols_and_echo_kinds_are_kept_apart(void **state)
 	s.vlan2 = 8;
 	assert_ptr_not_equal(send(r, p), send(r, q));
 	assert_ptr_not_equal(send(r, q), send(r, s));
-	assert_ptr_not_equal(send(r, icmp(1, 2, T, 8, 0, 0x0d00)), send(r, icmp(1, 2, T, 13, 0, 0)));
+	assert_ptr_not_equal(
+		send(r, icmp(1, 2, T, 8, 0, 0x0d00)), send(r, icmp(1, 2, T, 13, 0, 0)));
 	assert_int_equal(r->log.kinds[BH_EV_FLOW_NEW], 5);
 }
 
@@ -367,7 +386,8 @@ static void a_full_table_pushes_out_unanswered_flows_first(void **state)
 		unsigned answered_evicted = 0;
 
 		for (size_t i = 0; i < r->log.n; i++)
-			if (r->log.ev[i].kind == BH_EV_FLOW_END && r->log.ev[i].u.flow.reason == BH_END_EVICTED &&
+			if (r->log.ev[i].kind == BH_EV_FLOW_END &&
+				r->log.ev[i].u.flow.reason == BH_END_EVICTED &&
 				r->log.ev[i].outcome == BH_OUT_SUCCESS)
 				answered_evicted++;
 		assert_true(answered_evicted <= 16);
@@ -380,10 +400,18 @@ static void ids_are_stable_and_depend_on_the_seed(void **state)
 	struct bh_flow_table *other;
 	struct bh_flow *f = send(r, udp(1, 5000, 2, 53, T));
 
-	assert_int_equal(bh_flow_new(&(struct bh_flow_conf){.max = 64, .seed = 42, .sink = {log_emit, &r->log}}, &other), 0);
+	assert_int_equal(
+		bh_flow_new(
+			&(struct bh_flow_conf){.max = 64, .seed = 42, .sink = {log_emit, &r->log}},
+			&other),
+		0);
 	assert_true(bh_flow_id(r->t, f) == bh_flow_id(other, f));
 	bh_flow_free(other);
-	assert_int_equal(bh_flow_new(&(struct bh_flow_conf){.max = 64, .seed = 43, .sink = {log_emit, &r->log}}, &other), 0);
+	assert_int_equal(
+		bh_flow_new(
+			&(struct bh_flow_conf){.max = 64, .seed = 43, .sink = {log_emit, &r->log}},
+			&other),
+		0);
 	assert_true(bh_flow_id(r->t, f) != bh_flow_id(other, f));
 	bh_flow_free(other);
 	assert_ptr_equal(bh_flow_at(r->t, bh_flow_slot(r->t, f)), f);
@@ -431,7 +459,11 @@ static void random_udp_agrees_with_a_plain_list(void **state)
 	size_t live;
 
 	memset(m, 0, sizeof m);
-	assert_int_equal(bh_flow_new(&(struct bh_flow_conf){.max = 8192, .seed = 7, .sink = {log_emit, &r->log}}, &t), 0);
+	assert_int_equal(
+		bh_flow_new(
+			&(struct bh_flow_conf){.max = 8192, .seed = 7, .sink = {log_emit, &r->log}},
+			&t),
+		0);
 	for (unsigned i = 0; i < 200000; i++) {
 		unsigned again = i && next_random(&seed) % 2, a, b, way = next_random(&seed) & 1;
 		struct bh_packet p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Live capture over a veth pair in a network namespace of this test's own: frames go in at one end, rings
- * read the other. Needs root or user namespaces; skips with a reason otherwise.
+ * Live capture over a veth pair in a network namespace of this test's own: frames go in at one end,
+ * rings read the other. Needs root or user namespaces; skips with a reason otherwise.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,7 +39,8 @@ static bool run(const char *const argv[])
 		execvp(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
 }
 #define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
 
@@ -60,8 +61,8 @@ static const char *make_network(void)
 		write_file("/proc/self/gid_map", map);
 	}
 	write_file("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"); /* a silent wire */
-	if (!RUN("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1") || !RUN("ip", "link", "set", "v0", "up") ||
-		!RUN("ip", "link", "set", "v1", "up"))
+	if (!RUN("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1") ||
+		!RUN("ip", "link", "set", "v0", "up") || !RUN("ip", "link", "set", "v1", "up"))
 		return "cannot make a veth pair (is iproute2 installed?)";
 	return NULL;
 }
@@ -80,7 +81,8 @@ static int sender(int vnet_hdr)
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &vnet_hdr, sizeof vnet_hdr), 0);
+	assert_int_equal(
+		setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &vnet_hdr, sizeof vnet_hdr), 0);
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
 	return fd;
 }
@@ -100,7 +102,8 @@ static void put16(uint8_t *p, unsigned v)
 	p[0] = (uint8_t)(v >> 8), p[1] = (uint8_t)v;
 }
 /* Ethernet and IPv4 in front of body; answers exchange the ends of pair n. Returns the length. */
-static size_t frame(uint8_t *p, unsigned n, bool answer, uint8_t proto, unsigned frag, const uint8_t *body, size_t len)
+static size_t frame(uint8_t *p, unsigned n, bool answer, uint8_t proto, unsigned frag,
+	const uint8_t *body, size_t len)
 {
 	memset(p, 0, 34);
 	p[0] = p[6] = 2, p[12] = 8, p[14] = 0x45, p[22] = 64, p[23] = proto;
@@ -128,7 +131,8 @@ static void send_udp(int fd, unsigned n, bool answer)
 {
 	uint8_t p[64], body[12] = {0};
 
-	put16(body + (answer ? 2 : 0), 2000 + n), put16(body + (answer ? 0 : 2), 7777), put16(body + 4, 12);
+	put16(body + (answer ? 2 : 0), 2000 + n), put16(body + (answer ? 0 : 2), 7777),
+		put16(body + 4, 12);
 	send_all(fd, p, frame(p, n, answer, 17, 0, body, sizeof body));
 }
 
@@ -156,7 +160,8 @@ static void live_down(struct live *l)
 		bh_source_close(l->src[i]);
 }
 /* Reads every worker until none has anything for a while; each(frame, worker). */
-static size_t read_all(struct live *l, void (*each)(void *ctx, const struct bh_frame *f, unsigned worker), void *ctx)
+static size_t read_all(struct live *l,
+	void (*each)(void *ctx, const struct bh_frame *f, unsigned worker), void *ctx)
 {
 	size_t total = 0;
 
@@ -203,7 +208,11 @@ static void see(void *ctx, const struct bh_frame *f, unsigned worker)
 	struct bh_packet p;
 	unsigned n;
 
-	bh_decode(&(struct bh_decode_in){.data = f->data, .caplen = f->caplen, .wirelen = f->wirelen, .link = f->link}, &p);
+	bh_decode(&(struct bh_decode_in){.data = f->data,
+			  .caplen = f->caplen,
+			  .wirelen = f->wirelen,
+			  .link = f->link},
+		&p);
 	if (p.what != BH_WHAT_UDP)
 		return;
 	n = (p.dport == 7777 ? p.sport : p.dport) - 2000u;
@@ -257,7 +266,11 @@ static void note_frag(void *ctx, const struct bh_frame *f, unsigned worker)
 	uint64_t *mask = ctx;
 	struct bh_packet p;
 
-	bh_decode(&(struct bh_decode_in){.data = f->data, .caplen = f->caplen, .wirelen = f->wirelen, .link = f->link}, &p);
+	bh_decode(&(struct bh_decode_in){.data = f->data,
+			  .caplen = f->caplen,
+			  .wirelen = f->wirelen,
+			  .link = f->link},
+		&p);
 	if (p.what == BH_WHAT_UDP && p.sport == 2000)
 		mask[0] |= 1u << worker, mask[1] += p.payload_len;
 	else if (p.what == BH_WHAT_IP)
@@ -298,8 +311,12 @@ static void keep_last(void *ctx, const struct bh_frame *f, unsigned worker)
 static void an_uncut_segment_is_one_long_frame(void **state)
 {
 	static uint8_t p[10 + 34 + 20 + 30000];
-	struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM, .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .hdr_len = 54,
-		.gso_size = 1448, .csum_start = 34, .csum_offset = 16};
+	struct virtio_net_hdr h = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.hdr_len = 54,
+		.gso_size = 1448,
+		.csum_start = 34,
+		.csum_offset = 16};
 	static uint8_t body[20 + 30000];
 	struct bh_frame last = {0};
 	struct live l;
@@ -325,8 +342,12 @@ static void note_vlan(void *ctx, const struct bh_frame *f, unsigned worker)
 {
 	struct bh_packet p;
 
-	bh_decode(&(struct bh_decode_in){.data = f->data, .caplen = f->caplen, .wirelen = f->wirelen, .link = f->link,
-			  .vlan = f->vlan}, &p);
+	bh_decode(&(struct bh_decode_in){.data = f->data,
+			  .caplen = f->caplen,
+			  .wirelen = f->wirelen,
+			  .link = f->link,
+			  .vlan = f->vlan},
+		&p);
 	if (p.what == BH_WHAT_UDP)
 		*(unsigned *)ctx = p.vlan << 16 | p.vlan2;
 }
@@ -367,7 +388,8 @@ static void frames_this_host_sends_are_left_out(void **state)
 	if (reason)
 		skip();
 	for (unsigned workers = 1; workers <= 2; workers++) {
-		assert_int_equal(bh_live_open("v0", &conf, workers, fd, text), 0); /* the sending end */
+		assert_int_equal(
+			bh_live_open("v0", &conf, workers, fd, text), 0); /* the sending end */
 		assert_int_equal(bh_live_start(fd, workers), 0);
 		l.n = workers;
 		for (unsigned i = 0; i < workers; i++)
@@ -439,8 +461,12 @@ static void a_live_worker_tells_new_flows_answers_and_silence(void **state)
 
 	if (reason)
 		skip();
-	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_flows = 1000, .seed = 1,
-					 .sink = {count_kind, kinds}}, &w), 0);
+	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_ALL,
+					       .max_flows = 1000,
+					       .seed = 1,
+					       .sink = {count_kind, kinds}},
+				 &w),
+		0);
 	fd = sender(0);
 	live_up(&l, 1);
 	for (unsigned i = 0; i < 100; i++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The event ring between a worker and the core, with both ends running: meant to be run under TSan too. */
+/* The event ring between a worker and the core, with both ends running: meant to be run under TSan
+ * too. */
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -45,13 +46,14 @@ static void *produce(void *arg)
 			sched_yield();
 		}
 		p->pushed++;
-next:;
+	next:;
 	}
 	atomic_store(&p->done, true);
 	return NULL;
 }
 
-/* Takes records until the producer is done and the ring empty; each must be whole and later than the last. */
+/* Takes records until the producer is done and the ring empty; each must be whole and later than
+ * the last. */
 static uint64_t consume(struct producer *p, uint64_t *ret_gaps)
 {
 	uint64_t last = 0, got = 0;

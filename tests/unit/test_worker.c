@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The whole pipeline on frames made here: what it says, that sharding changes nothing, that it never allocates. */
+/* The whole pipeline on frames made here: what it says, that sharding changes nothing, that it
+ * never allocates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 #include "daemon/worker.h"
+#include "frames.h"
 
 /* ---- allocations are counted where a sanitizer does not already own malloc ---- */
 
@@ -78,81 +80,6 @@ static struct bh_worker *make(struct bh_worker_conf conf, struct log *l)
 	return w;
 }
 
-/* ---- frames ---- */
-
-struct frames {
-	uint8_t *bytes;
-	struct bh_frame *f;
-	size_t n, max;
-};
-#define FRAME_ROOM 256
-static struct frames frames_new(size_t max)
-{
-	struct frames s = {.bytes = malloc(max * FRAME_ROOM), .f = malloc(max * sizeof *s.f), .max = max};
-
-	assert_non_null(s.bytes);
-	assert_non_null(s.f);
-	return s;
-}
-static void frames_free(struct frames *s)
-{
-	free(s->bytes);
-	free(s->f);
-}
-static void put16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v & 0xffff);
-}
-static uint8_t *ip_frame(struct frames *s, bh_ns at, unsigned src, unsigned dst, uint8_t proto, size_t l4)
-{
-	uint8_t *p = s->bytes + s->n * FRAME_ROOM;
-
-	assert_true(s->n < s->max && 34 + l4 <= FRAME_ROOM);
-	memset(p, 0, FRAME_ROOM);
-	p[0] = p[6] = 2;
-	put16(p + 4, dst), put16(p + 10, src), put16(p + 12, 0x800);
-	p[14] = 0x45, p[22] = 64, p[23] = proto;
-	put16(p + 16, (unsigned)(20 + l4));
-	put32(p + 26, 0x0a000000u + src), put32(p + 30, 0x0a000000u + dst);
-	s->f[s->n++] = (struct bh_frame){.data = p, .caplen = (uint32_t)(34 + l4), .wirelen = (uint32_t)(34 + l4), .at = at,
-		.link = 1};
-	return p + 34;
-}
-static void udp(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsigned dst, unsigned dport, const char *data,
-	size_t n)
-{
-	uint8_t *p = ip_frame(s, at, src, dst, 17, 8 + n);
-
-	put16(p, sport), put16(p + 2, dport), put16(p + 4, (unsigned)(8 + n));
-	memcpy(p + 8, data, n);
-}
-static void tcp(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsigned dst, unsigned dport, uint8_t flags,
-	uint32_t seq, uint32_t ack, const char *data)
-{
-	size_t n = strlen(data);
-	uint8_t *p = ip_frame(s, at, src, dst, 6, 20 + n);
-
-	put16(p, sport), put16(p + 2, dport), put32(p + 4, seq), put32(p + 8, ack);
-	p[12] = 0x50, p[13] = flags;
-	memcpy(p + 20, data, n);
-}
-/* an error from `by` about the UDP packet src:sport > dst:dport */
-static void unreachable(struct frames *s, bh_ns at, unsigned by, unsigned src, unsigned sport, unsigned dst, unsigned dport)
-{
-	uint8_t *p = ip_frame(s, at, by, src, 1, 36);
-
-	p[0] = 3, p[1] = 3;
-	p[8] = 0x45, p[16] = 64, p[17] = 17;
-	put16(p + 10, 28);
-	put32(p + 20, 0x0a000000u + src), put32(p + 24, 0x0a000000u + dst);
-	put16(p + 28, sport), put16(p + 30, dport), put16(p + 32, 8);
-}
 static void feed(struct bh_worker *w, const struct frames *s)
 {
 	for (size_t i = 0; i < s->n; i += BH_BATCH)
@@ -170,16 +97,20 @@ static void http(struct frames *s, bh_ns at, unsigned a, unsigned port, unsigned
 	tcp(s, at + 2000, a, port, b, 8000, BH_TCP_ACK, 101, 501, "");
 	tcp(s, at + 3000, a, port, b, 8000, BH_TCP_ACK, 101, 501, get);
 	tcp(s, at + 4000, b, 8000, a, port, BH_TCP_ACK, 501, 101 + sizeof get - 1, ok);
-	tcp(s, at + 5000, a, port, b, 8000, BH_TCP_ACK | BH_TCP_FIN, 101 + sizeof get - 1, 501 + sizeof ok - 1, "");
-	tcp(s, at + 6000, b, 8000, a, port, BH_TCP_ACK | BH_TCP_FIN, 501 + sizeof ok - 1, 102 + sizeof get - 1, "");
+	tcp(s, at + 5000, a, port, b, 8000, BH_TCP_ACK | BH_TCP_FIN, 101 + sizeof get - 1,
+		501 + sizeof ok - 1, "");
+	tcp(s, at + 6000, b, 8000, a, port, BH_TCP_ACK | BH_TCP_FIN, 501 + sizeof ok - 1,
+		102 + sizeof get - 1, "");
 }
 
 static void a_conversation_is_told_from_first_packet_to_last(void **state)
 {
-	static const uint8_t order[] = {BH_EV_FLOW_NEW, BH_EV_FLOW_CLASS, BH_EV_FLOW_OUTCOME, BH_EV_FLOW_END};
+	static const uint8_t order[] = {
+		BH_EV_FLOW_NEW, BH_EV_FLOW_CLASS, BH_EV_FLOW_OUTCOME, BH_EV_FLOW_END};
 	struct log l = {0};
 	struct frames s = frames_new(16);
-	struct bh_worker *w = make((struct bh_worker_conf){.community_id = true, .stage = BH_WORKER_ALL, .id = 2}, &l);
+	struct bh_worker *w = make(
+		(struct bh_worker_conf){.community_id = true, .stage = BH_WORKER_ALL, .id = 2}, &l);
 
 	http(&s, T, 1, 40000, 2);
 	feed(w, &s);
@@ -258,16 +189,20 @@ static void random_traffic(struct frames *s, uint64_t seed)
 		case 1:
 			tcp(s, at, a, port, b, 445, BH_TCP_SYN, 9, 0, "");
 			if (next_random(&seed) & 1)
-				tcp(s, at + 900, b, 445, a, port, BH_TCP_RST | BH_TCP_ACK, 0, 10, "");
+				tcp(s, at + 900, b, 445, a, port, BH_TCP_RST | BH_TCP_ACK, 0, 10,
+					"");
 			break;
 		case 2:
 			udp(s, at, a, port, b, 161, "abc", 3);
 			if (next_random(&seed) & 1)
-				unreachable(s, at + 500, next_random(&seed) & 1 ? b : 250, a, port, b, 161);
+				unreachable(s, at + 500, next_random(&seed) & 1 ? b : 250, a, port,
+					b, 161);
 			break;
 		case 3:
-			udp(s, at, a, port, b, 53, "\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\2de\0\0\1\0\1", 21);
-			udp(s, at + 700, b, 53, a, port, "\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1a\2de\0\0\1\0\1", 21);
+			udp(s, at, a, port, b, 53, "\x12\x34\1\0\0\1\0\0\0\0\0\0\1a\2de\0\0\1\0\1",
+				21);
+			udp(s, at + 700, b, 53, a, port,
+				"\x12\x34\x81\x80\0\1\0\0\0\0\0\0\1a\2de\0\0\1\0\1", 21);
 			break;
 		case 4:
 			tcp(s, at, b, 22, a, port, BH_TCP_ACK, 77, 88, "midstream");
@@ -287,7 +222,8 @@ static void one_worker_and_four_say_the_same(void **state)
 {
 	struct frames s = frames_new(30000);
 	struct log one = {0}, four = {0};
-	struct bh_worker *w = make((struct bh_worker_conf){.community_id = true, .stage = BH_WORKER_ALL}, &one);
+	struct bh_worker *w =
+		make((struct bh_worker_conf){.community_id = true, .stage = BH_WORKER_ALL}, &one);
 	struct bh_worker_counters n;
 	uint64_t packets = 0;
 
@@ -298,7 +234,11 @@ static void one_worker_and_four_say_the_same(void **state)
 	assert_int_equal(n.flow.evicted, 0);
 	bh_worker_free(w);
 	for (uint16_t i = 0; i < 4; i++) {
-		w = make((struct bh_worker_conf){.community_id = true, .stage = BH_WORKER_ALL, .id = i, .shard = i, .n_shards = 4},
+		w = make((struct bh_worker_conf){.community_id = true,
+				 .stage = BH_WORKER_ALL,
+				 .id = i,
+				 .shard = i,
+				 .n_shards = 4},
 			&four);
 		feed(w, &s);
 		bh_worker_finish(w);
@@ -317,8 +257,12 @@ static void one_worker_and_four_say_the_same(void **state)
 
 static void run_file(const char *path, struct log *l, uint16_t shard, uint16_t n_shards)
 {
-	struct bh_worker *w = make((struct bh_worker_conf){.max_flows = 200000, .community_id = true, .stage = BH_WORKER_ALL,
-		.shard = shard, .n_shards = n_shards}, l);
+	struct bh_worker *w = make((struct bh_worker_conf){.max_flows = 200000,
+					   .community_id = true,
+					   .stage = BH_WORKER_ALL,
+					   .shard = shard,
+					   .n_shards = n_shards},
+		l);
 	struct bh_source *src;
 	char text[256];
 	size_t n;
@@ -385,23 +329,30 @@ static void a_packet_of_a_known_flow_costs_no_allocation(void **state)
 	s = frames_new(30000);
 	data = frames_new(2000);
 	random_traffic(&s, 5);
-	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_FLOW, .max_flows = 1000,
-					 .sink = {count_emit, kinds}}, &w), 0);
+	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_FLOW,
+					       .max_flows = 1000,
+					       .sink = {count_emit, kinds}},
+				 &w),
+		0);
 	before = allocations;
 	feed(w, &s); /* new flows, timers, evictions, events: everything but nDPI */
 	bh_worker_finish(w);
 	assert_int_equal(allocations, before);
 	bh_worker_free(w);
 
-	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_flows = 1000,
-					 .sink = {count_emit, kinds}}, &w), 0);
+	assert_int_equal(bh_worker_new(&(struct bh_worker_conf){.stage = BH_WORKER_ALL,
+					       .max_flows = 1000,
+					       .sink = {count_emit, kinds}},
+				 &w),
+		0);
 	for (unsigned i = 0; i < 3; i++)
 		http(&data, T, 1 + i, 40000, 2 + i);
 	feed(w, &data);
 	assert_true(kinds[BH_EV_FLOW_CLASS] >= 3);
 	data.n = 0;
 	for (unsigned i = 0; i < 2000; i++)
-		tcp(&data, T + BH_MS(10), 1 + i % 3, 40000, 2 + i % 3, 8000, BH_TCP_ACK, 200 + i, 600, "more");
+		tcp(&data, T + BH_MS(10), 1 + i % 3, 40000, 2 + i % 3, 8000, BH_TCP_ACK, 200 + i,
+			600, "more");
 	before = allocations;
 	feed(w, &data);
 	assert_int_equal(allocations, before);
@@ -414,7 +365,8 @@ static void a_full_classifier_loses_its_oldest_and_counts_it(void **state)
 {
 	struct frames s = frames_new(1000);
 	struct log l = {0};
-	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_class = 64}, &l);
+	struct bh_worker *w =
+		make((struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_class = 64}, &l);
 	struct bh_worker_counters n;
 
 	for (unsigned i = 0; i < 300; i++)
@@ -440,7 +392,8 @@ struct lossy {
 	size_t at;
 	uint64_t drops;
 };
-static int lossy_next(struct bh_source *s, struct bh_frame *f, size_t max, int timeout_ms, size_t *ret_n)
+static int lossy_next(
+	struct bh_source *s, struct bh_frame *f, size_t max, int timeout_ms, size_t *ret_n)
 {
 	struct lossy *y = (struct lossy *)s;
 
@@ -453,7 +406,8 @@ static int lossy_next(struct bh_source *s, struct bh_frame *f, size_t max, int t
 }
 static void lossy_stats(struct bh_source *s, struct bh_source_stats *ret)
 {
-	*ret = (struct bh_source_stats){.kernel_drops = ((struct lossy *)s)->drops, .kernel_packets = 100};
+	*ret = (struct bh_source_stats){
+		.kernel_drops = ((struct lossy *)s)->drops, .kernel_packets = 100};
 }
 
 static void what_the_kernel_dropped_is_told_once(void **state)
@@ -511,7 +465,10 @@ static void an_icmp_error_reaches_the_flow_on_another_worker(void **state)
 	struct log a = {0}, b = {0};
 	struct bh_worker *wa = make((struct bh_worker_conf){.stage = BH_WORKER_ALL}, &a), *wb;
 
-	wb = make((struct bh_worker_conf){.stage = BH_WORKER_ALL, .stray = to_the_other, .stray_ctx = wa}, &b);
+	wb = make(
+		(struct bh_worker_conf){
+			.stage = BH_WORKER_ALL, .stray = to_the_other, .stray_ctx = wa},
+		&b);
 	udp(&s, T, 1, 5000, 2, 161, "abc", 3);
 	feed(wa, &s);
 	unreachable(&e, T + 5, 2, 1, 5000, 2, 161);
@@ -531,7 +488,8 @@ static void damaged_frames_pass_through_and_are_counted(void **state)
 {
 	struct frames s = frames_new(20000);
 	struct log l = {0};
-	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_flows = 500}, &l);
+	struct bh_worker *w =
+		make((struct bh_worker_conf){.stage = BH_WORKER_ALL, .max_flows = 500}, &l);
 	struct bh_worker_counters n;
 	uint64_t seed = 31337, bad = 0;
 
@@ -540,7 +498,8 @@ static void damaged_frames_pass_through_and_are_counted(void **state)
 		uint8_t *p = s.bytes + i * FRAME_ROOM;
 
 		for (unsigned k = next_random(&seed) % 4; k; k--)
-			p[next_random(&seed) % s.f[i].caplen] ^= (uint8_t)(1u << next_random(&seed) % 8);
+			p[next_random(&seed) % s.f[i].caplen] ^=
+				(uint8_t)(1u << next_random(&seed) % 8);
 		if (next_random(&seed) % 3 == 0)
 			s.f[i].caplen = (uint32_t)(next_random(&seed) % (s.f[i].caplen + 1));
 	}
