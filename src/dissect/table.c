@@ -2,7 +2,9 @@
 /* Every dissector there is: one line each. */
 #include <bulkhead/dissect.h>
 
+extern const struct bh_dissector bh_dissector_smb;
+
 const struct bh_dissector *const bh_dissectors[] = {
-	NULL, /* ends the table */
+	&bh_dissector_smb,
 };
-const size_t bh_n_dissectors = BH_COUNT(bh_dissectors) - 1;
+const size_t bh_n_dissectors = BH_COUNT(bh_dissectors);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SMB2 and SMB3 in clear, over TCP 445 and 139
+ *
+ * The facts are about files: which was opened to change it, what was read and written in kind and amount, what it was called
+ * afterwards, and that it is gone. Everything is told when the server has confirmed it. What is encrypted is only counted
+ * and named as such; of SMB1 only the login is told.
+ *
+ *   smb_stream.c  TCP segments in order, frames, commands; content flows past the histogram and is never kept
+ *   smb_cmd.c     requests remembered by message id, answers that turn them into facts
+ *   smb_fact.c    handles, sessions, trees, and the events
+ *   content.c     randomness and first bytes
+ *
+ * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of order. Each table gives the
+ * slot used longest ago to whoever needs one, and counts that. The client is the side that does not have port 445 or 139,
+ * whichever of the two spoke first in the capture; on another port it is the initiator.
+ */
+#include <stdlib.h>
+
+#include "smb.h"
+
+static bool smb_port(uint16_t p)
+{
+	return p == 445 || p == 139;
+}
+
+static bool wants(const struct bh_packet *pkt, uint16_t app)
+{
+	return pkt->what == BH_WHAT_TCP && (app == BH_APP_SMB || smb_port(pkt->sport) || smb_port(pkt->dport));
+}
+
+static void smb_close(void *state)
+{
+	struct smb *s = state;
+
+	if (!s)
+		return;
+	bh_pool_fini(&s->conns);
+	bh_pool_fini(&s->handles);
+	bh_pool_fini(&s->windows);
+	free(s->conn);
+	free(s->handle);
+	free(s->window);
+	free(s->owner);
+	free(s);
+}
+
+static void *smb_open(uint64_t seed)
+{
+	struct smb *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->seed = seed;
+	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) || bh_pool_init(&s->windows, 8)) {
+		smb_close(s);
+		return NULL;
+	}
+	s->conn = calloc(s->conns.n, sizeof *s->conn);
+	s->handle = calloc(s->handles.n, sizeof *s->handle);
+	s->window = calloc(s->windows.n, sizeof *s->window);
+	s->owner = calloc(s->handles.n, sizeof *s->owner);
+	if (!s->conn || !s->handle || !s->window || !s->owner) {
+		smb_close(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void forget(struct smb *s, struct smb_conn *c)
+{
+	bh_smb_close_all(s, c, 0, 0, false);
+	bh_smb_window_free(s, &c->dir[0]);
+	bh_smb_window_free(s, &c->dir[1]);
+}
+
+static struct smb_conn *conn_of(struct smb *s, const struct bh_dissect_in *in)
+{
+	uint32_t i = bh_pool_find(&s->conns, in->flow_id);
+	struct bh_addr ends[2];
+	struct smb_conn *c;
+	bool evicted;
+
+	if (i != BH_POOL_NONE)
+		return &s->conn[i];
+	i = bh_pool_add(&s->conns, in->flow_id, &evicted);
+	c = &s->conn[i];
+	if (evicted) {
+		s->in = NULL;
+		forget(s, c);
+		s->in = in;
+	}
+	memset(c, 0, offsetof(struct smb_conn, head));
+	memset(c->mid, 0xff, sizeof c->mid);
+	c->flow_id = in->flow_id;
+	c->swapped = smb_port(in->proto->sport) && !smb_port(in->proto->dport);
+	ends[c->swapped] = in->proto->src;
+	ends[!c->swapped] = in->proto->dst;
+	c->seed = bh_hash(ends, sizeof ends, s->seed);
+	s->n.connections++;
+	return c;
+}
+
+static void packet(void *state, const struct bh_dissect_in *in, const struct bh_event_sink *out)
+{
+	struct smb *s = state;
+	struct smb_conn *c;
+	unsigned d;
+
+	s->in = in;
+	s->out = out;
+	c = conn_of(s, in);
+	d = in->dir ^ c->swapped;
+	if (d == 1)
+		c->answers = true;
+	bh_smb_segment(s, c, d);
+	s->in = NULL;
+	s->out = NULL;
+}
+
+static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const struct bh_event_sink *out)
+{
+	struct smb *s = state;
+	uint32_t i = bh_pool_find(&s->conns, flow_id);
+
+	if (i == BH_POOL_NONE)
+		return;
+	s->out = out;
+	forget(s, &s->conn[i]);
+	bh_pool_drop(&s->conns, i);
+	s->out = NULL;
+}
+
+static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
+{
+	const struct smb *s = state;
+
+#define X(name) each(ctx, #name, s->n.name);
+	SMB_COUNTERS(X)
+#undef X
+	each(ctx, "evicted_connections", s->conns.evicted);
+	each(ctx, "evicted_handles", s->handles.evicted);
+}
+
+static size_t memory_bytes(const void *state)
+{
+	const struct smb *s = state;
+
+	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) + bh_pool_bytes(&s->windows) +
+	       s->conns.n * sizeof *s->conn + s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
+	       s->windows.n * sizeof *s->window;
+}
+
+extern const struct bh_dissector bh_dissector_smb;
+const struct bh_dissector bh_dissector_smb = {
+	.name = "smb",
+	.doc = "SMB2 and SMB3 in clear: sessions, shares, files opened, written, renamed, deleted",
+	.wants = wants,
+	.open = smb_open,
+	.close = smb_close,
+	.packet = packet,
+	.flow_end = flow_end,
+	.counters = counters,
+	.memory_bytes = memory_bytes,
+};

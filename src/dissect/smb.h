@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside of the SMB dissector: stream (smb_stream.c) -> commands (smb_cmd.c) -> facts (smb_fact.c), over the tables below. */
+#ifndef BULKHEAD_DISSECT_SMB_H
+#define BULKHEAD_DISSECT_SMB_H
+
+#include <bulkhead/dissect.h>
+
+#include "content.h"
+#include "pool.h"
+
+#define CONN_BITS 11
+#define HANDLE_BITS 12
+#define MSGS 64
+#define TREES 16
+#define SESSIONS 8
+#define HEAD_MAX 1024 /* of a request's command, names included */
+#define COMPOUND_MAX 16
+#define WINDOW_BYTES 16384u /* out of order, per direction */
+#define WINDOW_SEGS 8
+#define WINDOWS 256 /* 4 MiB shared by all connections */
+#define NO_MSG UINT64_MAX
+
+enum smb_cmd {
+	CMD_NEGOTIATE,
+	CMD_SESSION_SETUP,
+	CMD_LOGOFF,
+	CMD_TREE_CONNECT,
+	CMD_TREE_DISCONNECT,
+	CMD_CREATE,
+	CMD_CLOSE,
+	CMD_READ = 8,
+	CMD_WRITE,
+	CMD_SET_INFO = 0x11,
+};
+
+/* a handle by slot and generation: the slot may have been given to another since */
+struct smb_ref {
+	uint32_t i, gen;
+};
+
+struct smb_handle {
+	uint64_t session, fid, found; /* found: end of file at open */
+	uint64_t bytes[2];	      /* read, written */
+	uint32_t tree, gen;
+	uint8_t flags; /* BH_SMB_F_* */
+	bool opened;	      /* its CREATE was answered */
+	bool writes;	      /* opened for writing or deleting */
+	bool told_write, told_delete, delete_on_close;
+	char name[128], now[128], want[128]; /* as opened; after a rename; asked for */
+	struct bh_content io[2];	     /* read, written */
+};
+
+struct smb_msg {
+	uint64_t session, eof;
+	struct smb_ref h;
+	uint32_t tree, len;
+	uint8_t cmd, what; /* what: file information class */
+	bool start, flag;  /* from offset 0; disposition set */
+};
+
+struct smb_session {
+	uint64_t id;
+	uint32_t used;
+	uint8_t flags;
+	bool told_encrypted;
+	char user[48];
+};
+struct smb_tree {
+	uint64_t mid; /* of the pending TREE_CONNECT */
+	uint32_t id, used;
+	bool pending, pipe;
+	char share[64];
+};
+
+enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
+
+/* one direction of a connection */
+struct smb_stream {
+	uint32_t seq; /* next expected */
+	bool begun, untrusted;
+	uint8_t phase;
+	uint8_t cmds;	 /* of this frame so far */
+	uint16_t window; /* out-of-order window + 1; 0 = none */
+	uint16_t have, want;
+	uint32_t frame_left; /* of the frame, not yet consumed */
+	uint32_t cmd_bytes, next, pad, data, rest;
+	uint64_t shift; /* last 8 bytes while lost */
+	struct smb_ref last;   /* what a related command means */
+	struct smb_ref target; /* whose content flows */
+	bool target_start;
+	uint8_t target_io, first_have;
+	uint8_t first[16];
+};
+
+struct smb_conn {
+	uint64_t flow_id, seed; /* seed: of the two addresses, for handle keys */
+	struct bh_event proto;	/* of the last packet that made a fact: client as source */
+	uint32_t requests, clock;
+	uint16_t dialect;
+	uint8_t msg_next;
+	bool swapped, answers, told_smb1;
+	struct smb_stream dir[2]; /* client to server, server to client */
+	uint64_t mid[MSGS];
+	struct smb_msg msg[MSGS];
+	struct smb_session session[SESSIONS];
+	struct smb_tree tree[TREES];
+	uint8_t head[2][HEAD_MAX];
+};
+
+struct smb_window {
+	struct {
+		uint32_t seq, len, off;
+	} seg[WINDOW_SEGS];
+	uint32_t n, used;
+	uint8_t data[WINDOW_BYTES];
+};
+
+#define SMB_COUNTERS(X)                                                                               \
+	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
+	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
+struct smb {
+	struct bh_pool conns, handles, windows;
+	struct smb_conn *conn;
+	struct smb_handle *handle;
+	struct smb_window *window;
+	uint16_t *owner; /* connection + 1 that opened the handle; 0 = free */
+	uint64_t seed, serial;
+	const struct bh_dissect_in *in; /* during packet() */
+	const struct bh_event_sink *out;
+	struct {
+#define X(name) uint64_t name;
+		SMB_COUNTERS(X)
+#undef X
+	} n;
+};
+
+/* an SMB2 header and what follows it in this command, as far as kept */
+struct smb_head {
+	uint64_t mid, session;
+	uint32_t status, flags, tree;
+	uint16_t cmd;
+	const uint8_t *p; /* header included: offsets on the wire count from it */
+	size_t n;
+};
+#define SMB2_RESPONSE 0x1u
+#define SMB2_ASYNC 0x2u
+#define SMB2_RELATED 0x4u
+#define SMB2_DFS 0x10000000u
+#define ST_PENDING 0x103u
+#define ST_MORE 0xc0000016u
+
+/* smb_stream.c */
+void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
+void bh_smb_window_free(struct smb *s, struct smb_stream *t);
+/* smb_cmd.c */
+void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
+void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+/* smb_fact.c */
+struct smb_handle *bh_smb_handle(struct smb *s, struct smb_ref r); /* NULL = gone */
+struct smb_ref bh_smb_handle_find(struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid);
+struct smb_ref bh_smb_handle_new(struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid, bool pending);
+void bh_smb_handle_known(struct smb *s, struct smb_conn *c, struct smb_ref r, uint64_t session, uint64_t fid);
+void bh_smb_handle_drop(struct smb *s, struct smb_ref r);
+struct smb_session *bh_smb_session(struct smb_conn *c, uint64_t id);
+struct smb_tree *bh_smb_tree(struct smb_conn *c, uint32_t id, bool make);
+void bh_smb_fact_session(struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool sure);
+void bh_smb_fact_tree(struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
+/* CREATE, WRITE, RENAME, DELETE, TRUNCATE and CLOSE about a handle; nothing when its name is unknown */
+void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op, bool sure);
+/* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
+void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
+/* All handles of a connection, or of one session or tree of it (0 = any). */
+void bh_smb_close_all(struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
+
+#endif
