@@ -71,7 +71,7 @@ static inline int bh_source_next(struct bh_source *s, struct bh_frame *frames, s
 {
 	return s->ops->next(s, frames, max, timeout_ms, ret_n);
 }
-/* Cheap for files; one system call per ring when live: ask about once a second. */
+/* Cheap for files; one system call when live: ask about once a second. */
 static inline void bh_source_stats(struct bh_source *s, struct bh_source_stats *ret)
 {
 	s->ops->stats(s, ret);
@@ -111,26 +111,24 @@ struct bh_live_conf {
 /* 512 KiB x 32 per ring, 4 ms: see docs/performance.md for what each costs. */
 struct bh_live_conf bh_live_defaults(void);
 
-struct bh_live_fd {
-	int fd; /* -1 = none */
-	uint32_t ifindex;
+struct bh_live_set { /* the interfaces a source hears */
+	size_t n;
+	uint32_t ifindex[BH_LIVE_IFS];
 };
 /*
- * The privileged half (CAP_NET_RAW): n_workers sockets on one interface, ret_fds[i] for worker i, joined to
- * one fanout group so both directions of a flow, and all fragments of a packet, reach one worker. Frames
- * this host sends are left out, so a forwarded frame is seen once. The sockets stay deaf until
- * bh_live_start, so no frame goes to a worker that another one should get. On failure nothing is open.
+ * The privileged half (CAP_NET_RAW): n_workers sockets, each hearing all the interfaces in the order frames
+ * arrive, joined to one fanout group so both directions of a flow, and all fragments of a packet, reach one
+ * worker. Frames this host sends are left out, so a forwarded frame is seen once. The sockets stay deaf
+ * until bh_live_start, so no frame goes to a worker that another one should get. On failure nothing is open.
  */
-int bh_live_open(const char *ifname, const struct bh_live_conf *conf, unsigned n_workers,
-	struct bh_live_fd *ret_fds, char ret_text[256]) BH_MUST;
-/* All sockets of all interfaces and workers at once. */
-int bh_live_start(const struct bh_live_fd *fds, size_t n) BH_MUST;
+int bh_live_open(const char *const *ifnames, size_t n_ifs, const struct bh_live_conf *conf,
+	unsigned n_workers, struct bh_live_set *ret_set, int *ret_fds, char ret_text[256]) BH_MUST;
+/* All sockets of all workers at once. */
+int bh_live_start(const struct bh_live_set *set, const int *fds, size_t n) BH_MUST;
 /*
- * The other half needs no privilege, only the descriptors, which the source then owns, and the same conf:
- * one worker's rings, one per interface. Frames of one interface are in order; between interfaces they
- * are as close as one block.
+ * The other half needs no privilege, only a descriptor, which the source then owns, and the same conf.
  */
-int bh_source_live_take(const struct bh_live_fd *fds, size_t n, const struct bh_live_conf *conf,
-	struct bh_source **ret_source, char ret_text[256]) BH_MUST;
+int bh_source_live_take(
+	int fd, const struct bh_live_conf *conf, struct bh_source **ret_source, char ret_text[256]) BH_MUST;
 
 #endif

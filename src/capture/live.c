@@ -9,9 +9,10 @@
  * through, and bh_live_start lifts all filters once every member has joined. The other half only
  * maps and polls.
  *
- * A worker has one ring per interface. The next frames are taken from the ring whose first frame is
- * the oldest, up to the point where another ring's becomes older; a block goes back to the kernel
- * on the call after its last frame was given out.
+ * A worker has one ring for all interfaces, behind a filter on the interface's number. One ring per
+ * interface would tear conversations apart: a gateway sees the request on one side and the answer
+ * on the other, and whichever block is handed over first would be read first. A block goes back to
+ * the kernel on the call after its last frame was given out.
  *
  * The structs read here are the kernel's own, in memory it wrote: no packet bytes are read through
  * them.
@@ -38,7 +39,6 @@
 
 struct ring {
 	int fd;
-	uint32_t ifindex;
 	uint8_t *map;
 	uint32_t block;                   /* the one being read, or the next */
 	const struct tpacket3_hdr *frame; /* next to give out; NULL = no block in hand */
@@ -50,9 +50,8 @@ struct live {
 	struct bh_source src;
 	struct bh_source_stats st;
 	struct bh_live_conf conf;
-	size_t n;
 	int ended;
-	struct ring rings[BH_LIVE_IFS];
+	struct ring ring;
 };
 
 struct bh_live_conf bh_live_defaults(void)
@@ -127,13 +126,12 @@ static int join(int fd, unsigned *io_group)
 	return 0;
 }
 
-static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_conf *conf,
+static int open_one(const char *ifname, const struct bh_live_set *set, const struct bh_live_conf *conf,
 	unsigned *io_group, bool group, int *ret_fd, char ret_text[256])
 {
 	struct sockaddr_ll a = {.sll_family = AF_PACKET,
 		.sll_protocol = __builtin_bswap16(ETH_P_ALL),
-		.sll_ifindex = (int)ifindex};
-	struct packet_mreq all = {.mr_ifindex = (int)ifindex, .mr_type = PACKET_MR_PROMISC};
+		.sll_ifindex = set->n == 1 ? (int)set->ifindex[0] : 0};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), r;
 	const char *step;
 
@@ -142,8 +140,13 @@ static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_c
 	step = set_ring(fd, conf);
 	if (!step && bind(fd, (struct sockaddr *)&a, sizeof a) < 0)
 		step = "bind";
-	if (!step && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0)
-		step = "promiscuous mode";
+	for (size_t i = 0; !step && i < set->n; i++) {
+		struct packet_mreq all = {
+			.mr_ifindex = (int)set->ifindex[i], .mr_type = PACKET_MR_PROMISC};
+
+		if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof all) < 0)
+			step = "promiscuous mode";
+	}
 	if (step) {
 		r = errno;
 		close(fd);
@@ -158,37 +161,57 @@ static int open_one(const char *ifname, uint32_t ifindex, const struct bh_live_c
 	return 0;
 }
 
-int bh_live_open(const char *ifname, const struct bh_live_conf *conf, unsigned n_workers,
-	struct bh_live_fd *ret_fds, char ret_text[256])
+int bh_live_open(const char *const *ifnames, size_t n_ifs, const struct bh_live_conf *conf,
+	unsigned n_workers, struct bh_live_set *ret_set, int *ret_fds, char ret_text[256])
 {
-	uint32_t ifindex = if_nametoindex(ifname);
+	struct bh_live_set set = {.n = n_ifs};
 	unsigned group = 0, i;
-	int r;
 
-	if (!ifindex)
-		return explain(ret_text, ifname, "not found", ENODEV);
+	if (n_ifs == 0 || n_ifs > BH_LIVE_IFS)
+		return explain(ret_text, "live capture", "number of interfaces", E2BIG);
+	for (i = 0; i < n_ifs; i++)
+		if (!(set.ifindex[i] = if_nametoindex(ifnames[i])))
+			return explain(ret_text, ifnames[i], "not found", ENODEV);
 	for (i = 0; i < n_workers; i++) {
-		int fd = -1;
+		int r = open_one(ifnames[0], &set, conf, &group, n_workers > 1, &ret_fds[i],
+			ret_text);
 
-		r = open_one(ifname, ifindex, conf, &group, n_workers > 1, &fd, ret_text);
 		if (r < 0) {
 			while (i--)
-				close(ret_fds[i].fd);
+				close(ret_fds[i]);
 			return r;
 		}
-		ret_fds[i] = (struct bh_live_fd){fd, ifindex};
 	}
+	*ret_set = set;
 	return 0;
 }
 
-int bh_live_start(const struct bh_live_fd *fds, size_t n)
+/* "is it from one of these?", one comparison an interface */
+static int hear(int fd, const struct bh_live_set *set)
 {
-	int none = 0;
+	struct sock_filter code[BH_LIVE_IFS + 3];
+	struct sock_fprog prog = {.filter = code};
+	unsigned n = 0;
 
-	for (size_t i = 0; i < n; i++)
-		if (fds[i].fd >= 0 &&
-			setsockopt(fds[i].fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof none) < 0)
-			return -errno;
+	code[n++] = (struct sock_filter)BPF_STMT(
+		BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_IFINDEX));
+	for (unsigned i = 0; i < set->n; i++)
+		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+			set->ifindex[i], (uint8_t)(set->n - i), 0);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	prog.len = (uint16_t)n;
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof prog) < 0 ? -errno : 0;
+}
+
+int bh_live_start(const struct bh_live_set *set, const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = hear(fds[i], set);
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -257,7 +280,7 @@ static size_t take_frame(struct live *l, struct ring *r, struct bh_frame *ret)
 		.wirelen = h->tp_len,
 		.at = stamp(h),
 		.link = link_of(sll->sll_hatype),
-		.ifindex = r->ifindex};
+		.ifindex = (uint32_t)sll->sll_ifindex};
 	if (h->tp_status & TP_STATUS_VLAN_VALID)
 		ret->vlan = h->hv1.tp_vlan_tci & 0xfff;
 	if (h->tp_status & TP_STATUS_CSUMNOTREADY)
@@ -275,68 +298,29 @@ static size_t take_frame(struct live *l, struct ring *r, struct bh_frame *ret)
 	return 1;
 }
 
-/* The ring to read and the stamp at which another one takes over. */
-static struct ring *oldest(struct live *l, bh_ns *ret_until)
-{
-	struct ring *best = NULL;
-	bh_ns first = UINT64_MAX;
-
-	*ret_until = UINT64_MAX;
-	for (size_t i = 0; i < l->n; i++) {
-		struct ring *r = &l->rings[i];
-		bh_ns at;
-
-		if (r->done || !ready(l, r))
-			continue;
-		at = stamp(r->frame);
-		if (at < first) {
-			*ret_until = first;
-			first = at;
-			best = r;
-		} else if (at < *ret_until) {
-			*ret_until = at;
-		}
-	}
-	return best;
-}
-
 static size_t collect(struct live *l, struct bh_frame *frames, size_t max)
 {
 	size_t n = 0;
-	struct ring *r;
-	bh_ns until;
 
-	for (size_t i = 0; i < l->n; i++)
-		give_back(l, &l->rings[i]);
-	while (n < max && (r = oldest(l, &until)))
-		do {
-			n += take_frame(l, r, &frames[n]);
-		} while (n < max && r->frame && stamp(r->frame) <= until);
+	give_back(l, &l->ring);
+	while (n < max && !l->ring.done && ready(l, &l->ring))
+		n += take_frame(l, &l->ring, &frames[n]);
 	return n;
 }
 
 static int wait_for(struct live *l, int timeout_ms)
 {
-	struct pollfd p[BH_LIVE_IFS];
-	int r;
+	struct pollfd p = {.fd = l->ring.fd, .events = POLLIN};
+	int r = poll(&p, 1, timeout_ms), e = 0;
+	socklen_t len = sizeof e;
 
-	for (size_t i = 0; i < l->n; i++)
-		p[i] = (struct pollfd){.fd = l->rings[i].fd, .events = POLLIN};
-	r = poll(p, l->n, timeout_ms);
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
-	for (size_t i = 0; r > 0 && i < l->n; i++)
-		if (p[i].revents & POLLERR) {
-			int e = 0;
-			socklen_t len = sizeof e;
-
-			/* an interface set down or gone; the socket hears it again when it is back
-			 * up */
-			(void)getsockopt(p[i].fd, SOL_SOCKET, SO_ERROR, &e, &len);
-			if (e && e != ENETDOWN)
-				return -e;
-		}
-	return 0;
+	if (r == 0 || !(p.revents & POLLERR))
+		return 0;
+	/* an interface set down or gone; the socket hears it again when it is back up */
+	(void)getsockopt(p.fd, SOL_SOCKET, SO_ERROR, &e, &len);
+	return e && e != ENETDOWN ? -e : 0;
 }
 
 static int live_next(
@@ -364,16 +348,13 @@ static int live_next(
 static void live_stats(struct bh_source *s, struct bh_source_stats *ret)
 {
 	struct live *l = (struct live *)s;
+	struct tpacket_stats_v3 st = {0};
+	socklen_t len = sizeof st;
 
-	for (size_t i = 0; i < l->n; i++) {
-		struct tpacket_stats_v3 st = {0};
-		socklen_t len = sizeof st;
-
-		/* reading clears it; tp_packets includes the dropped ones */
-		if (getsockopt(l->rings[i].fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0) {
-			l->st.kernel_packets += st.tp_packets;
-			l->st.kernel_drops += st.tp_drops;
-		}
+	/* reading clears it; tp_packets includes the dropped ones */
+	if (getsockopt(l->ring.fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) == 0) {
+		l->st.kernel_packets += st.tp_packets;
+		l->st.kernel_drops += st.tp_drops;
 	}
 	*ret = l->st;
 }
@@ -387,48 +368,39 @@ static void live_close(struct bh_source *s)
 {
 	struct live *l = (struct live *)s;
 
-	for (size_t i = 0; i < l->n; i++) {
-		if (l->rings[i].map)
-			munmap(l->rings[i].map, (size_t)l->conf.block_bytes * l->conf.blocks);
-		close(l->rings[i].fd);
-	}
+	if (l->ring.map)
+		munmap(l->ring.map, (size_t)l->conf.block_bytes * l->conf.blocks);
+	close(l->ring.fd);
 	free(l);
 }
 
 static const struct bh_source_ops live_ops = {
 	.next = live_next, .stats = live_stats, .progress_ppm = live_progress, .close = live_close};
 
-int bh_source_live_take(const struct bh_live_fd *fds, size_t n, const struct bh_live_conf *conf,
-	struct bh_source **ret_source, char ret_text[256])
+int bh_source_live_take(
+	int fd, const struct bh_live_conf *conf, struct bh_source **ret_source, char ret_text[256])
 {
-	struct live *l = n && n <= BH_LIVE_IFS ? calloc(1, sizeof *l) : NULL;
-	int r = 0;
+	struct live *l = calloc(1, sizeof *l);
+	void *m;
 
 	if (!l) {
-		for (size_t i = 0; i < n; i++)
-			close(fds[i].fd);
-		snprintf(ret_text, 256, "live capture: %zu interfaces; 1 to %d are possible", n,
-			BH_LIVE_IFS);
-		return n && n <= BH_LIVE_IFS ? -ENOMEM : -EINVAL;
+		close(fd);
+		snprintf(ret_text, 256, "live capture: no memory");
+		return -ENOMEM;
 	}
+	m = mmap(NULL, (size_t)conf->block_bytes * conf->blocks, PROT_READ | PROT_WRITE, MAP_SHARED,
+		fd, 0);
 	l->src.ops = &live_ops;
 	l->conf = *conf;
-	l->n = n;
-	for (size_t i = 0; i < n; i++) {
-		void *m = mmap(NULL, (size_t)conf->block_bytes * conf->blocks,
-			PROT_READ | PROT_WRITE, MAP_SHARED, fds[i].fd, 0);
+	l->ring.fd = fd;
+	if (m == MAP_FAILED) {
+		int r = -errno;
 
-		l->rings[i] = (struct ring){.fd = fds[i].fd, .ifindex = fds[i].ifindex, .map = m};
-		if (m == MAP_FAILED) {
-			l->rings[i].map = NULL;
-			r = -errno;
-		}
-	}
-	if (r < 0) {
 		snprintf(ret_text, 256, "live capture: mapping a ring: %s", strerror(-r));
 		live_close(&l->src);
 		return r;
 	}
+	l->ring.map = m;
 	bh_strcpy(l->src.text, sizeof l->src.text, "live capture: running");
 	*ret_source = &l->src;
 	return 0;

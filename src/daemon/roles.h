@@ -27,8 +27,8 @@ int bh_run(const struct bh_run_opts *opts);
 struct bh_sensor_in {
 	struct bh_shm *shm;
 	int bell; /* eventfd */
-	const struct bh_live_fd *fds; /* fds[iface * workers + worker] */
-	size_t n_ifaces;
+	const struct bh_live_set *set;
+	const int *fds; /* one a worker */
 	unsigned workers;
 	uint64_t seed;
 };

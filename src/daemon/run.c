@@ -42,7 +42,8 @@ struct run {
 	int super[2];	   /* supervisor writes [0], core reads [1] */
 	int enf_core;	   /* the core's end while no core has it; -1 = with the core */
 	int enf_enforcer;  /* the enforcer's end while no enforcer has it */
-	struct bh_live_fd *live;
+	struct bh_live_set set;
+	int live[BH_SHM_WORKERS]; /* packet sockets, one a worker */
 	struct bh_addr self[64];
 	size_t n_self;
 	uint64_t seed;
@@ -138,26 +139,22 @@ static int open_live(struct run *r)
 {
 	struct bh_live_conf conf = bh_live_defaults();
 	char text[256];
+	int e;
 
-	for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
-		r->live[i].fd = -1;
-	for (size_t i = 0; i < r->o->n_ifaces; i++) {
-		int e = bh_live_open(r->o->ifaces[i], &conf, r->o->workers, &r->live[i * r->o->workers], text);
-
-		if (e) {
-			fprintf(stderr, "bulkhead: %s\n", text);
-			return e < 0 ? e : -EIO;
-		}
-	}
-	return 0;
+	for (unsigned i = 0; i < BH_SHM_WORKERS; i++)
+		r->live[i] = -1;
+	e = bh_live_open(r->o->ifaces, r->o->n_ifaces, &conf, r->o->workers, &r->set, r->live, text);
+	if (e)
+		fprintf(stderr, "bulkhead: %s\n", text);
+	return e > 0 ? -EIO : e;
 }
 
 static void close_live(struct run *r)
 {
-	for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
-		if (r->live[i].fd >= 0) {
-			close(r->live[i].fd);
-			r->live[i].fd = -1;
+	for (unsigned i = 0; i < BH_SHM_WORKERS; i++)
+		if (r->live[i] >= 0) {
+			close(r->live[i]);
+			r->live[i] = -1;
 		}
 }
 
@@ -180,8 +177,7 @@ static int open_all(struct run *r)
 	signal(SIGPIPE, SIG_IGN);
 	r->sigs = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r->live = calloc(r->o->n_ifaces * r->o->workers, sizeof *r->live);
-	if (r->sigs < 0 || r->bell < 0 || !r->live)
+	if (r->sigs < 0 || r->bell < 0)
 		return -ENOMEM;
 	e = open_shm(r);
 	e = e ? e : open_live(r);
@@ -214,9 +210,9 @@ static int child(struct run *r, unsigned role)
 {
 	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1],
 		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed};
-	struct bh_sensor_in sensor = {r->shm, r->bell, r->live, r->o->n_ifaces, r->o->workers, r->seed};
+	struct bh_sensor_in sensor = {r->shm, r->bell, &r->set, r->live, r->o->workers, r->seed};
 	struct bh_reporter_in rep = {r->shm, r->lines[0], r->o->eve_path};
-	int keep[BH_LIVE_IFS * BH_SHM_WORKERS + 8], n = 0;
+	int keep[BH_SHM_WORKERS + 1], n = 0;
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -225,8 +221,8 @@ static int child(struct run *r, unsigned role)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	switch (role) {
 	case BH_PROC_SENSOR:
-		for (size_t i = 0; i < r->o->n_ifaces * r->o->workers; i++)
-			keep[n++] = r->live[i].fd;
+		for (unsigned i = 0; i < r->o->workers; i++)
+			keep[n++] = r->live[i];
 		keep[n++] = r->bell;
 		keep_only(keep, (size_t)n);
 		return bh_role_sensor(&sensor);

@@ -107,14 +107,11 @@ static int open_lane(struct lane *l)
 	struct bh_worker_conf conf = {.id = (uint16_t)l->id, .max_flows = 1u << 20, .seed = l->in->seed, .community_id = true,
 		.stage = BH_WORKER_ALL, .sink = {emit, l}};
 	struct bh_live_conf live = bh_live_defaults();
-	struct bh_live_fd fds[BH_LIVE_IFS];
 	char text[256];
 	int r;
 
-	for (size_t i = 0; i < l->in->n_ifaces; i++)
-		fds[i] = l->in->fds[i * l->in->workers + l->id];
 	l->ring = bh_shm_ring(l->in->shm, l->id);
-	r = bh_source_live_take(fds, l->in->n_ifaces, &live, &l->src, text);
+	r = bh_source_live_take(l->in->fds[l->id], &live, &l->src, text);
 	if (r) {
 		fprintf(stderr, "bulkhead: sensor: %s\n", text);
 		return r < 0 ? r : -EIO;
@@ -139,7 +136,7 @@ int bh_role_sensor(const struct bh_sensor_in *in)
 	for (unsigned i = 0; r == 0 && i < in->workers; i++)
 		r = -pthread_create(&lanes[i].thread, NULL, lane_main, &lanes[i]);
 	if (r == 0)
-		r = bh_live_start(in->fds, in->n_ifaces * in->workers);
+		r = bh_live_start(in->set, in->fds, in->workers);
 	for (unsigned i = 0; r == 0 && i < in->workers; i++)
 		pthread_join(lanes[i].thread, NULL);
 	if (r < 0)

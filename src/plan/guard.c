@@ -152,7 +152,7 @@ int bh_plan_guard(const struct bh_plan *law, const struct bh_cut *cut, size_t st
 			bh_duration_print(law->max_ttl, b));
 	if (check_never(law, cut, ret_refused))
 		return 1;
-	for (size_t i = 0; cut->what != BH_CUT_MAC && i < n_self; i++)
+	for (size_t i = 0; cut->what != BH_CUT_MAC && cut->net.bits == 128 && i < n_self; i++)
 		if (bh_prefix_has(&cut->net, &self[i])) {
 			char text[BH_ADDR_TEXT];
 

@@ -109,15 +109,16 @@ static int receiver(const char *ifname, double seconds, unsigned retire_ms)
 	struct bh_source_stats st;
 	struct bh_source *src;
 	struct bh_worker *w;
-	struct bh_live_fd fd;
+	struct bh_live_set set;
 	uint64_t events = 0;
 	char text[256];
 	bh_ns t0, cpu0;
+	int fd;
 
 	if (retire_ms)
 		conf.retire_ms = retire_ms;
-	if (bh_live_open(ifname, &conf, 1, &fd, text) || bh_live_start(&fd, 1) ||
-		bh_source_live_take(&fd, 1, &conf, &src, text)) {
+	if (bh_live_open(&ifname, 1, &conf, 1, &set, &fd, text) ||
+		bh_live_start(&set, &fd, 1) || bh_source_live_take(fd, &conf, &src, text)) {
 		fprintf(stderr, "bench_live: %s\n", text);
 		return 1;
 	}

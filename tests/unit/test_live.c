@@ -144,15 +144,16 @@ struct live {
 static void live_up(struct live *l, unsigned n)
 {
 	struct bh_live_conf conf = bh_live_defaults();
-	struct bh_live_fd fds[WORKERS];
+	struct bh_live_set set;
+	int fds[WORKERS];
 	char text[256];
 
 	l->n = n;
-	if (bh_live_open("v1", &conf, n, fds, text) < 0)
+	if (bh_live_open((const char *[]){"v1"}, 1, &conf, n, &set, fds, text) < 0)
 		fail_msg("%s", text);
-	assert_int_equal(bh_live_start(fds, n), 0);
+	assert_int_equal(bh_live_start(&set, fds, n), 0);
 	for (unsigned i = 0; i < n; i++)
-		assert_int_equal(bh_source_live_take(&fds[i], 1, &conf, &l->src[i], text), 0);
+		assert_int_equal(bh_source_live_take(fds[i], &conf, &l->src[i], text), 0);
 }
 static void live_down(struct live *l)
 {
@@ -379,7 +380,8 @@ static void a_tag_the_kernel_took_off_is_put_back(void **state)
 static void frames_this_host_sends_are_left_out(void **state)
 {
 	struct bh_live_conf conf = bh_live_defaults();
-	struct bh_live_fd fd[2];
+	struct bh_live_set set;
+	int fd[2];
 	struct live l = {.n = 1};
 	uint64_t got[3] = {0};
 	char text[256];
@@ -389,11 +391,12 @@ static void frames_this_host_sends_are_left_out(void **state)
 		skip();
 	for (unsigned workers = 1; workers <= 2; workers++) {
 		assert_int_equal(
-			bh_live_open("v0", &conf, workers, fd, text), 0); /* the sending end */
-		assert_int_equal(bh_live_start(fd, workers), 0);
+			bh_live_open((const char *[]){"v0"}, 1, &conf, workers, &set, fd, text),
+			0); /* the sending end */
+		assert_int_equal(bh_live_start(&set, fd, workers), 0);
 		l.n = workers;
 		for (unsigned i = 0; i < workers; i++)
-			assert_int_equal(bh_source_live_take(&fd[i], 1, &conf, &l.src[i], text), 0);
+			assert_int_equal(bh_source_live_take(fd[i], &conf, &l.src[i], text), 0);
 		out = sender(0);
 		for (unsigned i = 0; i < 50; i++)
 			send_udp(out, i, false);
@@ -408,15 +411,15 @@ static void a_small_ring_that_is_not_read_counts_its_drops(void **state)
 	struct bh_live_conf conf = {.block_bytes = 4096, .blocks = 2, .retire_ms = 1};
 	struct bh_source_stats st;
 	struct bh_source *src;
-	struct bh_live_fd fd;
+	struct bh_live_set set;
 	char text[256];
-	int out;
+	int out, fd;
 
 	if (reason)
 		skip();
-	assert_int_equal(bh_live_open("v1", &conf, 1, &fd, text), 0);
-	assert_int_equal(bh_live_start(&fd, 1), 0);
-	assert_int_equal(bh_source_live_take(&fd, 1, &conf, &src, text), 0);
+	assert_int_equal(bh_live_open((const char *[]){"v1"}, 1, &conf, 1, &set, &fd, text), 0);
+	assert_int_equal(bh_live_start(&set, &fd, 1), 0);
+	assert_int_equal(bh_source_live_take(fd, &conf, &src, text), 0);
 	out = sender(0);
 	for (unsigned i = 0; i < FLOWS; i++)
 		send_udp(out, i, false);
@@ -431,10 +434,11 @@ static void a_small_ring_that_is_not_read_counts_its_drops(void **state)
 static void an_interface_that_is_not_there_is_named(void **state)
 {
 	struct bh_live_conf conf = bh_live_defaults();
-	struct bh_live_fd fd;
+	struct bh_live_set set;
 	char text[256];
+	int fd;
 
-	assert_int_equal(bh_live_open("bh-none", &conf, 1, &fd, text), -ENODEV);
+	assert_int_equal(bh_live_open((const char *[]){"bh-none"}, 1, &conf, 1, &set, &fd, text), -ENODEV);
 	assert_non_null(strstr(text, "bh-none"));
 	assert_non_null(strstr(text, "ip link"));
 }

@@ -435,7 +435,6 @@ static void the_guard_names_what_stands_in_the_way(void **state)
 		{"cut isolate mac:52:54:00:00:00:0a ttl=1h order=1", BH_REF_NEVER},
 		{"cut isolate mac:52:54:00:00:00:0b ttl=1h order=1", BH_REF_NEVER},
 		{"cut isolate 10.10.250.1 ttl=1h order=1", BH_REF_SELF},
-		{"cut isolate net:10.10.250.0/30 ttl=1h order=1", BH_REF_SELF},
 		{"cut isolate 10.10.2.3 ttl=0s order=1", BH_REF_TTL},
 		{"cut isolate 10.10.2.3 ttl=25h order=1", BH_REF_TTL},
 		{"cut isolate net:0.0.0.0/0 ttl=1h order=1", BH_REF_WIDTH},
