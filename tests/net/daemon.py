@@ -61,7 +61,7 @@ class Test:
                 ' try:\n'
                 '  while True:\n'
                 '   d=c.recv(4096)\n'
-                '   if not d: return\n'
+                '   if not d: c.close(); return\n'
                 '   c.sendall(d)\n'
                 ' except OSError: pass\n'
                 't=[threading.Thread(target=serve,args=(f,p)) for f in (socket.AF_INET,socket.AF_INET6) for p in (80,7000,7001)]\n'
