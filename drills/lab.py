@@ -259,6 +259,8 @@ class Witness:
         outgoing = addr[2] == socket.PACKET_OUTGOING
         ihl = (data[14] & 15) * 4
         tcp = data[14 + ihl:]
+        # a reset is the gateway speaking to the healthy side in the isolated host's name: no packet of that host
+        reset = data[23] == 6 and len(tcp) >= 14 and tcp[13] & 4
         if data[23] == 6 and len(tcp) >= 14:
             sport, dport, flags = struct.unpack('!HH', tcp[:4])[0], struct.unpack('!HH', tcp[:4])[1], tcp[13]
             if outgoing and flags & 0x12 == 0x12:
@@ -266,7 +268,7 @@ class Witness:
             elif not outgoing and not flags & 0x06 and (src, sport, dst, dport) in half:
                 half.discard((src, sport, dst, dport))
                 shakes.setdefault(src, {}).setdefault(dst, stamp)
-        if not outgoing:
+        if not outgoing and not reset:
             n, _ = seen.get(src, (0, 0))
             seen[src] = (n + 1, stamp)
 
@@ -282,5 +284,7 @@ class Witness:
         return ast.literal_eval(buf.decode())
 
     def close(self):
+        # later children hold copies of this socket, so its end would not be noticed: end our own child by pid
         self.sock.close()
+        os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)

@@ -217,9 +217,9 @@ class Drill:
         n, ip = self.net, self.net.ip('pc-23')
         verb = 'applied' if self.o.mode == 'auto' else 'proposed'
         started = time.time()
-        self.say('ACT 2  pc-23 sweeps 10.11.10.0/24 with nmap on admin ports')
+        self.say('ACT 2  pc-23 sweeps 41 server addresses with nmap on admin ports; 14 of them are alive')
         sweep = n.spawn('pc-23', ['nmap', '-sT', '-Pn', '-n', '-T4', '--max-retries', '1', '--host-timeout', '60s', '-p', '22,135,139,445,3389,5985',
-                                  '--open', '10.11.10.0/24'], log='nmap.log')
+                                  '--open', '--randomize-hosts', '10.11.10.20-30,101-130'], log='nmap.log')
         done = self.wait('shield of pc-23', 20, self.action(verb, 'shield', ip))
         if done:
             self.say('       %s: shield %s against critical zones: %s' % (verb, ip, done['bulkhead']['reason']))
