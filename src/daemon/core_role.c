@@ -397,8 +397,7 @@ static void loop(struct proc *p)
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
 			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, POLLIN, 0};
-		atomic_store_explicit(&p->in->shm->core_sleeps, 1, memory_order_relaxed);
-		atomic_thread_fence(memory_order_seq_cst);
+		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
 		p->now = core_wall();
 		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy ? 1 : 0) < 0 && errno != EINTR)
 			return;

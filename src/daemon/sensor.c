@@ -70,9 +70,11 @@ static void ring_bell(struct lane *l)
 {
 	uint64_t one = 1;
 
-	/* orders the pushes before the look at the flag; the core sets the flag, then looks at the rings */
-	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_exchange_explicit(&l->in->shm->core_sleeps, 0, memory_order_relaxed))
+	/*
+	 * The core exchanges the flag to 1 and then looks at the rings; here it is exchanged to 0 after the pushes. Whichever
+	 * exchange comes second sees the other side's doing: either the core finds the events, or the bell rings.
+	 */
+	if (atomic_exchange_explicit(&l->in->shm->core_sleeps, 0, memory_order_acq_rel))
 		(void)!write(l->in->bell, &one, sizeof one);
 }
 

@@ -72,7 +72,7 @@ static void golden(const char *name)
 {
 	char yaml[64], out[64], path[512];
 	struct said s;
-	size_t n, m = 0;
+	size_t n = 0, m = 0;
 	char *text, *want;
 
 	snprintf(yaml, sizeof yaml, "%s.yaml", name);
