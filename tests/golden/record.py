@@ -86,7 +86,7 @@ def main():
         # at the client: the bridge itself sees no unicast between two of its ports
         p = capture(net, 'eth0', pcap, 'pc-31')
         for host, lease in (('pc-17', '2m'),):
-            net.spawn(host, ['dnsmasq', '-d', '-C', '/dev/null', '--port=0', '--interface=eth0', '--bind-interfaces', '--dhcp-range=10.10.1.150,10.10.1.160,' + lease,
+            net.spawn(host, ['dnsmasq', '-d', '-C', '/dev/null', '--port=0', '--no-ping', '--interface=eth0', '--bind-interfaces', '--dhcp-range=10.10.1.150,10.10.1.160,' + lease,
                              '--dhcp-option=3,10.10.1.17', '--dhcp-leasefile=' + net.work + '/leases', '--pid-file=', '--user=root'], log='dnsmasq.log')
         time.sleep(0.5)
         net.run('pc-31', ['busybox', 'udhcpc', '-i', 'eth0', '-n', '-q', '-f', '-t', '3', '-s', '/bin/true'], timeout=15)
