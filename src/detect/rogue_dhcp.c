@@ -67,7 +67,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s, router %s, lease %s%s%s%s",
 		bh_mac_print(&s->ev->mac_src, mac), bh_addr_print(&d->yiaddr, a), bh_addr_print(&d->router, b),
 		bh_duration_print(BH_SEC(d->lease_s), lease), d->flags & BH_DHCP_F_ROUTES ? ", steals the default route (121/249)" : "",
-		d->flags & BH_DHCP_F_WPAD ? ", sets a proxy (252)" : "", any ? "; no declared DHCP server" : "; nobody is declared as DHCP server");
+		d->flags & BH_DHCP_F_WPAD ? ", sets a proxy (252)" : "", any ? "; the policy declares another server" : "; the policy declares no DHCP server");
 	return 1;
 }
 

@@ -17,20 +17,6 @@ const struct bh_detector *const bh_detectors[] = {
 const size_t bh_n_detectors = BH_COUNT(bh_detectors);
 _Static_assert(BH_COUNT(bh_detectors) <= BH_MAX_DETECTORS, "raise BH_MAX_DETECTORS and the ledger's told[]");
 
-size_t bh_detect_offset(size_t index)
-{
-	size_t off = 0;
-
-	for (size_t i = 0; i < index && i < bh_n_detectors; i++)
-		off += (bh_detectors[i]->host_size + 15) & ~(size_t)15;
-	return off;
-}
-
-size_t bh_detect_bytes(void)
-{
-	return bh_detect_offset(bh_n_detectors);
-}
-
 const struct bh_detector *bh_detector_by_name(const char *name)
 {
 	for (size_t i = 0; i < bh_n_detectors; i++)

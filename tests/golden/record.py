@@ -22,7 +22,7 @@ class Options:
 
 
 def capture(net, iface, path, ns='gw'):
-    p = net.spawn(ns, ['tcpdump', '-Z', 'root', '-i', iface, '-U', '-s', '0', '-w', path], log='tcpdump.log')
+    p = net.spawn(ns, ['tcpdump', '-Z', 'root', '-i', iface, '-U', '--immediate-mode', '-s', '0', '-w', path], log='tcpdump.log')
     time.sleep(0.7)
     return p
 
