@@ -2,9 +2,10 @@
 /*
  * ARP: who says which hardware address an IPv4 address has
  *
- * One fact per packet. Source and destination are what the message claims, hardware addresses included; a probe (sender
- * 0.0.0.0) claims nothing but is the first sign of a host, so it is told too. A sender that is no single host (a group
- * address, or no hardware address at all) is counted and left out.
+ * One fact per packet. Source and destination are what the message claims, hardware addresses
+ * included; a probe (sender 0.0.0.0) claims nothing but is the first sign of a host, so it is told
+ * too. A sender that is no single host (a group address, or no hardware address at all) is counted
+ * and left out.
  */
 #include <stdlib.h>
 
@@ -26,8 +27,8 @@ static void *arp_open(uint64_t seed)
 
 static bool bogus(const struct bh_packet *k)
 {
-	return (k->arp.op != 1 && k->arp.op != 2) || bh_mac_none(&k->arp.sha) || (k->arp.sha.b[0] & 1) ||
-	       bh_addr_multicast(&k->src) || bh_addr_multicast(&k->dst);
+	return (k->arp.op != 1 && k->arp.op != 2) || bh_mac_none(&k->arp.sha) ||
+	       (k->arp.sha.b[0] & 1) || bh_addr_multicast(&k->src) || bh_addr_multicast(&k->dst);
 }
 
 static void packet(void *state, const struct bh_dissect_in *in, const struct bh_event_sink *out)
@@ -52,7 +53,8 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	out->emit(out->ctx, &ev);
 }
 
-static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
+static void counters(
+	const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
 {
 	const struct arp *a = state;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Ciphertext has a flat histogram. Pearson's chi-square over 256 bins (255 degrees of freedom) stays below 330 for 99.8 % of
- * random samples of 64 KiB and for almost no compressed file of that size; at 16 KiB compressed files still pass now and
- * then, so that verdict is weak. Below 16 KiB only the entropy is compared, with the value random bytes of that length have
- * less a margin.
+ * Ciphertext has a flat histogram. Pearson's chi-square over 256 bins (255 degrees of freedom)
+ * stays below 330 for 99.8 % of random samples of 64 KiB and for almost no compressed file of that
+ * size; at 16 KiB compressed files still pass now and then, so that verdict is weak. Below 16 KiB
+ * only the entropy is compared, with the value random bytes of that length have less a margin.
  *
  * Four histograms are filled in turn so that equal neighbours do not wait for each other's store.
  */
@@ -91,7 +91,8 @@ enum bh_rand bh_content_verdict(const struct bh_content *c)
 		return BH_RAND_NONE;
 	if (c->n < 2048)
 		return BH_RAND_NO;
-	/* n random bytes measure about 8 - 184/n bits: 7.91 at 2 KiB, 7.96 at 4 KiB; the limit is 7.8 and 7.9 there */
+	/* n random bytes measure about 8 - 184/n bits: 7.91 at 2 KiB, 7.96 at 4 KiB; the limit
+	 * is 7.8 and 7.9 there */
 	if (c->n < 16384)
 		return entropy(c) > 8.0 - 0.2 * 2048.0 / c->n ? BH_RAND_SMALL : BH_RAND_NO;
 	if (chi_square(c) >= CHI_LIMIT)
@@ -103,18 +104,37 @@ static const struct {
 	uint8_t off, len, magic;
 	char bytes[9];
 } magics[] = {
-	{0, 4, BH_MAGIC_PACKED, "PK\x03\x04"}, {0, 4, BH_MAGIC_PACKED, "PK\x05\x06"},
-	{0, 3, BH_MAGIC_PACKED, "\x1f\x8b\x08"}, {0, 6, BH_MAGIC_PACKED, "7z\xbc\xaf\x27\x1c"},
-	{0, 6, BH_MAGIC_PACKED, "\xfd" "7zXZ\0"}, {0, 4, BH_MAGIC_PACKED, "\x28\xb5\x2f\xfd"},
-	{0, 4, BH_MAGIC_PACKED, "BZh9"}, {0, 4, BH_MAGIC_PACKED, "Rar!"}, {0, 4, BH_MAGIC_PACKED, "\x04\x22\x4d\x18"},
-	{0, 4, BH_MAGIC_PACKED, "MSCF"}, {0, 4, BH_MAGIC_PACKED, "wOFF"}, {0, 4, BH_MAGIC_PACKED, "wOF2"},
-	{0, 8, BH_MAGIC_DOC, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"}, {0, 5, BH_MAGIC_DOC, "%PDF-"}, {0, 5, BH_MAGIC_DOC, "{\\rtf"},
-	{0, 8, BH_MAGIC_IMAGE, "\x89PNG\r\n\x1a\n"}, {0, 3, BH_MAGIC_IMAGE, "\xff\xd8\xff"}, {0, 4, BH_MAGIC_IMAGE, "GIF8"},
-	{0, 4, BH_MAGIC_IMAGE, "II*\0"}, {0, 4, BH_MAGIC_IMAGE, "MM\0*"}, {0, 4, BH_MAGIC_IMAGE, "RIFF"},
-	{4, 4, BH_MAGIC_IMAGE, "ftyp"}, {0, 4, BH_MAGIC_IMAGE, "OggS"}, {0, 4, BH_MAGIC_IMAGE, "fLaC"},
-	{0, 4, BH_MAGIC_IMAGE, "ID3\x03"}, {0, 4, BH_MAGIC_IMAGE, "ID3\x04"},
-	{0, 4, BH_MAGIC_EXEC, "\x7f" "ELF"}, {0, 3, BH_MAGIC_EXEC, "MZ\x90"}, {0, 4, BH_MAGIC_EXEC, "\xcf\xfa\xed\xfe"},
-	{0, 3, BH_MAGIC_TEXT, "\xef\xbb\xbf"}, {0, 3, BH_MAGIC_TEXT, "\xff\xfe<"},
+	{0, 4, BH_MAGIC_PACKED, "PK\x03\x04"},
+	{0, 4, BH_MAGIC_PACKED, "PK\x05\x06"},
+	{0, 3, BH_MAGIC_PACKED, "\x1f\x8b\x08"},
+	{0, 6, BH_MAGIC_PACKED, "7z\xbc\xaf\x27\x1c"},
+	{0, 6, BH_MAGIC_PACKED, "\3757zXZ"},
+	{0, 4, BH_MAGIC_PACKED, "\x28\xb5\x2f\xfd"},
+	{0, 4, BH_MAGIC_PACKED, "BZh9"},
+	{0, 4, BH_MAGIC_PACKED, "Rar!"},
+	{0, 4, BH_MAGIC_PACKED, "\x04\x22\x4d\x18"},
+	{0, 4, BH_MAGIC_PACKED, "MSCF"},
+	{0, 4, BH_MAGIC_PACKED, "wOFF"},
+	{0, 4, BH_MAGIC_PACKED, "wOF2"},
+	{0, 8, BH_MAGIC_DOC, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"},
+	{0, 5, BH_MAGIC_DOC, "%PDF-"},
+	{0, 5, BH_MAGIC_DOC, "{\\rtf"},
+	{0, 8, BH_MAGIC_IMAGE, "\x89PNG\r\n\x1a\n"},
+	{0, 3, BH_MAGIC_IMAGE, "\xff\xd8\xff"},
+	{0, 4, BH_MAGIC_IMAGE, "GIF8"},
+	{0, 4, BH_MAGIC_IMAGE, "II*\0"},
+	{0, 4, BH_MAGIC_IMAGE, "MM\0*"},
+	{0, 4, BH_MAGIC_IMAGE, "RIFF"},
+	{4, 4, BH_MAGIC_IMAGE, "ftyp"},
+	{0, 4, BH_MAGIC_IMAGE, "OggS"},
+	{0, 4, BH_MAGIC_IMAGE, "fLaC"},
+	{0, 4, BH_MAGIC_IMAGE, "ID3\x03"},
+	{0, 4, BH_MAGIC_IMAGE, "ID3\x04"},
+	{0, 4, BH_MAGIC_EXEC, "\177ELF"},
+	{0, 3, BH_MAGIC_EXEC, "MZ\x90"},
+	{0, 4, BH_MAGIC_EXEC, "\xcf\xfa\xed\xfe"},
+	{0, 3, BH_MAGIC_TEXT, "\xef\xbb\xbf"},
+	{0, 3, BH_MAGIC_TEXT, "\xff\xfe<"},
 };
 
 enum bh_magic bh_content_magic(const uint8_t *p, size_t n)

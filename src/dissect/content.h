@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What bytes look like: a histogram with a verdict of randomness, and the class of a file's first bytes. */
+/* What bytes look like: a histogram with a verdict of randomness, and the class of a file's first
+ * bytes. */
 #ifndef BULKHEAD_DISSECT_CONTENT_H
 #define BULKHEAD_DISSECT_CONTENT_H
 
@@ -17,8 +18,8 @@ enum bh_rand bh_content_verdict(const struct bh_content *c);
 enum bh_magic bh_content_magic(const uint8_t *p, size_t n); /* n <= 16 bytes from offset 0 */
 
 /*
- * UTF-16LE to UTF-8, lossy, into a zero-padded field; the tail is kept when it does not fit. With path, '\' becomes '/' and
- * leading ones go.
+ * UTF-16LE to UTF-8, lossy, into a zero-padded field; the tail is kept when it does not fit. With
+ * path, '\' becomes '/' and leading ones go.
  */
 void bh_content_utf16(const uint8_t *p, size_t bytes, char *out, size_t size, bool path);
 

@@ -2,9 +2,10 @@
 /*
  * DHCPv4: what a client asks and what a server hands out
  *
- * One fact per message. The two ends are the packet's own, whoever opened the flow, so an OFFER's source is the server that
- * sent it, hardware address included. Options lie in up to three places (options, file, sname; option 52 says which) and
- * are read in that order; the list of their numbers keeps it, because it tells one implementation from another.
+ * One fact per message. The two ends are the packet's own, whoever opened the flow, so an OFFER's
+ * source is the server that sent it, hardware address included. Options lie in up to three places
+ * (options, file, sname; option 52 says which) and are read in that order; the list of their
+ * numbers keeps it, because it tells one implementation from another.
  *
  * Stateless: a message that is cut off or contradicts itself is counted and gives no fact.
  */
@@ -218,7 +219,8 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	out->emit(out->ctx, &ev);
 }
 
-static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
+static void counters(
+	const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
 {
 	const struct dhcp *s = state;
 

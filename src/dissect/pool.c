@@ -11,7 +11,8 @@ static uint32_t bucket_of(const struct bh_pool *p, uint64_t key)
 
 int bh_pool_init(struct bh_pool *p, unsigned bits)
 {
-	*p = (struct bh_pool){.n = 1u << bits, .bits = bits, .newest = BH_POOL_NONE, .oldest = BH_POOL_NONE};
+	*p = (struct bh_pool){
+		.n = 1u << bits, .bits = bits, .newest = BH_POOL_NONE, .oldest = BH_POOL_NONE};
 	p->node = calloc(p->n, sizeof *p->node);
 	p->bucket = malloc(p->n * sizeof *p->bucket);
 	if (!p->node || !p->bucket) {

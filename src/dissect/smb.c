@@ -2,18 +2,20 @@
 /*
  * SMB2 and SMB3 in clear, over TCP 445 and 139
  *
- * The facts are about files: which was opened to change it, what was read and written in kind and amount, what it was called
- * afterwards, and that it is gone. Everything is told when the server has confirmed it. What is encrypted is only counted
- * and named as such; of SMB1 only the login is told.
+ * The facts are about files: which was opened to change it, what was read and written in kind and
+ * amount, what it was called afterwards, and that it is gone. Everything is told when the server
+ * has confirmed it. What is encrypted is only counted and named as such; of SMB1 only the login is
+ * told.
  *
- *   smb_stream.c  TCP segments in order, frames, commands; content flows past the histogram and is never kept
- *   smb_cmd.c     requests remembered by message id, answers that turn them into facts
+ *   smb_stream.c  TCP segments in order, frames, commands; content flows past the histogram and is
+ * never kept smb_cmd.c     requests remembered by message id, answers that turn them into facts
  *   smb_fact.c    handles, sessions, trees, and the events
  *   content.c     randomness and first bytes
  *
- * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of order. Each table gives the
- * slot used longest ago to whoever needs one, and counts that. The client is the side that does not have port 445 or 139,
- * whichever of the two spoke first in the capture; on another port it is the initiator.
+ * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of
+ * order. Each table gives the slot used longest ago to whoever needs one, and counts that. The
+ * client is the side that does not have port 445 or 139, whichever of the two spoke first in the
+ * capture; on another port it is the initiator.
  */
 #include <stdlib.h>
 
@@ -26,7 +28,8 @@ static bool smb_port(uint16_t p)
 
 static bool wants(const struct bh_packet *pkt, uint16_t app)
 {
-	return pkt->what == BH_WHAT_TCP && (app == BH_APP_SMB || smb_port(pkt->sport) || smb_port(pkt->dport));
+	return pkt->what == BH_WHAT_TCP &&
+	       (app == BH_APP_SMB || smb_port(pkt->sport) || smb_port(pkt->dport));
 }
 
 static void smb_close(void *state)
@@ -52,7 +55,8 @@ static void *smb_open(uint64_t seed)
 	if (!s)
 		return NULL;
 	s->seed = seed;
-	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) || bh_pool_init(&s->windows, 8)) {
+	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
+		bh_pool_init(&s->windows, 8)) {
 		smb_close(s);
 		return NULL;
 	}
@@ -118,7 +122,8 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	s->out = NULL;
 }
 
-static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const struct bh_event_sink *out)
+static void flow_end(
+	void *state, uint32_t flow_slot, uint64_t flow_id, const struct bh_event_sink *out)
 {
 	struct smb *s = state;
 	uint32_t i = bh_pool_find(&s->conns, flow_id);
@@ -131,7 +136,8 @@ static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const st
 	s->out = NULL;
 }
 
-static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
+static void counters(
+	const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
 {
 	const struct smb *s = state;
 
@@ -146,8 +152,9 @@ static size_t memory_bytes(const void *state)
 {
 	const struct smb *s = state;
 
-	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) + bh_pool_bytes(&s->windows) +
-	       s->conns.n * sizeof *s->conn + s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
+	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
+	       bh_pool_bytes(&s->windows) + s->conns.n * sizeof *s->conn +
+	       s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
 	       s->windows.n * sizeof *s->window;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Inside of the SMB dissector: stream (smb_stream.c) -> commands (smb_cmd.c) -> facts (smb_fact.c), over the tables below. */
+/* Inside of the SMB dissector: stream (smb_stream.c) -> commands (smb_cmd.c) -> facts (smb_fact.c),
+ * over the tables below. */
 #ifndef BULKHEAD_DISSECT_SMB_H
 #define BULKHEAD_DISSECT_SMB_H
 
@@ -40,14 +41,14 @@ struct smb_ref {
 
 struct smb_handle {
 	uint64_t session, fid, found; /* found: end of file at open */
-	uint64_t bytes[2];	      /* read, written */
+	uint64_t bytes[2];            /* read, written */
 	uint32_t tree, gen;
 	uint8_t flags; /* BH_SMB_F_* */
-	bool opened;	      /* its CREATE was answered */
-	bool writes;	      /* opened for writing or deleting */
+	bool opened;   /* its CREATE was answered */
+	bool writes;   /* opened for writing or deleting */
 	bool told_write, told_delete, delete_on_close;
 	char name[128], now[128], want[128]; /* as opened; after a rename; asked for */
-	struct bh_content io[2];	     /* read, written */
+	struct bh_content io[2];             /* read, written */
 };
 
 struct smb_msg {
@@ -79,12 +80,12 @@ struct smb_stream {
 	uint32_t seq; /* next expected */
 	bool begun, untrusted;
 	uint8_t phase;
-	uint8_t cmds;	 /* of this frame so far */
+	uint8_t cmds;    /* of this frame so far */
 	uint16_t window; /* out-of-order window + 1; 0 = none */
 	uint16_t have, want;
 	uint32_t frame_left; /* of the frame, not yet consumed */
 	uint32_t cmd_bytes, next, pad, data, rest;
-	uint64_t shift; /* last 8 bytes while lost */
+	uint64_t shift;        /* last 8 bytes while lost */
 	struct smb_ref last;   /* what a related command means */
 	struct smb_ref target; /* whose content flows */
 	bool target_start;
@@ -94,7 +95,7 @@ struct smb_stream {
 
 struct smb_conn {
 	uint64_t flow_id, seed; /* seed: of the two addresses, for handle keys */
-	struct bh_event proto;	/* of the last packet that made a fact: client as source */
+	struct bh_event proto;  /* of the last packet that made a fact: client as source */
 	uint32_t requests, clock;
 	uint16_t dialect;
 	uint8_t msg_next;
@@ -115,7 +116,7 @@ struct smb_window {
 	uint8_t data[WINDOW_BYTES];
 };
 
-#define SMB_COUNTERS(X)                                                                               \
+#define SMB_COUNTERS(X)                                                                            \
 	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
 	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
 struct smb {
@@ -158,19 +159,27 @@ void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
 /* smb_fact.c */
 struct smb_handle *bh_smb_handle(struct smb *s, struct smb_ref r); /* NULL = gone */
-struct smb_ref bh_smb_handle_find(struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid);
-struct smb_ref bh_smb_handle_new(struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid, bool pending);
-void bh_smb_handle_known(struct smb *s, struct smb_conn *c, struct smb_ref r, uint64_t session, uint64_t fid);
+struct smb_ref bh_smb_handle_find(
+	struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid);
+struct smb_ref bh_smb_handle_new(
+	struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid, bool pending);
+void bh_smb_handle_known(
+	struct smb *s, struct smb_conn *c, struct smb_ref r, uint64_t session, uint64_t fid);
 void bh_smb_handle_drop(struct smb *s, struct smb_ref r);
 struct smb_session *bh_smb_session(struct smb_conn *c, uint64_t id);
 struct smb_tree *bh_smb_tree(struct smb_conn *c, uint32_t id, bool make);
-void bh_smb_fact_session(struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool sure);
-void bh_smb_fact_tree(struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
-/* CREATE, WRITE, RENAME, DELETE, TRUNCATE and CLOSE about a handle; nothing when its name is unknown */
-void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op, bool sure);
+void bh_smb_fact_session(
+	struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool sure);
+void bh_smb_fact_tree(
+	struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
+/* CREATE, WRITE, RENAME, DELETE, TRUNCATE and CLOSE about a handle; nothing when its name is
+ * unknown */
+void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op,
+	bool sure);
 /* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
 /* All handles of a connection, or of one session or tree of it (0 = any). */
-void bh_smb_close_all(struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
+void bh_smb_close_all(
+	struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure);
 
 #endif

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Commands: a request is remembered under its message id, and what it asked for becomes a fact when the answer says it was
- * done. The name of a file waits in the handle its CREATE will have, so the message table stays small.
+ * Commands: a request is remembered under its message id, and what it asked for becomes a fact when
+ * the answer says it was done. The name of a file waits in the handle its CREATE will have, so the
+ * message table stays small.
  *
- * Where no answer is ever visible (a tap on one direction) the request has to do: after ONEWAY_AFTER requests without one,
- * each request is taken as done at once, and its facts are untrusted.
+ * Where no answer is ever visible (a tap on one direction) the request has to do: after
+ * ONEWAY_AFTER requests without one, each request is taken as done at once, and its facts are
+ * untrusted.
  */
 #include "smb.h"
 
@@ -59,7 +61,8 @@ static struct smb_msg *msg_new(struct smb *s, struct smb_conn *c, const struct s
 		s->n.evicted_messages++;
 	m = &c->msg[i];
 	c->mid[i] = h->mid;
-	*m = (struct smb_msg){.session = h->session, .tree = h->tree, .cmd = (uint8_t)h->cmd, .h = NO_REF};
+	*m = (struct smb_msg){
+		.session = h->session, .tree = h->tree, .cmd = (uint8_t)h->cmd, .h = NO_REF};
 	return m;
 }
 
@@ -146,7 +149,8 @@ static void strip_components(char *name, size_t size, unsigned n)
 	memset(name + strlen(name), 0, size - strlen(name));
 }
 
-static void ask_create(struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+static void ask_create(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 24), name;
 	uint32_t access = bh_le32(&b), options, off, len;
@@ -177,7 +181,8 @@ static void ask_create(struct smb *s, struct smb_conn *c, struct smb_stream *t, 
 }
 
 /* the handle a command names at off: its own, or that of the command before it */
-static struct smb_ref named(struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h, size_t off)
+static struct smb_ref named(struct smb *s, struct smb_conn *c, struct smb_stream *t,
+	const struct smb_head *h, size_t off)
 {
 	struct bh_bytes b = at(h, off);
 	uint64_t persistent = bh_le64(&b), fid = bh_le64(&b);
@@ -192,7 +197,8 @@ static struct smb_ref named(struct smb *s, struct smb_conn *c, struct smb_stream
 	return t->last;
 }
 
-static void ask_io(struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+static void ask_io(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 4);
 	uint32_t len = bh_le32(&b);
@@ -217,7 +223,8 @@ static void ask_io(struct smb *s, struct smb_conn *c, struct smb_stream *t, cons
 	t->target_start = off == 0;
 }
 
-static void ask_set(struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+static void ask_set(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 2), buf;
 	uint8_t type = bh_u8(&b), class = bh_u8(&b);
@@ -238,7 +245,8 @@ static void ask_set(struct smb *s, struct smb_conn *c, struct smb_stream *t, con
 		bh_skip(&buf, 16);
 		len = bh_le32(&buf);
 		if (!buf.bad)
-			bh_content_utf16(buf.p, len < buf.left ? len : buf.left, e->want, sizeof e->want, true);
+			bh_content_utf16(buf.p, len < buf.left ? len : buf.left, e->want,
+				sizeof e->want, true);
 		if (h->flags & SMB2_DFS)
 			strip_components(e->want, sizeof e->want, 2);
 		break;
@@ -257,7 +265,8 @@ static void ask_set(struct smb *s, struct smb_conn *c, struct smb_stream *t, con
 		msg_drop(c, m);
 }
 
-static void ask_close(struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+static void ask_close(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
 	struct smb_ref r = named(s, c, t, h, 64 + 8);
 
@@ -267,7 +276,8 @@ static void ask_close(struct smb *s, struct smb_conn *c, struct smb_stream *t, c
 
 /* ---- answers: b is empty for a request taken as done ---- */
 
-static void done_create(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
+static void done_create(
+	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 	struct bh_bytes b;
@@ -294,14 +304,16 @@ static void done_create(struct smb *s, struct smb_conn *c, struct smb_msg *m, co
 			bh_smb_handle_drop(s, m->h);
 			return;
 		}
-		e->flags = (uint8_t)((action == 2 ? BH_SMB_F_CREATED : BH_SMB_F_EXISTED) | (attrs & 0x10 ? BH_SMB_F_DIR : 0));
+		e->flags = (uint8_t)((action == 2 ? BH_SMB_F_CREATED : BH_SMB_F_EXISTED) |
+				     (attrs & 0x10 ? BH_SMB_F_DIR : 0));
 		bh_smb_handle_known(s, c, m->h, m->session, fid);
 	}
 	if (e->writes || (e->flags & BH_SMB_F_CREATED))
 		bh_smb_fact(s, c, e, BH_SMB_OPEN, sure);
 }
 
-static void done_read(struct smb *s, struct smb_msg *m, struct smb_stream *t, const struct smb_head *h, bool sure)
+static void done_read(
+	struct smb *s, struct smb_msg *m, struct smb_stream *t, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 	struct bh_bytes b = at(h, 64 + 4);
@@ -315,7 +327,8 @@ static void done_read(struct smb *s, struct smb_msg *m, struct smb_stream *t, co
 	t->target_start = m->start;
 }
 
-static void done_write(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
+static void done_write(
+	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 
@@ -331,7 +344,8 @@ static void done_write(struct smb *s, struct smb_conn *c, struct smb_msg *m, con
 	bh_smb_fact(s, c, e, BH_SMB_WRITE, sure);
 }
 
-static void done_set(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
+static void done_set(
+	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 
@@ -364,7 +378,8 @@ static void done_session(struct smb *s, struct smb_conn *c, const struct smb_hea
 	uint16_t flags = sure && !h->status ? bh_le16(&b) : 0;
 	struct smb_session *ses = bh_smb_session(c, h->session);
 
-	ses->flags = (uint8_t)((flags & 3 ? BH_SMB_F_GUEST : 0) | (flags & 4 ? BH_SMB_F_ENCRYPTED : 0));
+	ses->flags =
+		(uint8_t)((flags & 3 ? BH_SMB_F_GUEST : 0) | (flags & 4 ? BH_SMB_F_ENCRYPTED : 0));
 	ses->told_encrypted = (flags & 4) != 0;
 	bh_smb_fact_session(s, c, ses, h->status, sure);
 	if (h->status)
@@ -396,7 +411,8 @@ static void done_tree(struct smb *s, struct smb_conn *c, const struct smb_head *
 	bh_smb_fact_tree(s, c, h->session, h->tree, sure);
 }
 
-static void done(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, unsigned d)
+static void done(
+	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, unsigned d)
 {
 	bool sure = d == 1;
 
@@ -484,7 +500,8 @@ void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct 
 		if (h->mid == NO_MSG)
 			return;
 		/* in a compound a related command may leave these two to the first one */
-		if ((h->flags & SMB2_RELATED) && (h->session == UINT64_MAX || h->tree == UINT32_MAX)) {
+		if ((h->flags & SMB2_RELATED) &&
+			(h->session == UINT64_MAX || h->tree == UINT32_MAX)) {
 			struct smb_handle *e = bh_smb_handle(s, c->dir[0].last);
 
 			as.session = e && h->session == UINT64_MAX ? e->session : h->session;

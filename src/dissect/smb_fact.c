@@ -2,11 +2,13 @@
 /*
  * Handles, sessions and trees, and the facts told about them.
  *
- * A handle's key is the client's and server's address, the session and the file id: a client that spreads one session over
- * several connections between the same two hosts is followed, and nobody can speak of another client's handle.
+ * A handle's key is the client's and server's address, the session and the file id: a client that
+ * spreads one session over several connections between the same two hosts is followed, and nobody
+ * can speak of another client's handle.
  *
- * Facts carry BH_EVF_TWOWAY when the server's answer confirmed them. UNTRUSTED is set while either direction has not been
- * found again after a gap, and on everything from a connection whose answers are not visible.
+ * Facts carry BH_EVF_TWOWAY when the server's answer confirmed them. UNTRUSTED is set while either
+ * direction has not been found again after a gap, and on everything from a connection whose answers
+ * are not visible.
  */
 #include "smb.h"
 
@@ -26,9 +28,11 @@ struct smb_handle *bh_smb_handle(struct smb *s, struct smb_ref r)
 	return &s->handle[r.i];
 }
 
-struct smb_ref bh_smb_handle_new(struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid, bool pending)
+struct smb_ref bh_smb_handle_new(
+	struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid, bool pending)
 {
-	uint64_t key = pending ? bh_hash(&s->serial, sizeof s->serial, s->seed) : handle_key(c, session, fid);
+	uint64_t key = pending ? bh_hash(&s->serial, sizeof s->serial, s->seed)
+			       : handle_key(c, session, fid);
 	bool evicted;
 	uint32_t i = bh_pool_add(&s->handles, key, &evicted), gen = s->handle[i].gen;
 
@@ -59,7 +63,8 @@ void bh_smb_handle_drop(struct smb *s, struct smb_ref r)
 	bh_pool_drop(&s->handles, r.i);
 }
 
-void bh_smb_handle_known(struct smb *s, struct smb_conn *c, struct smb_ref r, uint64_t session, uint64_t fid)
+void bh_smb_handle_known(
+	struct smb *s, struct smb_conn *c, struct smb_ref r, uint64_t session, uint64_t fid)
 {
 	uint64_t key = handle_key(c, session, fid);
 	uint32_t old = bh_pool_find(&s->handles, key);
@@ -128,7 +133,8 @@ static void swap_ends(struct bh_event *ev)
 	ev->ttl = 0; /* was the server's */
 }
 
-static void begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, enum bh_smb_op op, bool sure)
+static void begin(
+	struct smb *s, struct smb_conn *c, struct bh_event *ev, enum bh_smb_op op, bool sure)
 {
 	if (s->in) {
 		c->proto = *s->in->proto;
@@ -173,7 +179,8 @@ static void fill_tree(struct bh_ev_smb *e, struct smb_conn *c, uint32_t id)
 		memcpy(e->share, t->share, sizeof e->share);
 }
 
-void bh_smb_fact_session(struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool sure)
+void bh_smb_fact_session(
+	struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool sure)
 {
 	struct bh_event ev;
 
@@ -203,7 +210,8 @@ static void fill_content(struct bh_ev_smb *e, const struct smb_handle *h)
 	e->rand_written = (uint8_t)bh_content_verdict(&h->io[1]);
 }
 
-void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op, bool sure)
+void bh_smb_fact(
+	struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op, bool sure)
 {
 	struct smb_tree *t = bh_smb_tree(c, h->tree, false);
 	struct bh_event ev;
@@ -217,8 +225,11 @@ void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, 
 	ev.u.smb.flags = h->flags;
 	fill_session(&ev.u.smb, c, h->session);
 	fill_tree(&ev.u.smb, c, h->tree);
-	/* a rename or deletion is about the name of now; content belongs to the file that was opened */
-	memcpy(ev.u.smb.name, h->now[0] && (op == BH_SMB_RENAME || op == BH_SMB_DELETE) ? h->now : h->name, sizeof h->name);
+	/* a rename or deletion is about the name of now; content belongs to the file that was
+	 * opened */
+	memcpy(ev.u.smb.name,
+		h->now[0] && (op == BH_SMB_RENAME || op == BH_SMB_DELETE) ? h->now : h->name,
+		sizeof h->name);
 	if (op == BH_SMB_RENAME)
 		memcpy(ev.u.smb.name2, h->want, sizeof h->want);
 	else if (op == BH_SMB_WRITE || op == BH_SMB_CLOSE) {
@@ -248,7 +259,8 @@ void bh_smb_close_all(struct smb *s, struct smb_conn *c, uint64_t session, uint3
 	for (uint32_t i = 0; i < s->handles.n; i++) {
 		const struct smb_handle *h = &s->handle[i];
 
-		if (s->owner[i] != mine || (session && h->session != session) || (tree && h->tree != tree))
+		if (s->owner[i] != mine || (session && h->session != session) ||
+			(tree && h->tree != tree))
 			continue;
 		if (h->opened)
 			bh_smb_closed(s, c, (struct smb_ref){i, h->gen}, sure);

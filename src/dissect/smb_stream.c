@@ -9,9 +9,9 @@
  *   DATA   content: shown to the histogram, never kept
  *   REST   everything else up to the next command or the end of the frame
  *
- * A connection starts LOST, which makes a late join the ordinary case. Bytes that never come are no harm in PAD, DATA and
- * REST, where only their number matters; anywhere else they cost the frame and the stream is LOST again, untrusted until
- * the next frame is found.
+ * A connection starts LOST, which makes a late join the ordinary case. Bytes that never come are no
+ * harm in PAD, DATA and REST, where only their number matters; anywhere else they cost the frame
+ * and the stream is LOST again, untrusted until the next frame is found.
  */
 #include "smb.h"
 
@@ -127,7 +127,8 @@ static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	struct smb_head h = header(c->head[d], 64, &t->next);
 	uint32_t whole = t->frame_left + t->have;
 
-	if (c->head[d][0] != 0xfe || memcmp(c->head[d] + 1, "SMB\x40", 5) != 0 || t->cmds++ >= COMPOUND_MAX)
+	if (c->head[d][0] != 0xfe || memcmp(c->head[d] + 1, "SMB\x40", 5) != 0 ||
+		t->cmds++ >= COMPOUND_MAX)
 		return false;
 	if (t->next && (t->next < 64 || t->next > whole))
 		return false;
@@ -371,7 +372,8 @@ static struct smb_window *window_of(struct smb *s, struct smb_conn *c, unsigned 
 	if (s->windows.free == BH_POOL_NONE) {
 		uint64_t k = s->windows.node[i].key;
 
-		s->conn[k / 2].dir[k % 2].window = 0; /* its bytes count as lost once newer ones come */
+		/* its bytes count as lost once newer ones come */
+		s->conn[k / 2].dir[k % 2].window = 0;
 		s->n.window_evicted++;
 	}
 	i = bh_pool_add(&s->windows, key, &evicted);
@@ -380,7 +382,8 @@ static struct smb_window *window_of(struct smb *s, struct smb_conn *c, unsigned 
 	return &s->window[i];
 }
 
-static void in_order(struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
+static void in_order(
+	struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
 {
 	int32_t old = (int32_t)(c->dir[d].seq - seq);
 
@@ -418,7 +421,8 @@ static void drain(struct smb *s, struct smb_conn *c, unsigned d, bool force)
 	}
 }
 
-static bool hold(struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
+static bool hold(
+	struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
 {
 	struct smb_window *w;
 

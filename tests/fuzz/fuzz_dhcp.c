@@ -13,23 +13,31 @@ static void check(void *ctx, const struct bh_event *ev)
 	struct bh_event_error e;
 	struct bh_event back;
 
-	if (bh_event_parse(line, bh_event_print(ev, line), &back, &e) || memcmp(&back, ev, sizeof back))
+	if (bh_event_parse(line, bh_event_print(ev, line), &back, &e) ||
+		memcmp(&back, ev, sizeof back))
 		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t addr[4] = {10, 0, 0, 1};
-	struct bh_packet k = {.what = BH_WHAT_UDP, .payload = data, .payload_len = (uint32_t)size,
-		.src = bh_addr_v4(addr), .dst = bh_addr_v4(addr), .sport = 67, .dport = 68};
+	struct bh_packet k = {.what = BH_WHAT_UDP,
+		.payload = data,
+		.payload_len = (uint32_t)size,
+		.src = bh_addr_v4(addr),
+		.dst = bh_addr_v4(addr),
+		.sport = 67,
+		.dport = 68};
 	struct bh_event proto = {.proto = 17};
 	struct bh_event_sink sink = {check, NULL};
 	void *state = bh_dissector_dhcp.open(1);
 
 	if (!state)
 		return 0;
-	bh_dissector_dhcp.packet(state, &(struct bh_dissect_in){.pkt = &k, .payload = data,
-		.len = (uint32_t)size, .proto = &proto}, &sink);
+	bh_dissector_dhcp.packet(state,
+		&(struct bh_dissect_in){
+			.pkt = &k, .payload = data, .len = (uint32_t)size, .proto = &proto},
+		&sink);
 	bh_dissector_dhcp.close(state);
 	return 0;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A series of segments. Each starts with four bytes: what (bit 0 direction, bits 1-2 connection, bit 3 the flow ends, bit 4
- * the capture cut it, bit 5 the content goes on with 48 KiB of pattern), a signed distance from the expected sequence
- * number in units of 16, and a length, low byte first. A fact must survive its own text.
+ * A series of segments. Each starts with four bytes: what (bit 0 direction, bits 1-2 connection,
+ * bit 3 the flow ends, bit 4 the capture cut it, bit 5 the content goes on with 48 KiB of pattern),
+ * a signed distance from the expected sequence number in units of 16, and a length, low byte first.
+ * A fact must survive its own text.
  */
 #include <stdlib.h>
 
@@ -19,7 +20,8 @@ static void check(void *ctx, const struct bh_event *ev)
 	struct bh_event_error e;
 	struct bh_event back;
 
-	if (bh_event_parse(line, bh_event_print(ev, line), &back, &e) || memcmp(&back, ev, sizeof back))
+	if (bh_event_parse(line, bh_event_print(ev, line), &back, &e) ||
+		memcmp(&back, ev, sizeof back))
 		abort();
 }
 
@@ -27,24 +29,42 @@ static void segment(void *state, unsigned what, uint32_t seq, const uint8_t *p, 
 {
 	static const uint8_t a[4] = {10, 0, 0, 1}, b[4] = {10, 0, 0, 2};
 	struct bh_event_sink sink = {check, NULL};
-	struct bh_event proto = {.proto = 6, .src = bh_addr_v4(a), .dst = bh_addr_v4(b), .sport = 50000, .dport = 445};
+	struct bh_event proto = {.proto = 6,
+		.src = bh_addr_v4(a),
+		.dst = bh_addr_v4(b),
+		.sport = 50000,
+		.dport = 445};
 	uint32_t conn = what >> 1 & 3;
-	struct bh_packet k = {.what = BH_WHAT_TCP, .payload = p, .payload_len = n, .tcp = {.seq = seq},
+	struct bh_packet k = {.what = BH_WHAT_TCP,
+		.payload = p,
+		.payload_len = n,
+		.tcp = {.seq = seq},
 		.payload_wire = n + (what & 16 ? 100 : 0)};
 
 	proto.flow_id = conn + 1;
-	bh_dissector_smb.packet(state, &(struct bh_dissect_in){.pkt = &k, .pkt_no = 1, .flow_id = conn + 1,
-		.flow_slot = conn, .dir = what & 1, .payload = p, .len = n, .proto = &proto}, &sink);
+	bh_dissector_smb.packet(state,
+		&(struct bh_dissect_in){.pkt = &k,
+			.pkt_no = 1,
+			.flow_id = conn + 1,
+			.flow_slot = conn,
+			.dir = what & 1,
+			.payload = p,
+			.len = n,
+			.proto = &proto},
+		&sink);
 	if (what & 8)
 		bh_dissector_smb.flow_end(state, conn, conn + 1, &sink);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	void *state = bh_dissector_smb.open(1);
+	static void *state; /* opened once: its tables are large; every run ends its flows */
+	struct bh_event_sink sink = {check, NULL};
 	struct bh_bytes b = bh_bytes(data, size);
 	uint32_t next[8] = {0};
 
+	if (!state)
+		state = bh_dissector_smb.open(1);
 	if (!state)
 		return 0;
 	while (b.left >= 4) {
@@ -67,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			next[slot] += (uint32_t)off + n + more + (what & 16 ? 100 : 0);
 		free(copy);
 	}
-	bh_dissector_smb.close(state);
+	for (uint32_t conn = 0; conn < 4; conn++)
+		bh_dissector_smb.flow_end(state, conn, conn + 1, &sink);
 	return 0;
 }

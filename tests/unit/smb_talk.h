@@ -71,7 +71,8 @@ static inline void frame_end(struct talk *t)
 }
 
 /* A header; a second one in the same frame makes a compound. flags 1 = answer, 4 = related. */
-static inline void command(struct talk *t, unsigned cmd, unsigned flags, uint32_t status, uint64_t mid)
+static inline void command(
+	struct talk *t, unsigned cmd, unsigned flags, uint32_t status, uint64_t mid)
 {
 	if (t->cmd) {
 		while ((t->len - t->cmd) % 8)
@@ -184,7 +185,8 @@ static inline void say_negotiate(struct talk *t, unsigned dialect)
 	frame_end(t);
 }
 
-static inline void say_login(struct talk *t, const char *domain, const char *user, uint32_t status, unsigned flags)
+static inline void say_login(
+	struct talk *t, const char *domain, const char *user, uint32_t status, unsigned flags)
 {
 	size_t blob, d = strlen(domain) * 2, u = strlen(user) * 2;
 
@@ -271,7 +273,8 @@ static inline void say_read(struct talk *t, uint64_t fid, uint64_t off, const vo
 	frame_end(t);
 }
 
-static inline void say_write(struct talk *t, uint64_t fid, uint64_t off, const void *p, uint32_t n, uint32_t status)
+static inline void say_write(
+	struct talk *t, uint64_t fid, uint64_t off, const void *p, uint32_t n, uint32_t status)
 {
 	frame_begin(t, 0);
 	command(t, 9, 0, 0, t->mid);
@@ -280,7 +283,8 @@ static inline void say_write(struct talk *t, uint64_t fid, uint64_t off, const v
 	plain(t, 1, 9, status, t->mid++);
 }
 
-static inline void say_set(struct talk *t, uint64_t fid, unsigned class, const void *p, uint32_t n, uint32_t status)
+static inline void say_set(
+	struct talk *t, uint64_t fid, unsigned class, const void *p, uint32_t n, uint32_t status)
 {
 	frame_begin(t, 0);
 	command(t, 0x11, 0, 0, t->mid);
@@ -348,8 +352,13 @@ static inline void rig_open(struct rig *r)
 	r->state = bh_dissector_smb.open(1);
 	r->seq[0] = 0xffffff00u; /* wraps soon */
 	r->seq[1] = 77;
-	r->proto = (struct bh_event){.src = bh_addr_v4(client), .dst = bh_addr_v4(server), .sport = 50000,
-		.dport = 445, .proto = 6, .flow_id = 9, .mac_src = {{2, 0, 0, 0, 0, 1}},
+	r->proto = (struct bh_event){.src = bh_addr_v4(client),
+		.dst = bh_addr_v4(server),
+		.sport = 50000,
+		.dport = 445,
+		.proto = 6,
+		.flow_id = 9,
+		.mac_src = {{2, 0, 0, 0, 0, 1}},
 		.mac_dst = {{2, 0, 0, 0, 0, 2}}};
 }
 
@@ -359,11 +368,15 @@ static inline void rig_close(struct rig *r)
 }
 
 /* wire > len: the capture cut the packet */
-static inline void rig_segment(struct rig *r, unsigned dir, uint32_t seq, const uint8_t *p, size_t len, size_t wire)
+static inline void rig_segment(
+	struct rig *r, unsigned dir, uint32_t seq, const uint8_t *p, size_t len, size_t wire)
 {
 	struct bh_event_sink sink = {rig_emit, r};
-	struct bh_packet k = {.what = BH_WHAT_TCP, .payload = p, .payload_len = (uint32_t)len,
-		.payload_wire = (uint32_t)wire, .tcp = {.seq = seq, .flags = BH_TCP_ACK}};
+	struct bh_packet k = {.what = BH_WHAT_TCP,
+		.payload = p,
+		.payload_len = (uint32_t)len,
+		.payload_wire = (uint32_t)wire,
+		.tcp = {.seq = seq, .flags = BH_TCP_ACK}};
 	struct bh_event proto = r->proto;
 
 	if (r->server_first) {
@@ -374,9 +387,16 @@ static inline void rig_segment(struct rig *r, unsigned dir, uint32_t seq, const 
 		proto.sport = r->proto.dport;
 		proto.dport = r->proto.sport;
 	}
-	bh_dissector_smb.packet(r->state, &(struct bh_dissect_in){.pkt = &k, .pkt_no = ++r->pkts, .flow_id = 9,
-		.flow_slot = 3, .dir = (uint8_t)(dir ^ r->server_first), .payload = p, .len = (uint32_t)len,
-		.proto = &proto}, &sink);
+	bh_dissector_smb.packet(r->state,
+		&(struct bh_dissect_in){.pkt = &k,
+			.pkt_no = ++r->pkts,
+			.flow_id = 9,
+			.flow_slot = 3,
+			.dir = (uint8_t)(dir ^ r->server_first),
+			.payload = p,
+			.len = (uint32_t)len,
+			.proto = &proto},
+		&sink);
 }
 
 static inline void rig_send(struct rig *r, unsigned dir, const uint8_t *p, size_t n)

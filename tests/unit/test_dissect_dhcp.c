@@ -65,20 +65,37 @@ static struct box run(const uint8_t *p, size_t n)
 	/* exact size, so that a sanitizer sees a read past the end */
 	uint8_t *copy = malloc(n ? n : 1);
 	bool reply = n && p[0] == 2;
-	struct bh_packet k = {.what = BH_WHAT_UDP, .payload = copy, .payload_len = (uint32_t)n, .ttl = 64,
-		.src = bh_addr_v4(reply ? server : zero), .dst = bh_addr_v4(all), .sport = reply ? 67 : 68,
-		.dport = reply ? 68 : 67, .mac_src = {{2, 0, 0, 0, 0, 3}}};
+	struct bh_packet k = {.what = BH_WHAT_UDP,
+		.payload = copy,
+		.payload_len = (uint32_t)n,
+		.ttl = 64,
+		.src = bh_addr_v4(reply ? server : zero),
+		.dst = bh_addr_v4(all),
+		.sport = reply ? 67 : 68,
+		.dport = reply ? 68 : 67,
+		.mac_src = {{2, 0, 0, 0, 0, 3}}};
 	/* the flow was opened by the client */
-	struct bh_event proto = {.src = bh_addr_v4(zero), .dst = bh_addr_v4(all), .sport = 68, .dport = 67,
-		.proto = 17, .app = BH_APP_DHCP, .flags = BH_EVF_GUESS, .mac_src = {{2, 0xaa, 0xbb, 0xcc, 0xdd, 0xee}}};
+	struct bh_event proto = {.src = bh_addr_v4(zero),
+		.dst = bh_addr_v4(all),
+		.sport = 68,
+		.dport = 67,
+		.proto = 17,
+		.app = BH_APP_DHCP,
+		.flags = BH_EVF_GUESS,
+		.mac_src = {{2, 0xaa, 0xbb, 0xcc, 0xdd, 0xee}}};
 	void *state = bh_dissector_dhcp.open(1);
 	struct box b = {.n = 0};
 	struct bh_event_sink sink = {emit, &b};
 
 	memcpy(copy, p, n);
 	assert_true(bh_dissector_dhcp.wants(&k, 0));
-	bh_dissector_dhcp.packet(state, &(struct bh_dissect_in){.pkt = &k, .dir = reply, .payload = copy,
-		.len = (uint32_t)n, .proto = &proto}, &sink);
+	bh_dissector_dhcp.packet(state,
+		&(struct bh_dissect_in){.pkt = &k,
+			.dir = reply,
+			.payload = copy,
+			.len = (uint32_t)n,
+			.proto = &proto},
+		&sink);
 	bh_dissector_dhcp.counters(state, pick, (void *)(uintptr_t) "malformed");
 	bh_dissector_dhcp.close(state);
 	free(copy);
@@ -269,8 +286,11 @@ static void sixty_options_leave_the_first_forty_eight(void **state)
 static size_t arp(uint16_t op, const uint8_t spa[4], struct bh_mac sha, struct bh_event *ret)
 {
 	static const uint8_t target[4] = {10, 0, 0, 9};
-	struct bh_packet k = {.what = BH_WHAT_ARP, .src = bh_addr_v4(spa), .dst = bh_addr_v4(target),
-		.mac_src = {{2, 9, 9, 9, 9, 9}}, .arp = {.op = op, .sha = sha, .tha = {{2, 0, 0, 0, 0, 7}}}};
+	struct bh_packet k = {.what = BH_WHAT_ARP,
+		.src = bh_addr_v4(spa),
+		.dst = bh_addr_v4(target),
+		.mac_src = {{2, 9, 9, 9, 9, 9}},
+		.arp = {.op = op, .sha = sha, .tha = {{2, 0, 0, 0, 0, 7}}}};
 	struct bh_event proto = {.vlan = 12, .mac_src = k.mac_src};
 	void *state = bh_dissector_arp.open(1);
 	struct box b = {.n = 0};

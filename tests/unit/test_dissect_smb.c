@@ -28,7 +28,8 @@ static void say_start(struct talk *t)
 }
 
 /* what an encryptor does to one file */
-static void say_victim(struct talk *t, const char *name, const char *to, uint64_t fid, uint32_t size)
+static void say_victim(
+	struct talk *t, const char *name, const char *to, uint64_t fid, uint32_t size)
 {
 	uint8_t *junk = malloc(size), *text = malloc(size);
 
@@ -139,7 +140,8 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 
 				rig_send(&r, t->msg[k].dir, p, first);
 				if (first < t->msg[k].len)
-					rig_send(&r, t->msg[k].dir, p + first, t->msg[k].len - first);
+					rig_send(&r, t->msg[k].dir, p + first,
+						t->msg[k].len - first);
 			}
 			assert_int_equal(r.n, 6);
 			expect_victim(&r, 2500, BH_RAND_SMALL);
@@ -169,7 +171,8 @@ static void segments_out_of_order_and_sent_twice_change_nothing(void **state)
 
 			rig_segment(&r, d, seq + at + half, p + at + half, n - half, n - half);
 			rig_segment(&r, d, seq + at, p + at, half, half);
-			rig_segment(&r, d, seq + at + half / 2, p + at + half / 2, n - half, n - half);
+			rig_segment(
+				&r, d, seq + at + half / 2, p + at + half / 2, n - half, n - half);
 		}
 		rig_segment(&r, d, seq, p, third, third); /* all of it old */
 		r.seq[d] += len;
@@ -616,10 +619,17 @@ static void tables_stay_at_their_size_and_the_oldest_goes(void **state)
 	assert_int_equal(r.n, 6000);
 	assert_int_equal(rig_counter(&r, "evicted_handles"), 6000 - 4096);
 	for (uint64_t id = 100; id < 3000; id++) {
-		struct bh_packet k = {.what = BH_WHAT_TCP, .payload = t->b, .payload_len = 8, .payload_wire = 8};
+		struct bh_packet k = {
+			.what = BH_WHAT_TCP, .payload = t->b, .payload_len = 8, .payload_wire = 8};
 
-		bh_dissector_smb.packet(r.state, &(struct bh_dissect_in){.pkt = &k, .flow_id = id,
-			.flow_slot = (uint32_t)id, .payload = t->b, .len = 8, .proto = &r.proto}, &sink);
+		bh_dissector_smb.packet(r.state,
+			&(struct bh_dissect_in){.pkt = &k,
+				.flow_id = id,
+				.flow_slot = (uint32_t)id,
+				.payload = t->b,
+				.len = 8,
+				.proto = &r.proto},
+			&sink);
 	}
 	assert_int_equal(rig_counter(&r, "evicted_connections"), 2900 + 1 - 2048);
 	assert_int_equal(bh_dissector_smb.memory_bytes(r.state), memory);
