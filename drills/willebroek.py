@@ -207,7 +207,7 @@ class Drill:
         last = seen.get(ip, (0, 0))[1]
         lost = sum(name.endswith('.lockd') for _, _, names in os.walk(self.data) for name in names)
         self.score.update(files_lost=lost, files_total=FILES, detect_ms=round((self.when(alert) - started) * 1000) if alert else None,
-                          alert_to_effect_ms=round(max(0.0, last - self.when(alert)) * 1000, 1) if alert else None)
+                          alert_to_effect_ms=round(max(0.0, last - self.when(alert)) * 1000, 1) if alert and self.o.mode == 'auto' else None)
         self.say('       %d of %d files lost' % (lost, FILES))
         self.isolated_at = self.when(done) if done else None
         if self.o.mode == 'auto':
