@@ -61,10 +61,8 @@ struct bh_detector {
 };
 extern const struct bh_detector *const bh_detectors[];
 extern const size_t bh_n_detectors;
-#define BH_MAX_DETECTORS 8 /* raised with struct bh_ledger's told[] */
+#define BH_MAX_DETECTORS BH_STATE_PLANES /* raised with struct bh_ledger's told[] */
 
-size_t bh_detect_bytes(void); /* sum of host_size, each aligned to 16 */
-size_t bh_detect_offset(size_t index);
 const struct bh_detector *bh_detector_by_name(const char *name);
 const char *bh_severity_name(unsigned severity);
 

@@ -4,7 +4,8 @@
  *
  * Why     Lateral movement is new edges between known hosts: without memory every connection looks alike.
  * Shape   Fixed pools made at open: hosts (LRU, verified hosts outlive unverified ones), a first-contact filter of two
- *         generations, a MAC table. Detectors keep their per-host bytes inside the host's slot.
+ *         generations, a MAC table. Detectors keep per-host bytes in planes, one array a detector, indexed by the host's slot:
+ *         what a detector never asked for is never touched.
  * Units   bh_ns of events. Caps in entries.
  * Errors  open: < 0 -errno. Nothing else fails: full tables evict and count.
  * Purity  Pure: time comes from events.
@@ -65,14 +66,16 @@ struct bh_host {
 	bool verified; /* a two-way exchange was seen */
 	char name[32]; /* from DHCP or the policy */
 	struct bh_ledger ledger;
-	uint32_t slot; /* index; detectors' bytes are bh_state_bytes(s, host, detector) */
+	uint32_t slot;	/* index; detectors' bytes are bh_state_bytes(s, host, detector) */
+	uint8_t planes; /* bit per plane handed out since the host was made: what eviction has to clear */
 	uint32_t newer, older;
 };
 
+#define BH_STATE_PLANES 8
 struct bh_state;
 struct bh_state_limits {
-	uint32_t hosts;	      /* default 65536 */
-	size_t detector_bytes; /* per host, for all detectors together */
+	uint32_t hosts;			       /* default 65536 */
+	size_t plane_bytes[BH_STATE_PLANES]; /* per host, a detector each; 0 = none */
 	uint32_t filter_bits; /* log2 of the first-contact filter's bits per generation, default 27 */
 	uint64_t seed;
 };
@@ -89,7 +92,9 @@ struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a);		/* 
 struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at); /* makes it; NULL for none, multicast */
 struct bh_host *bh_state_slot(struct bh_state *s, uint32_t slot);			/* NULL = free slot */
 uint32_t bh_state_slots(const struct bh_state *s);
-void *bh_state_bytes(struct bh_state *s, const struct bh_host *h);
+void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane); /* zeroed with the host, aligned to 16 */
+/* Shows the large tables to each(), for a caller who can ask the system for large pages. */
+void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes));
 /* Addresses seen with this MAC (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/core_proc.h"
+#include "daemon/worker.h"
 
 #define LAG BH_MS(10)
 #define BURST 4096 /* events between two looks at the descriptors */
@@ -445,8 +446,10 @@ int bh_role_core(const struct bh_core_in *in)
 	}
 	if (r == 0)
 		r = bh_core_open(&co, &p->core);
-	if (r == 0)
+	if (r == 0) {
+		bh_state_memory(bh_core_state(p->core), bh_large_pages);
 		r = bh_sandbox(extra);
+	}
 	if (r < 0) {
 		fprintf(stderr, "bulkhead: core: %s\n", strerror(-r));
 		return 1;

@@ -219,8 +219,10 @@ static int run(struct replay *p, struct bh_source *src)
 	bh_ns t0 = wall();
 	int r = bh_core_open(&co, &p->core);
 
-	if (r == 0)
+	if (r == 0) {
+		bh_state_memory(bh_core_state(p->core), bh_large_pages);
 		r = bh_worker_new(&conf, &w);
+	}
 	if (r == 0) {
 		r = loop(p, w, src);
 		p->r->wall_ns = wall() - t0;

@@ -342,7 +342,7 @@ static int open_dissectors(struct bh_worker *w)
 }
 
 /* Random access over a hundred megabytes misses the TLB as often as the cache. */
-static void large_pages(void *p, size_t n)
+void bh_large_pages(void *p, size_t n)
 {
 	uintptr_t from = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
 	uintptr_t to = ((uintptr_t)p + n) & ~(uintptr_t)4095;
@@ -368,7 +368,7 @@ int bh_worker_new(const struct bh_worker_conf *conf, struct bh_worker **ret_work
 				.ctx = w},
 		&w->flows);
 	if (!r)
-		bh_flow_memory(w->flows, large_pages);
+		bh_flow_memory(w->flows, bh_large_pages);
 	if (!r && conf->stage >= BH_WORKER_CLASSIFY)
 		r = bh_classify_new(
 			&(struct bh_classify_conf){

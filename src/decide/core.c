@@ -14,7 +14,6 @@
 int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 {
 	struct bh_state_limits lim = {.hosts = opts->hosts ? opts->hosts : opts->bare ? 4096 : 65536,
-		.detector_bytes = bh_detect_bytes(),
 		.filter_bits = opts->bare ? 20 : 27,
 		.seed = opts->seed};
 	struct bh_core *c = calloc(1, sizeof *c);
@@ -22,6 +21,8 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 
 	if (!c)
 		return -ENOMEM;
+	for (size_t i = 0; i < bh_n_detectors; i++)
+		lim.plane_bytes[i] = bh_detectors[i]->host_size;
 	c->opts = *opts;
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
@@ -91,12 +92,10 @@ static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *o
 		return;
 	for (size_t i = 0; i < bh_n_detectors; i++) {
 		const struct bh_detector *d = bh_detectors[i];
-		uint8_t *mine;
 
 		if (!(d->wants & BH_WANTS(s->ev->kind)))
 			continue;
-		mine = (uint8_t *)bh_state_bytes(c->state, s->src) + bh_detect_offset(i);
-		if (!d->observe(s, mine, &f))
+		if (!d->observe(s, bh_state_bytes(c->state, s->src, (unsigned)i), &f))
 			continue;
 		c->n.findings++;
 		if (!f.pkt)

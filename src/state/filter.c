@@ -6,7 +6,7 @@
 int bh_filter_init(struct bh_filter *f, unsigned bits)
 {
 	memset(f, 0, sizeof *f);
-	f->blocks = 1ull << (bits - 9);
+	f->blocks = bits > 9 ? 1ull << (bits - 9) : 1;
 	for (int i = 0; i < 2; i++)
 		if (!(f->gen[i] = calloc(f->blocks, 64))) {
 			bh_filter_fini(f);
@@ -28,7 +28,8 @@ static void turn(struct bh_filter *f, bh_ns now)
 
 	f->gen[1] = f->gen[0];
 	f->gen[0] = old;
-	memset(old, 0, f->blocks * 64);
+	if (f->turns) /* until the first turn nobody wrote there */
+		memset(old, 0, f->blocks * 64);
 	f->turned = now;
 	f->turns++;
 }
@@ -51,13 +52,14 @@ static bool probe(uint64_t *block, uint64_t key, bool set)
 bool bh_filter_add(struct bh_filter *f, uint64_t key, bh_ns now)
 {
 	uint64_t at = (key * 0x9e3779b97f4a7c15ull >> 20) & (f->blocks - 1);
-	bool young, old;
+	bool young, old = false;
 
 	if (f->turned == 0)
 		f->turned = now;
 	if (now > f->turned && now - f->turned > BH_FILTER_TURN)
 		turn(f, now);
-	old = probe(f->gen[1] + at * 8, key, false);
+	if (f->turns) /* before, the elder is empty: reading it would only fault its pages in */
+		old = probe(f->gen[1] + at * 8, key, false);
 	young = probe(f->gen[0] + at * 8, key, true);
 	return young || old;
 }

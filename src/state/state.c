@@ -36,8 +36,8 @@ struct lru {
 struct bh_state {
 	const struct bh_policy *policy;
 	struct bh_host *hosts;
-	uint8_t *bytes;
-	size_t bytes_each;
+	uint8_t *planes[BH_STATE_PLANES];
+	size_t plane_each[BH_STATE_PLANES];
 	uint32_t *index, index_mask;
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
@@ -53,6 +53,16 @@ uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed)
 	return bh_hash(a, sizeof *a, seed);
 }
 
+static int planes_open(struct bh_state *s, const struct bh_state_limits *limits)
+{
+	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
+		s->plane_each[i] = (limits->plane_bytes[i] + 15) & ~(size_t)15;
+		if (s->plane_each[i] && !(s->planes[i] = calloc(s->cap, s->plane_each[i])))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state)
 {
 	struct bh_state *s = calloc(1, sizeof *s);
@@ -66,13 +76,11 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	while (slots < s->cap * 2)
 		slots *= 2;
 	s->index_mask = slots - 1;
-	s->bytes_each = (limits->detector_bytes + 63) & ~(size_t)63;
 	s->hosts = calloc(s->cap, sizeof *s->hosts);
-	s->bytes = calloc(s->cap, s->bytes_each ? s->bytes_each : 1);
 	s->index = malloc(slots * sizeof *s->index);
 	s->macs = calloc(MACS, sizeof *s->macs);
 	s->fresh = calloc(FRESH, sizeof *s->fresh);
-	if (!s->hosts || !s->bytes || !s->index || !s->macs || !s->fresh ||
+	if (planes_open(s, limits) || !s->hosts || !s->index || !s->macs || !s->fresh ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -90,7 +98,8 @@ void bh_state_close(struct bh_state *s)
 		return;
 	bh_filter_fini(&s->filter);
 	free(s->hosts);
-	free(s->bytes);
+	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
+		free(s->planes[i]);
 	free(s->index);
 	free(s->macs);
 	free(s->fresh);
@@ -206,10 +215,22 @@ static void describe(struct bh_state *s, struct bh_host *h)
 	bh_strcpy(h->name, sizeof h->name, d->name);
 }
 
+/* A slot never used before is zero already, and its pages untouched. */
+static uint32_t clear(struct bh_state *s, struct bh_host *h)
+{
+	uint32_t slot = h->slot;
+
+	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
+		if (h->planes & 1u << i)
+			memset(s->planes[i] + slot * s->plane_each[i], 0, s->plane_each[i]);
+	memset(h, 0, sizeof *h);
+	return slot;
+}
+
 struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at)
 {
-	uint32_t slot;
 	struct bh_host *h = bh_state_find(s, a);
+	uint32_t slot;
 
 	if (h) {
 		h->last = at;
@@ -224,12 +245,10 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 	if (s->used < s->cap)
 		slot = s->used++;
 	else if ((h = evict(s)))
-		slot = h->slot;
+		slot = clear(s, h);
 	else
 		return NULL;
 	h = &s->hosts[slot];
-	memset(h, 0, sizeof *h);
-	memset(s->bytes + slot * s->bytes_each, 0, s->bytes_each);
 	h->addr = *a;
 	h->slot = slot;
 	h->first = h->last = at;
@@ -250,9 +269,21 @@ uint32_t bh_state_slots(const struct bh_state *s)
 	return s->used;
 }
 
-void *bh_state_bytes(struct bh_state *s, const struct bh_host *h)
+void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane)
 {
-	return s->bytes + h->slot * s->bytes_each;
+	h->planes |= (uint8_t)(1u << plane);
+	return s->planes[plane] + h->slot * s->plane_each[plane];
+}
+
+/* not the planes of a page or so a host: most hosts never touch theirs */
+void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes))
+{
+	each(s->hosts, s->cap * sizeof *s->hosts);
+	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
+		if (s->plane_each[i] && s->plane_each[i] <= 1024)
+			each(s->planes[i], s->cap * s->plane_each[i]);
+	for (int i = 0; i < 2; i++)
+		each(s->filter.gen[i], s->filter.blocks * 64);
 }
 
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask)

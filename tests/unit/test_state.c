@@ -13,7 +13,7 @@ static struct bh_addr ip(unsigned n)
 
 static struct bh_state *open_state(struct bh_policy **ret_policy, uint32_t hosts)
 {
-	struct bh_state_limits lim = {.hosts = hosts, .detector_bytes = 64, .filter_bits = 16};
+	struct bh_state_limits lim = {.hosts = hosts, .plane_bytes = {64}, .filter_bits = 16};
 	struct bh_state *s;
 
 	*ret_policy = bh_policy_builtin();
