@@ -221,6 +221,7 @@ static void renamed(struct ransom *m, const struct bh_ev_smb *e, bh_ns at)
 		ext = 1;
 	f->ext = ext;
 	f->marks |= M_DONE;
+	f->key = name_key(e, e->name2, strlen(e->name2)); /* the same file from here on, whatever is written to it */
 	m->rename_ext[m->n_renames++ % 8] = ext;
 	n = m->n_renames < 8 ? m->n_renames : 8;
 	for (unsigned i = 0; i < n; i++)
