@@ -2,6 +2,7 @@
 /*
  * JSON, appended. Once something did not fit the text is spoilt and stays so: the caller drops the whole record, never a
  * part of it. Strings are copied in runs of plain bytes; only quotes, backslashes, controls and broken UTF-8 stop a run.
+ * What we make ourselves (numbers, addresses, times) is known to be plain and not looked at again.
  */
 #include <bulkhead/report.h>
 
@@ -10,14 +11,33 @@ struct bh_json bh_json(char *buf, size_t cap)
 	return (struct bh_json){.p = buf, .cap = cap, .first = {true}};
 }
 
-static void raw(struct bh_json *j, const char *s, size_t n)
+/* where n bytes go, or NULL: did not fit */
+static char *room(struct bh_json *j, size_t n)
 {
+	char *p = j->p + j->len;
+
 	if (j->truncated || n > j->cap - j->len) {
 		j->truncated = true;
-		return;
+		return NULL;
 	}
-	memcpy(j->p + j->len, s, n);
 	j->len += n;
+	return p;
+}
+
+static void raw(struct bh_json *j, const char *s, size_t n)
+{
+	char *p = room(j, n);
+
+	if (p)
+		memcpy(p, s, n);
+}
+
+static void byte(struct bh_json *j, char c)
+{
+	char *p = room(j, 1);
+
+	if (p)
+		*p = c;
 }
 
 /* length of the valid UTF-8 sequence at s, 0 = none (RFC 3629: no overlong form, no surrogate, at most U+10FFFF) */
@@ -72,15 +92,25 @@ static void escape(struct bh_json *j, unsigned char c)
 	}
 }
 
+static bool plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 static void string(struct bh_json *j, const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
 	size_t run = 0, i = 0;
 
-	raw(j, "\"", 1);
+	byte(j, '"');
 	while (i < n) {
-		size_t len = p[i] < 0x20 || p[i] == '"' || p[i] == '\\' || p[i] == 0x7f ? 0 : utf8(p + i, n - i);
+		size_t len;
 
+		if (plain(p[i])) {
+			i++;
+			continue;
+		}
+		len = p[i] < 0x80 ? 0 : utf8(p + i, n - i);
 		if (len) {
 			i += len;
 			continue;
@@ -93,25 +123,45 @@ static void string(struct bh_json *j, const char *s, size_t n)
 		run = ++i;
 	}
 	raw(j, s + run, n - run);
-	raw(j, "\"", 1);
+	byte(j, '"');
 }
 
+/* the comma and the key before a value; keys are ours: plain words */
 static void lead(struct bh_json *j, const char *key)
 {
-	if (!j->first[j->depth])
-		raw(j, ",", 1);
+	size_t n = key ? strlen(key) : 0, comma = !j->first[j->depth];
+	char *p = room(j, comma + (key ? n + 3 : 0));
+
 	j->first[j->depth] = false;
-	if (key) {
-		raw(j, "\"", 1);
-		raw(j, key, strlen(key)); /* keys are ours: plain words */
-		raw(j, "\":", 2);
-	}
+	if (!p)
+		return;
+	if (comma)
+		*p++ = ',';
+	if (!key)
+		return;
+	*p++ = '"';
+	memcpy(p, key, n);
+	p[n] = '"';
+	p[n + 1] = ':';
+}
+
+/* text of ours, known to be plain */
+static void quoted(struct bh_json *j, const char *key, const char *s, size_t n)
+{
+	char *p;
+
+	lead(j, key);
+	p = room(j, n + 2);
+	if (!p)
+		return;
+	p[0] = p[n + 1] = '"';
+	memcpy(p + 1, s, n);
 }
 
 void bh_json_open(struct bh_json *j, const char *key, char bracket)
 {
 	lead(j, key);
-	raw(j, &bracket, 1);
+	byte(j, bracket);
 	if (j->depth + 1 == BH_JSON_DEPTH) {
 		j->truncated = true;
 		return;
@@ -121,7 +171,7 @@ void bh_json_open(struct bh_json *j, const char *key, char bracket)
 
 void bh_json_close(struct bh_json *j, char bracket)
 {
-	raw(j, &bracket, 1);
+	byte(j, bracket);
 	if (j->depth)
 		j->depth--;
 }
@@ -139,14 +189,14 @@ void bh_json_str(struct bh_json *j, const char *key, const char *s)
 
 static size_t digits(char buf[20], uint64_t v)
 {
-	size_t n = 0;
-	char rev[20];
+	char rev[20], *p = rev + sizeof rev;
+	size_t n;
 
 	do
-		rev[n++] = (char)('0' + v % 10);
+		*--p = (char)('0' + v % 10);
 	while (v /= 10);
-	for (size_t i = 0; i < n; i++)
-		buf[i] = rev[n - 1 - i];
+	n = (size_t)(rev + sizeof rev - p);
+	memcpy(buf, p, n);
 	return n;
 }
 
@@ -164,7 +214,7 @@ void bh_json_i64(struct bh_json *j, const char *key, int64_t v)
 
 	lead(j, key);
 	if (v < 0)
-		raw(j, "-", 1);
+		byte(j, '-');
 	raw(j, buf, digits(buf, v < 0 ? 0 - (uint64_t)v : (uint64_t)v));
 }
 
@@ -186,17 +236,19 @@ void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
 			if (i < 15)
 				buf[n++] = '.';
 		}
-		bh_json_strn(j, key, buf, n);
+		quoted(j, key, buf, n);
 		return;
 	}
-	bh_json_str(j, key, bh_addr_print(a, buf));
+	bh_addr_print(a, buf);
+	quoted(j, key, buf, strlen(buf));
 }
 
 void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m)
 {
 	char buf[BH_MAC_TEXT];
 
-	bh_json_str(j, key, bh_mac_print(m, buf));
+	bh_mac_print(m, buf);
+	quoted(j, key, buf, strlen(buf));
 }
 
 static void two(char *p, unsigned v)
@@ -239,7 +291,7 @@ void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s
 	buf[26] = offset_s < 0 ? '-' : '+';
 	two(buf + 27, off / 3600);
 	two(buf + 29, off / 60 % 60);
-	bh_json_strn(j, key, buf, sizeof buf - 1);
+	quoted(j, key, buf, sizeof buf - 1);
 }
 
 void bh_incident_print(char buf[24], bh_ns at, uint32_t incident)
