@@ -276,6 +276,23 @@ class Test:
         self.ok(r.returncode == 0 and not self.reaches(), 'mode auto takes effect without a restart', r.stderr)
         self.stop()
 
+    def two_workers(self):
+        self.start('--workers', '2', '--mode', 'auto')
+        self.reaches(frm='pc-b', to='10.10.2.30')
+        code = ('import socket\n'
+                'for p in (9001,9002,9003,9004,9005,9006):\n'
+                ' s=socket.socket();s.settimeout(0.3)\n'
+                ' try: s.connect(("10.10.2.30",p))\n'
+                ' except OSError: pass\n')
+        self.net.run('pc-b', [sys.executable, '-c', code])
+        found = self.until(lambda: any(o['step'] == 'shield' and '10.10.1.12' in o['cut'] for o in self.orders()), 5)
+        s = self.status()
+        self.ok(found and s['counters']['kernel_drops'] == 0 and s['counters']['ring_drops'] == 0, 'two workers find a scan of closed ports and shield the critical zone', s)
+        self.ok(not self.reaches(frm='pc-b', to='10.10.2.30') and self.reaches(frm='pc-a'), 'the shielded host opens nothing there, its neighbour does')
+        self.cli('release', '10.10.1.12')
+        self.ok(self.until(lambda: self.reaches(frm='pc-b', to='10.10.2.30')), 'a shield is released like an isolation')
+        self.stop()
+
     def run(self):
         self.ok(self.start(), 'run starts sensor, core, enforcer and reporter')
         self.orders_and_refusals()
@@ -285,6 +302,7 @@ class Test:
         self.one_at_a_time()
         self.stopping()
         self.observing()
+        self.two_workers()
         self.full_disk()
         print('1..%d' % self.n, flush=True)
         return self.bad != 0
