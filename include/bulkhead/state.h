@@ -61,9 +61,11 @@ struct bh_host {
 	uint32_t roles;
 	uint32_t declared; /* 1 + index into policy hosts, 0 = not declared */
 	bh_ns first, last, conflict_until, verified_at;
+	bh_ns moved_at; /* when another MAC last took the address over, 0 = never */
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
 	uint32_t flows_out, flows_in;
 	bool verified; /* a two-way exchange was seen */
+	bool onlink;   /* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
 	char name[32]; /* from DHCP or the policy */
 	struct bh_ledger ledger;
 	uint32_t slot;	/* index; detectors' bytes are bh_state_bytes(s, host, detector) */
@@ -95,7 +97,9 @@ uint32_t bh_state_slots(const struct bh_state *s);
 void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane); /* zeroed with the host, aligned to 16 */
 /* Shows the large tables to each(), for a caller who can ask the system for large pages. */
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes));
-/* Addresses seen with this MAC (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
+/* The address is this MAC's beyond dispute: its own, no conflict open, not taken over lately. */
+bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now);
+/* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */
 
@@ -107,6 +111,7 @@ struct bh_sight {
 	struct bh_judgement law;
 	uint16_t cls;	    /* enum bh_svc_class of the flow */
 	bool first_contact; /* src never opened this class of service to dst before */
+	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 };
 /* Folds the event into the state and fills the sight. Called once per event, before the detectors. */

@@ -28,14 +28,18 @@
 static unsigned attribution(const struct bh_core *c, const struct bh_sight *s)
 {
 	const struct bh_event *ev = s->ev;
-	bool bound = s->src && !bh_mac_none(&s->src->mac) && bh_mac_eq(&s->src->mac, &ev->mac_src);
+	bool mac = s->src && !bh_mac_none(&s->src->mac) && !bh_mac_none(&ev->mac_src);
+	bool bound = mac && bh_mac_eq(&s->src->mac, &ev->mac_src);
+	bool foreign = mac && !bound && s->src->onlink; /* somebody else speaks in its name */
 	bool twoway = (ev->flags & BH_EVF_TWOWAY) && !(ev->flags & BH_EVF_UNTRUSTED);
 	unsigned a = 0;
 
-	if (ev->kind == BH_EV_DHCP)
-		a = ev->u.dhcp.type == 5 ? 2 : 1; /* an ACK answers a REQUEST that named this server */
+	if (foreign && !twoway)
+		a = 0;
+	else if (ev->kind == BH_EV_DHCP)
+		a = s->asked_for ? 2 : 1;
 	else if (twoway)
-		a = bound && s->src->conflict_until < ev->at ? 3 : s->src->zone != BH_ZONE_NONE ? 2 : 1;
+		a = bound && s->src->onlink && s->src->conflict_until < ev->at ? 3 : s->src->zone != BH_ZONE_NONE ? 2 : 1;
 	else if (bound || (s->src && s->src->verified) || ev->outcome == BH_OUT_REFUSED)
 		a = 1;
 	if (a > 1 && c->now < c->sick_until)
@@ -254,9 +258,11 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 	f->attribution = (uint8_t)attribution(c, s);
 	if (h->roles & f->detector->relief)
 		f->weight /= 10;
-	if (f->attribution == 0)
+	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;
-	bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
+	/* what anybody could have forged is told, but charged to no address: repeated, it would add up */
+	if (f->attribution > 0)
+		bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
 	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
 	tell(c, h, f, detector, score, out);
 	if (h->roles & f->detector->relief && !f->hard)

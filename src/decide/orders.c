@@ -110,39 +110,71 @@ static void add_addr(struct bh_order *o, const struct bh_addr *a)
 		add_cut(o, BH_CUT_ADDR, &p, NULL);
 }
 
+static bool is_self(const struct bh_core *c, const struct bh_addr *a)
+{
+	for (size_t i = 0; i < c->n_self; i++)
+		if (bh_addr_eq(&c->self[i], a))
+			return true;
+	return false;
+}
+
+/*
+ * What else the device has, and whether its MAC may be cut. An address only claimed - by ARP, by a forged lease, within the
+ * last hour - is not the device's: its owner must not be cut with it, nor the device be spared because its owner must not
+ * be. A MAC that speaks for somebody never to be cut, with nobody to contradict, is left alone; the addresses are cut.
+ */
+static void device(struct bh_core *c, struct bh_order *o)
+{
+	const struct bh_plan *law = &c->law;
+	struct bh_addr addrs[BH_HOST_ADDRS];
+	size_t n = bh_state_addrs_of(c->state, &o->mac, addrs);
+	bool spared = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct bh_host *h = bh_state_find(c->state, &addrs[i]);
+		bool owns = h && bh_state_owns(h, &o->mac, c->now), never = is_self(c, &addrs[i]);
+
+		for (size_t k = 0; k < law->n_never; k++)
+			never |= law->never[k].net.bits && bh_prefix_has(&law->never[k].net, &addrs[i]);
+		if (owns && h->verified && !is_self(c, &addrs[i]))
+			add_addr(o, &addrs[i]);
+		else if (never && !(h && (h->moved_at || h->conflict_until > c->now)))
+			spared = true;
+	}
+	if (o->kind == BH_CUT_ISOLATE && !spared && !bh_mac_none(&o->mac))
+		add_cut(o, BH_CUT_MAC, NULL, &o->mac);
+}
+
 /* every address and the MAC of the device behind addr; a router's MAC is left alone */
 static void collect(struct bh_core *c, struct bh_order *o, const struct bh_mac *blamed)
 {
 	const struct bh_phost *d = bh_policy_host_by_addr(c->opts.policy, &o->host);
 	struct bh_host *h = bh_state_find(c->state, &o->host);
 	struct bh_addr addrs[BH_HOST_ADDRS];
-	size_t n;
+	bool accused = blamed && !bh_mac_none(blamed);
 
 	if (h) {
-		o->mac = h->mac;
+		if (bh_state_owns(h, &h->mac, c->now) && (d || bh_state_addrs_of(c->state, &h->mac, addrs)))
+			o->mac = h->mac;
 		bh_strcpy(o->name, sizeof o->name, h->name);
 	}
-	if (blamed && !bh_mac_none(blamed))
+	if (accused)
 		o->mac = *blamed;
-	add_addr(o, &o->host);
-	for (size_t i = 0; d && i < d->n_addrs && i < BH_HOST_ADDRS; i++)
+	/* whoever is accused by MAC may have borrowed the address it spoke from */
+	if (!accused || !h || bh_mac_eq(&h->mac, blamed) || (bh_mac_none(&h->mac) && !h->verified && !d))
+		add_addr(o, &o->host);
+	for (size_t i = 0; d && !accused && i < d->n_addrs && i < BH_HOST_ADDRS; i++)
 		add_addr(o, &d->addrs[i]);
-	n = bh_state_addrs_of(c->state, &o->mac, addrs);
-	for (size_t i = 0; i < n; i++)
-		add_addr(o, &addrs[i]);
-	if (n == 0 && !(blamed && !bh_mac_none(blamed)))
-		memset(&o->mac, 0, sizeof o->mac);
-	if (o->kind == BH_CUT_ISOLATE && !bh_mac_none(&o->mac))
-		add_cut(o, BH_CUT_MAC, NULL, &o->mac);
+	device(c, o);
 }
 
-static bool pin_touches(const struct bh_pin *p, const struct bh_addr *a)
+static bool pin_touches(const struct bh_pin *p, const struct bh_prefix *net)
 {
 	for (size_t i = 0; i < p->from.n; i++)
-		if (bh_prefix_has(&p->from.v[i], a))
+		if (bh_prefix_overlaps(&p->from.v[i], net))
 			return true;
 	for (size_t i = 0; i < p->to.n; i++)
-		if (bh_prefix_has(&p->to.v[i], a))
+		if (bh_prefix_overlaps(&p->to.v[i], net))
 			return true;
 	return false;
 }
@@ -151,14 +183,14 @@ static bool pin_touches(const struct bh_pin *p, const struct bh_addr *a)
 static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
 {
 	const struct bh_policy *p = c->opts.policy;
-	char a[BH_ADDR_TEXT];
+	char a[BH_PREFIX_TEXT];
 
 	for (size_t i = 0; i < p->n_pins; i++)
 		for (unsigned k = 0; k < o->n_cuts; k++) {
 			const struct bh_addr *addr = &o->cuts[k].net.net;
 			uint16_t z;
 
-			if (o->cuts[k].what != BH_CUT_ADDR || !pin_touches(&p->pins[i], addr))
+			if (o->cuts[k].what == BH_CUT_MAC || !pin_touches(&p->pins[i], &o->cuts[k].net))
 				continue;
 			z = bh_policy_zone_of(p, addr);
 			if (o->kind == BH_CUT_ISOLATE && z != BH_ZONE_NONE && (p->zones[z].critical || p->zones[z].two_person)) {
@@ -166,7 +198,7 @@ static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refuse
 				r->code = BH_REF_PINNED;
 				r->pos = p->pins[i].pos;
 				snprintf(r->text, sizeof r->text, "%s carries pinned flow \"%s\" in critical zone %s",
-					bh_addr_print(addr, a), p->pins[i].name, p->zones[z].name);
+					bh_prefix_print(&o->cuts[k].net, a), p->pins[i].name, p->zones[z].name);
 				return 1;
 			}
 			if (o->n_pins < BH_ORDER_PINS)
@@ -182,6 +214,12 @@ static int guard(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
 
 	/* observe and ask preview the cut as if it were made: the mode itself is not what stands in the way */
 	law.mode = BH_MODE_AUTO;
+	if (o->n_cuts == 0) {
+		memset(r, 0, sizeof *r);
+		r->code = BH_REF_ATTRIBUTION;
+		bh_strcpy(r->text, sizeof r->text, "no address is certainly this device's; name the address to cut");
+		return 1;
+	}
 	for (unsigned i = 0; i < o->n_cuts; i++)
 		if (bh_plan_guard(&law, &o->cuts[i], bh_core_standing(c), c->self, c->n_self, r))
 			return 1;
@@ -250,7 +288,8 @@ static void end_order(struct bh_core *c, struct bh_order *o, unsigned verb)
 
 void bh_core_expire(struct bh_core *c, struct bh_out *out)
 {
-	for (size_t i = 0; i < c->n_orders; i++) {
+	/* half the records stay free for what this event itself brings; the rest expires at the next one */
+	for (size_t i = 0; i < c->n_orders && out->n < BH_OUT_RECORDS / 2; i++) {
 		struct bh_order *o = &c->orders[i];
 
 		if (!bh_order_standing(o) || o->until > c->now)
@@ -334,6 +373,7 @@ int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns 
 	struct bh_addr a, addrs[BH_HOST_ADDRS];
 	const struct bh_phost *d;
 	struct bh_mac m;
+	size_t n;
 
 	memset(ret_order, 0, sizeof *ret_order);
 	memset(ret_refused, 0, sizeof *ret_refused);
@@ -346,9 +386,16 @@ int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns 
 	if (bh_addr_parse(target, strlen(target), &a) == 0)
 		return bh_order_for_host(c, &a, NULL, kind, ttl, ret_order, ret_refused);
 	if (bh_mac_parse(target, strlen(target), &m) == 0) {
-		if (bh_state_addrs_of(c->state, &m, addrs) == 0)
-			memset(&addrs[0], 0, sizeof addrs[0]);
-		return bh_order_for_host(c, &addrs[0], &m, kind, ttl, ret_order, ret_refused);
+		/* the address it certainly has gives the order its name; one it only claimed does not */
+		memset(&a, 0, sizeof a);
+		n = bh_state_addrs_of(c->state, &m, addrs);
+		for (size_t i = 0; i < n && bh_addr_none(&a); i++) {
+			const struct bh_host *h = bh_state_find(c->state, &addrs[i]);
+
+			if (h && h->verified && bh_state_owns(h, &m, c->now))
+				a = addrs[i];
+		}
+		return bh_order_for_host(c, &a, &m, kind, ttl, ret_order, ret_refused);
 	}
 	d = bh_policy_host_by_name(c->opts.policy, target);
 	if (d && d->n_addrs)
@@ -386,7 +433,8 @@ static void release(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	struct bh_refused r;
 	bool any = false;
 
-	for (size_t i = 0; i < c->n_orders; i++) {
+	/* an order that is ended without a record would never be taken out of the kernel */
+	for (size_t i = 0; i < c->n_orders && out->n < BH_OUT_RECORDS; i++) {
 		struct bh_order *o = &c->orders[i];
 		struct bh_order said;
 
@@ -473,6 +521,14 @@ const struct bh_plan *bh_core_plan(struct bh_core *c)
 	return &c->law;
 }
 
+static bool has_cut(const struct bh_order *o, const struct bh_cut *cut)
+{
+	for (unsigned i = 0; i < o->n_cuts; i++)
+		if (o->cuts[i].what == cut->what && !memcmp(&o->cuts[i].net, &cut->net, sizeof cut->net) && bh_mac_eq(&o->cuts[i].mac, &cut->mac))
+			return true;
+	return false;
+}
+
 int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns now)
 {
 	if (now > c->now)
@@ -496,7 +552,7 @@ int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns 
 			bh_strcpy(o->because, sizeof o->because, cuts[i].because);
 			bh_strcpy(o->reason, sizeof o->reason, "found standing in the kernel after a restart");
 		}
-		if (o->n_cuts < BH_ORDER_CUTS)
+		if (o->n_cuts < BH_ORDER_CUTS && !has_cut(o, &cuts[i]))
 			o->cuts[o->n_cuts++] = cuts[i];
 		if (cuts[i].what == BH_CUT_ADDR && bh_addr_none(&o->host)) {
 			o->host = cuts[i].net.net;

@@ -6,8 +6,10 @@
  *
  * A destination becomes a host when it answers, never because somebody knocked: a scan of an empty /8 costs nothing.
  *
- * MAC addresses have a table of their own because a device is cut by all it has. A MAC that carried more than eight
- * addresses is a router: it is never bound to a host and never cut.
+ * MAC addresses have a table of their own because a device is cut by all it has. A MAC whose frames carried more than eight
+ * addresses is a router: it is never bound to a host and never cut. A frame alone says which MAC brought it here, which may
+ * be a router's with few hosts behind it; that a host itself has the MAC (onlink) takes ARP, a lease or the policy. A claim
+ * that moves an address from one MAC to another is remembered: what is disputed belongs to neither.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,11 +21,12 @@
 #define NIL UINT32_MAX
 #define CONFLICT_HOLD BH_MIN(10)
 #define CONFLICT_WINDOW BH_SEC(30)
+#define DISPUTE BH_HOUR(1)
 #define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
 
 struct macent {
 	struct bh_mac mac;
-	uint8_t n;
+	uint8_t n, carried; /* carried: bit per address that came in frames, not only in ARP */
 	bool router;
 	bh_ns last;
 	struct bh_addr addrs[BH_HOST_ADDRS];
@@ -31,6 +34,15 @@ struct macent {
 
 struct lru {
 	uint32_t newest, oldest;
+};
+
+#define ASKED 256 /* DHCP requests lately seen, by transaction */
+#define ASKED_HOLD BH_SEC(30)
+struct asked {
+	uint32_t xid;
+	struct bh_mac client, from;
+	struct bh_addr server;
+	bh_ns at;
 };
 
 struct bh_state {
@@ -43,6 +55,7 @@ struct bh_state {
 	struct lru lru[2]; /* [verified] */
 	struct macent *macs;
 	struct bh_filter filter;
+	struct asked asked[ASKED];
 	uint64_t *fresh;
 	uint64_t seed;
 	struct bh_state_counters n;
@@ -180,11 +193,18 @@ static struct bh_host *evict(struct bh_state *s)
 	for (int list = 0; list < 2; list++) {
 		uint32_t i = s->lru[list].oldest;
 
-		for (int tries = 0; i != NIL && tries < 64; tries++, i = s->hosts[i].newer) {
+		for (int tries = 0; i != NIL && tries < 64; tries++) {
 			struct bh_host *h = &s->hosts[i];
 
-			if (h->ledger.isolate_order || h->ledger.shield_order || h->declared)
+			if (h->ledger.isolate_order || h->ledger.shield_order || h->declared) {
+				uint32_t next = h->newer;
+
+				/* out of the way, or 64 of them would bar the list for good */
+				unlink_host(s, h);
+				push_newest(s, h);
+				i = next;
 				continue;
+			}
 			index_remove(s, lookup(s, &h->addr));
 			unlink_host(s, h);
 			s->n.evicted++;
@@ -212,6 +232,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 	h->declared = (uint32_t)(d - s->policy->hosts) + 1;
 	h->roles = d->roles;
 	h->mac = d->mac;
+	h->onlink = !bh_mac_none(&h->mac);
 	bh_strcpy(h->name, sizeof h->name, d->name);
 }
 
@@ -339,34 +360,71 @@ size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_a
 	return e->n;
 }
 
-static bool mac_carries(struct bh_state *s, const struct bh_mac *m, const struct bh_addr *a, bh_ns at)
+/* ARP claims are free, so they neither make a router nor keep out an address that frames carry. */
+static bool mac_carries(struct bh_state *s, const struct bh_mac *m, const struct bh_addr *a, bh_ns at, bool frame)
 {
 	struct macent *e = mac_find(s, m, true);
+	unsigned i;
 
 	e->last = at;
-	for (unsigned i = 0; i < e->n; i++)
+	for (i = 0; i < e->n; i++)
 		if (bh_addr_eq(&e->addrs[i], a))
-			return !e->router;
-	if (e->n == BH_HOST_ADDRS)
-		e->router = true;
-	else
-		e->addrs[e->n++] = *a;
+			break;
+	if (i == BH_HOST_ADDRS && frame)
+		for (i = 0; i < BH_HOST_ADDRS && e->carried >> i & 1; i++)
+			;
+	if (i == BH_HOST_ADDRS) {
+		e->router |= frame;
+		return !e->router;
+	}
+	if (i == e->n)
+		e->n++;
+	e->addrs[i] = *a;
+	if (frame)
+		e->carried |= (uint8_t)(1u << i);
 	return !e->router;
 }
 
+bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now)
+{
+	if (!h->onlink || bh_mac_none(m) || !bh_mac_eq(&h->mac, m) || h->conflict_until > now)
+		return false;
+	return !h->moved_at || (now > h->moved_at && now - h->moved_at > DISPUTE && h->verified_at > h->moved_at);
+}
+
+/* IPv6 has no ARP: a frame that was not routed, from a MAC whose IPv4 address in the same zone is known to be its own */
+static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct bh_mac *m, uint8_t ttl, bh_ns at)
+{
+	const struct macent *e = mac_find(s, m, false);
+
+	if (!e || bh_addr_is4(&h->addr) || h->zone == BH_ZONE_NONE || (ttl && ttl != 64 && ttl != 128 && ttl != 255))
+		return false;
+	for (unsigned i = 0; i < e->n; i++) {
+		const struct bh_host *o = bh_state_find(s, &e->addrs[i]);
+
+		if (o && bh_addr_is4(&o->addr) && o->zone == h->zone && o->verified && bh_state_owns(o, m, at))
+			return true;
+	}
+	return false;
+}
+
+enum how { BY_FRAME, BY_ARP, BY_LEASE };
+
 /* An address claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. */
-static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at)
+static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum how how, uint8_t ttl)
 {
 	if (!h || bh_mac_none(m) || (m->b[0] & 1))
 		return;
-	if (!mac_carries(s, m, &h->addr, at)) {
-		if (bh_mac_eq(&h->mac, m))
+	if (!mac_carries(s, m, &h->addr, at, how == BY_FRAME)) {
+		if (bh_mac_eq(&h->mac, m)) {
 			memset(&h->mac, 0, sizeof h->mac);
+			h->onlink = false;
+		}
 		return;
 	}
 	if (!bh_mac_none(&h->mac) && !bh_mac_eq(&h->mac, m)) {
 		struct macent *old = mac_find(s, &h->mac, false);
-		bool fresh = old && at - old->last < CONFLICT_WINDOW;
+		bool fresh = old && (at < old->last || at - old->last < CONFLICT_WINDOW);
 		bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
 
 		if (fresh || pinned) {
@@ -376,8 +434,12 @@ static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, 
 		}
 		if (pinned)
 			return; /* the policy says whose address it is */
+		h->moved_at = at ? at : 1;
+		h->onlink = false;
 	}
 	h->mac = *m;
+	if (how != BY_FRAME || neighbour(s, h, m, ttl, at))
+		h->onlink = true;
 }
 
 /* ---- events ---- */
@@ -415,7 +477,7 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	verify(s, v->src, ev->at);
 	verify(s, v->dst, ev->at);
 	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
-	bind(s, v->src, &ev->mac_src, ev->at);
+	bind(s, v->src, &ev->mac_src, ev->at, BY_FRAME, ev->ttl);
 	if (v->dst) {
 		v->dst_is_server = __builtin_popcountll(v->dst->clients & ~(1ull << (bh_addr_hash(&ev->src, 0) & 63))) >= 3;
 		v->dst->clients |= 1ull << (bh_addr_hash(&ev->src, 0) & 63);
@@ -427,7 +489,20 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
-	bind(s, v->src, &ev->mac_src, ev->at);
+	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
+}
+
+/* An ACK is half of an exchange only when another device asked for it: one forged datagram accuses nobody. */
+static bool asked_for(struct bh_state *s, const struct bh_event *ev)
+{
+	const struct bh_ev_dhcp *d = &ev->u.dhcp;
+	struct asked *a = &s->asked[d->xid % ASKED];
+
+	if (d->type == 3)
+		*a = (struct asked){d->xid, d->client, ev->mac_src, d->server_id, ev->at};
+	return d->type == 5 && a->xid == d->xid && bh_mac_eq(&a->client, &d->client) && ev->at >= a->at &&
+	       ev->at - a->at <= ASKED_HOLD && !bh_mac_none(&a->from) && !bh_mac_eq(&a->from, &ev->mac_src) &&
+	       (bh_addr_none(&a->server) || bh_addr_eq(&a->server, &d->server_id));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -435,12 +510,13 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	struct bh_host *h;
 
 	v->src = bh_state_touch(s, &ev->src, ev->at);
+	v->asked_for = asked_for(s, ev);
 	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
 		return;
-	bind(s, h, &ev->u.dhcp.client, ev->at);
+	bind(s, h, &ev->u.dhcp.client, ev->at, BY_LEASE, 0);
 	if (ev->u.dhcp.hostname[0] && !h->declared)
 		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
 }

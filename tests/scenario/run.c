@@ -12,7 +12,8 @@
  *   kernel applies|refuses              answers to requested orders from here on (default: applies)
  *   expect finding NAME [host ADDR] [count N]     since the last expect/never-reset
  *   expect action VERB [isolate|shield] [ADDR]
- *   expect plan isolate|shield ADDR     the wanted plan holds the cut
+ *   expect plan isolate|shield ADDR|MAC the wanted plan holds the cut
+ *   expect plan spares ADDR|MAC         it holds no cut of it
  *   expect plan empty
  *   never finding NAME | never action VERB [isolate|shield] [ADDR]    in the whole scenario
  *   forget                              later expects look only at what comes after
@@ -216,8 +217,18 @@ static bool action_matches(const struct bh_record *rec, char *words[], int n)
 	return true;
 }
 
+static bool cut_matches(const struct bh_cut *c, const char *text)
+{
+	struct bh_mac m;
+
+	if (c->what != BH_CUT_MAC)
+		return addr_matches(&c->net.net, text);
+	return bh_mac_parse(text, strlen(text), &m) == 0 && bh_mac_eq(&c->mac, &m);
+}
+
 static bool plan_matches(struct run *r, char *words[], int n)
 {
+	bool spares = !strcmp(words[0], "spares");
 	const struct bh_plan *p;
 
 	need_core(r);
@@ -225,10 +236,9 @@ static bool plan_matches(struct run *r, char *words[], int n)
 	if (!strcmp(words[0], "empty"))
 		return p->n_cuts == 0;
 	for (size_t i = 0; i < p->n_cuts && n >= 2; i++)
-		if ((p->cuts[i].kind == BH_CUT_SHIELD) == (words[0][0] == 's') && p->cuts[i].what != BH_CUT_MAC &&
-			addr_matches(&p->cuts[i].net.net, words[1]))
-			return true;
-	return false;
+		if ((spares || (p->cuts[i].kind == BH_CUT_SHIELD) == (words[0][0] == 's')) && cut_matches(&p->cuts[i], words[1]))
+			return !spares;
+	return spares;
 }
 
 static int split(char *s, char *words[], int max)
