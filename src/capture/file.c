@@ -2,8 +2,7 @@
 /*
  * Files are read through one sliding window over a descriptor, so a plain file, a pipe and a
  * decompressor's output are the same thing. A mapping would save one copy of each byte but dies of
- * SIGBUS when a rotating capture shrinks under it; read() into a warm megabyte costs about the same
- * as the page faults (measured in docs/performance.md).
+ * SIGBUS when a rotating capture shrinks under it.
  *
  * Frames of one batch point into the window, so the window moves only between batches: a record
  * that does not fit ends the batch early. An input that ends inside a record, or a record whose
@@ -25,6 +24,7 @@
 #include "internal.h"
 
 #define WINDOW (1u << 20)
+#define READ (1u << 17) /* at once: what is copied in is still in the cache when it is decoded */
 
 extern char **environ;
 
@@ -69,7 +69,7 @@ static int fill(struct file *f)
 		f->from = 0;
 	}
 	do {
-		n = read(f->fd, f->buf + f->to, f->cap - f->to);
+		n = read(f->fd, f->buf + f->to, f->cap - f->to < READ ? f->cap - f->to : READ);
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;

@@ -11,6 +11,24 @@ static uint32_t rol(uint32_t v, int n)
 	return v << n | v >> (32 - n);
 }
 
+#define CHOOSE(b, c, d) ((d) ^ ((b) & ((c) ^ (d))))
+#define PARITY(b, c, d) ((b) ^ (c) ^ (d))
+#define MAJORITY(b, c, d) (((b) & (c)) | ((d) & ((b) | (c))))
+#define ROUND(a, b, c, d, e, f, k, w)                                                                                   \
+	do {                                                                                                             \
+		e += rol(a, 5) + f(b, c, d) + (k) + (w);                                                                  \
+		b = rol(b, 30);                                                                                           \
+	} while (0)
+/* five rounds bring every variable back to its own place: nothing is moved */
+#define TWENTY(from, f, k)                                                                                              \
+	for (int i = from; i < from + 20; i += 5) {                                                                      \
+		ROUND(a, b, c, d, e, f, k, w[i]);                                                                         \
+		ROUND(e, a, b, c, d, f, k, w[i + 1]);                                                                     \
+		ROUND(d, e, a, b, c, f, k, w[i + 2]);                                                                     \
+		ROUND(c, d, e, a, b, f, k, w[i + 3]);                                                                     \
+		ROUND(b, c, d, e, a, f, k, w[i + 4]);                                                                     \
+	}
+
 /* FIPS 180-4, 6.1.2: one block from the initial value */
 static void sha1_block(const uint8_t block[64], uint8_t ret_digest[20])
 {
@@ -22,21 +40,10 @@ static void sha1_block(const uint8_t block[64], uint8_t ret_digest[20])
 	}
 	for (int i = 16; i < 80; i++)
 		w[i] = rol(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
-#define ROUNDS(from, to, f, k)                                                                                         \
-	for (int i = from; i < to; i++) {                                                                               \
-		uint32_t t = rol(a, 5) + (f) + e + (k) + w[i];                                                           \
-                                                                                                                       \
-		e = d;                                                                                                   \
-		d = c;                                                                                                   \
-		c = rol(b, 30);                                                                                          \
-		b = a;                                                                                                   \
-		a = t;                                                                                                   \
-	}
-	ROUNDS(0, 20, (b & c) | (~b & d), 0x5a827999)
-	ROUNDS(20, 40, b ^ c ^ d, 0x6ed9eba1)
-	ROUNDS(40, 60, (b & c) | (b & d) | (c & d), 0x8f1bbcdc)
-	ROUNDS(60, 80, b ^ c ^ d, 0xca62c1d6)
-#undef ROUNDS
+	TWENTY(0, CHOOSE, 0x5a827999)
+	TWENTY(20, PARITY, 0x6ed9eba1)
+	TWENTY(40, MAJORITY, 0x8f1bbcdc)
+	TWENTY(60, PARITY, 0xca62c1d6)
 	h[0] = a + 0x67452301;
 	h[1] = b + 0xefcdab89;
 	h[2] = c + 0x98badcfe;

@@ -246,7 +246,7 @@ int bh_replay_run(const struct bh_replay_opts *opts, struct bh_replay_result *re
 	p->o = opts;
 	p->r = ret_result;
 	p->fmt = (struct bh_eve){.host = opts->host, .pcap_file = base ? base + 1 : opts->path, .policy = opts->policy, .strict = opts->strict};
-	r = bh_lines_open(&p->eve, opts->eve_fd, 1 << 20);
+	r = bh_lines_open(&p->eve, opts->eve_fd, 1 << 17);
 	if (r == 0)
 		r = bh_lines_open(&p->events, opts->events_fd, 1 << 18);
 	if (r == 0)

@@ -27,7 +27,7 @@ struct bh_flow_table {
 	struct slot *index;
 	uint32_t mask;
 	struct bh_flow *entries; /* [1..max] */
-	void *entries_raw;
+	void *index_raw, *entries_raw; /* as allocated */
 	uint32_t fresh; /* entries from here on were never used */
 	uint32_t free_head;
 	uint32_t hand;   /* where the next eviction looks */

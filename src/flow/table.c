@@ -22,6 +22,7 @@
 
 #define IN_BUCKET 0x80000000u /* prev: this entry is a bucket's first, the rest is the bucket */
 #define EVICT_LOOK 16
+#define LARGE ((size_t)2 << 20) /* the tables begin where a large page may; untouched slack costs nothing */
 
 static uint32_t index_size(uint32_t max)
 {
@@ -30,6 +31,11 @@ static uint32_t index_size(uint32_t max)
 	while (n < (uint64_t)max + max / 2)
 		n <<= 1;
 	return (uint32_t)n;
+}
+
+static void *on_large_page(void *raw)
+{
+	return (void *)(((uintptr_t)raw + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
 }
 
 int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_table)
@@ -42,14 +48,15 @@ int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_tabl
 	t->conf = *conf;
 	t->conf.max = max;
 	t->mask = index_size(max) - 1;
-	t->index = calloc((size_t)t->mask + 1, sizeof *t->index);
-	t->entries_raw = calloc((size_t)max + 2, sizeof *t->entries);
+	t->index_raw = calloc(((size_t)t->mask + 1) * sizeof *t->index + LARGE, 1);
+	t->entries_raw = calloc(((size_t)max + 1) * sizeof *t->entries + LARGE, 1);
 	t->wheel = calloc(WHEEL, sizeof *t->wheel);
-	if (!t->index || !t->entries_raw || !t->wheel) {
+	if (!t->index_raw || !t->entries_raw || !t->wheel) {
 		bh_flow_free(t);
 		return -ENOMEM;
 	}
-	t->entries = (struct bh_flow *)(((uintptr_t)t->entries_raw + 127) & ~(uintptr_t)127);
+	t->index = on_large_page(t->index_raw);
+	t->entries = on_large_page(t->entries_raw);
 	t->fresh = 1;
 	t->hand = 1;
 	*ret_table = t;
@@ -60,7 +67,7 @@ void bh_flow_free(struct bh_flow_table *t)
 {
 	if (!t)
 		return;
-	free(t->index);
+	free(t->index_raw);
 	free(t->entries_raw);
 	free(t->wheel);
 	free(t);
@@ -69,13 +76,13 @@ void bh_flow_free(struct bh_flow_table *t)
 void bh_flow_memory(struct bh_flow_table *t, void (*each)(void *start, size_t bytes))
 {
 	each(t->index, ((size_t)t->mask + 1) * sizeof *t->index);
-	each(t->entries_raw, ((size_t)t->conf.max + 2) * sizeof *t->entries);
+	each(t->entries, ((size_t)t->conf.max + 1) * sizeof *t->entries);
 }
 
 size_t bh_flow_bytes(const struct bh_flow_table *t)
 {
 	return ((size_t)t->mask + 1) * sizeof *t->index +
-	       ((size_t)t->conf.max + 2) * sizeof *t->entries + WHEEL * sizeof *t->wheel +
+	       ((size_t)t->conf.max + 1) * sizeof *t->entries + 2 * LARGE + WHEEL * sizeof *t->wheel +
 	       sizeof *t;
 }
 
@@ -115,7 +122,12 @@ uint64_t bh_flow_id(const struct bh_flow_table *t, const struct bh_flow *f)
 
 static bool key_eq(const struct bh_flow_key *a, const struct bh_flow_key *b)
 {
-	return memcmp(a, b, sizeof *a) == 0;
+	uint64_t x[5], y[5];
+
+	_Static_assert(sizeof *a == sizeof x, "five words, compared without a call");
+	memcpy(x, a, sizeof x);
+	memcpy(y, b, sizeof y);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
 }
 
 struct bh_flow *bh_flow_find(struct bh_flow_table *t, const struct bh_flow_key *key, uint32_t hash)

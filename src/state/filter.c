@@ -3,23 +3,27 @@
 #include <stdlib.h>
 #include "state/filter.h"
 
+#define ALIGN (2u << 20) /* a large page, where the owner asks for them; a cache line always */
+
 int bh_filter_init(struct bh_filter *f, unsigned bits)
 {
 	memset(f, 0, sizeof *f);
 	f->blocks = bits > 9 ? 1ull << (bits - 9) : 1;
 	for (int i = 0; i < 2; i++)
-		if (!(f->gen[i] = calloc(f->blocks, 64))) {
+		if (!(f->raw[i] = calloc(f->blocks * 64 + ALIGN, 1))) {
 			bh_filter_fini(f);
 			return -ENOMEM;
 		}
+	for (int i = 0; i < 2; i++)
+		f->gen[i] = (uint64_t *)(((uintptr_t)f->raw[i] + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 	return 0;
 }
 
 void bh_filter_fini(struct bh_filter *f)
 {
-	free(f->gen[0]);
-	free(f->gen[1]);
-	f->gen[0] = f->gen[1] = NULL;
+	free(f->raw[0]);
+	free(f->raw[1]);
+	memset(f, 0, sizeof *f);
 }
 
 static void turn(struct bh_filter *f, bh_ns now)

@@ -13,6 +13,7 @@
 
 struct bh_filter {
 	uint64_t *gen[2];
+	void *raw[2]; /* as allocated */
 	uint64_t blocks; /* power of two */
 	bh_ns turned;
 	uint64_t turns;
