@@ -274,6 +274,7 @@ class Test:
         r = self.cli('mode', 'auto')
         r = self.cli('isolate', 'pc-a', '--reason', 'x', '--ttl', '20s')
         self.ok(r.returncode == 0 and not self.reaches(), 'mode auto takes effect without a restart', r.stderr)
+        self.cli('release', 'pc-a')
         self.stop()
 
     def two_workers(self):
