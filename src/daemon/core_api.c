@@ -15,7 +15,7 @@ struct bh_stats core_stats(struct proc *p)
 {
 	struct bh_stats s = {.at = p->now, .uptime = p->now - p->start};
 
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+	for (unsigned i = 0; i < p->in->opts->workers; i++) {
 		struct bh_tap_counters *n = &p->in->shm->tap[i].n;
 
 		s.packets += n->packets;

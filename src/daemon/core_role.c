@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "daemon/border.h"
 #include "daemon/core_proc.h"
 #include "daemon/worker.h"
 
@@ -255,16 +256,16 @@ static struct bh_ring *oldest(struct proc *p, bh_ns until, bool *ret_waiting)
 	struct bh_ring *best = NULL;
 	bh_ns best_at = UINT64_MAX;
 
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+	for (unsigned i = 0; i < p->in->opts->workers; i++) {
 		struct bh_ring *r = bh_shm_ring(p->in->shm, i);
-		const struct bh_event *ev = bh_ring_peek(r);
+		bh_ns at;
 
-		if (!ev)
+		if (!bh_border_peek(r, &at))
 			continue;
-		if (ev->at > until)
+		if (at > until)
 			*ret_waiting = true;
-		else if (ev->at < best_at) {
-			best_at = ev->at;
+		else if (at < best_at || !best) {
+			best_at = at;
 			best = r;
 		}
 	}
@@ -279,13 +280,6 @@ static void flow_line(struct proc *p, const struct bh_event *ev)
 		bh_lines_commit(&p->eve, bh_eve_flow(&p->fmt, ev, room, 2048));
 }
 
-/* The sensor is not trusted: what it says about kernel and operators is not its to say, and numbers are bounded. */
-static bool plausible(const struct bh_event *ev, bh_ns now)
-{
-	return (ev->kind >= BH_EV_FLOW_NEW && ev->kind <= BH_EV_GAP) && ev->app < BH_APP_COUNT && ev->outcome < BH_OUT_COUNT &&
-	       ev->at <= now + BH_SEC(2);
-}
-
 static bool drain(struct proc *p)
 {
 	bh_ns until = UINT64_MAX;
@@ -293,18 +287,16 @@ static bool drain(struct proc *p)
 	bool waiting = false;
 	struct bh_event ev;
 
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+	for (unsigned i = 0; i < p->in->opts->workers; i++) {
 		bh_ns w = atomic_load_explicit(&p->in->shm->tap[i].watermark, memory_order_acquire);
 
 		if (w < until)
 			until = w;
 	}
-	if (p->in->shm->n_workers == 1 || until + LAG < p->now)
-		until = p->in->shm->n_workers == 1 ? UINT64_MAX : p->now - LAG;
+	if (p->in->opts->workers == 1 || until + LAG < p->now)
+		until = p->in->opts->workers == 1 ? UINT64_MAX : p->now - LAG;
 	for (unsigned i = 0; i < BURST && (r = oldest(p, until, &waiting)); i++) {
-		memcpy(&ev, bh_ring_peek(r), sizeof ev);
-		bh_ring_drop(r);
-		if (!plausible(&ev, p->now))
+		if (!bh_border_take(r, p->now, &ev))
 			continue;
 		core_step(p, &ev);
 		if (ev.kind == BH_EV_FLOW_END)
@@ -318,7 +310,7 @@ static void gaps(struct proc *p)
 	struct bh_event ev = {.at = p->now, .kind = BH_EV_GAP};
 	uint64_t kernel = 0;
 
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++) {
+	for (unsigned i = 0; i < p->in->opts->workers; i++) {
 		uint64_t d = atomic_load_explicit(&bh_shm_ring(p->in->shm, i)->dropped, memory_order_relaxed);
 
 		kernel += atomic_load_explicit(&p->in->shm->tap[i].n.kernel_drops, memory_order_relaxed);
@@ -378,8 +370,10 @@ static int timeout_ms(struct proc *p, bool busy)
 
 static bool rings_empty(struct proc *p)
 {
-	for (unsigned i = 0; i < p->in->shm->n_workers; i++)
-		if (bh_ring_peek(bh_shm_ring(p->in->shm, i)))
+	bh_ns at;
+
+	for (unsigned i = 0; i < p->in->opts->workers; i++)
+		if (bh_border_peek(bh_shm_ring(p->in->shm, i), &at))
 			return false;
 	return true;
 }

@@ -82,17 +82,13 @@ static void read_self(struct run *r)
 
 static int open_shm(struct run *r)
 {
-	size_t ring = bh_ring_bytes(BH_SHM_SLOTS, sizeof(struct bh_event)), head = (sizeof(struct bh_shm) + 63) & ~(size_t)63;
-	void *p = mmap(NULL, head + ring * r->o->workers, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bh_shm_bytes(r->o->workers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
 	r->shm = p;
-	r->shm->n_workers = r->o->workers;
-	for (unsigned i = 0; i < r->o->workers; i++) {
-		r->shm->tap[i].ring_off = head + ring * i;
+	for (unsigned i = 0; i < r->o->workers; i++)
 		bh_ring_init(bh_shm_ring(r->shm, i), BH_SHM_SLOTS, sizeof(struct bh_event));
-	}
 	return 0;
 }
 

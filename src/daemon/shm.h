@@ -22,19 +22,22 @@ struct bh_tap_counters {
 struct bh_tap {
 	_Alignas(64) _Atomic uint64_t watermark; /* events still to come are at this or later */
 	struct bh_tap_counters n;
-	uint64_t ring_off;
 };
 struct bh_shm {
 	_Atomic uint32_t core_sleeps; /* the core is about to poll: whoever pushes next rings the bell */
-	uint32_t n_workers;
 	_Atomic int32_t pids[BH_PROCS];
 	_Atomic uint32_t restarts[BH_PROCS];
 	_Atomic uint64_t eve_lines, eve_dropped; /* by the reporter */
 	struct bh_tap tap[BH_SHM_WORKERS];
 };
+/* Where a ring lies is arithmetic, not data: the sensor could write data. */
+static inline size_t bh_shm_bytes(unsigned workers)
+{
+	return ((sizeof(struct bh_shm) + 63) & ~(size_t)63) + workers * bh_ring_bytes(BH_SHM_SLOTS, sizeof(struct bh_event));
+}
 static inline struct bh_ring *bh_shm_ring(struct bh_shm *s, unsigned worker)
 {
-	return (struct bh_ring *)((uint8_t *)s + s->tap[worker].ring_off);
+	return (struct bh_ring *)((uint8_t *)s + bh_shm_bytes(worker));
 }
 
 #endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The sensor is not trusted: what kernel and operators say is not its to say, and a string without an end, a number without
+ * a name or a time to come is thrown away or cut to size before anything that means something looks at it.
+ */
+#include "daemon/border.h"
+
+#define AHEAD BH_SEC(2) /* how far a stamp may lie beyond the core's clock */
+
+static const struct bh_event *slot(struct bh_ring *r)
+{
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	return (const struct bh_event *)(const void *)(r->rec + (size_t)(tail & (BH_SHM_SLOTS - 1)) * sizeof(struct bh_event));
+}
+
+bool bh_border_peek(struct bh_ring *r, bh_ns *ret_at)
+{
+	if (atomic_load_explicit(&r->head, memory_order_acquire) == atomic_load_explicit(&r->tail, memory_order_relaxed))
+		return false;
+	*ret_at = slot(r)->at;
+	return true;
+}
+
+#define END(s) ((s)[sizeof(s) - 1] = '\0')
+
+static bool flow(struct bh_ev_flow *f, bh_ns at)
+{
+	END(f->community_id);
+	return f->reason < BH_END_COUNT && f->start <= at;
+}
+
+static bool dhcp(struct bh_ev_dhcp *d)
+{
+	END(d->hostname);
+	END(d->vendor);
+	return d->type <= 8 && d->n_opts <= BH_DHCP_OPTS;
+}
+
+static bool smb(struct bh_ev_smb *s)
+{
+	END(s->user);
+	END(s->share);
+	END(s->name);
+	END(s->name2);
+	return s->op < BH_SMB_OPS && s->magic_read < BH_MAGIC_COUNT && s->magic_written < BH_MAGIC_COUNT &&
+	       s->rand_read < BH_RAND_COUNT && s->rand_written < BH_RAND_COUNT;
+}
+
+static bool plausible(struct bh_event *ev, bh_ns now)
+{
+	if (ev->at > now + AHEAD || ev->app >= BH_APP_COUNT || ev->outcome >= BH_OUT_COUNT || ev->flow_id >> 53)
+		return false;
+	switch (ev->kind) {
+	case BH_EV_FLOW_NEW:
+	case BH_EV_FLOW_OUTCOME:
+	case BH_EV_FLOW_CLASS:
+	case BH_EV_FLOW_END:
+		return flow(&ev->u.flow, ev->at);
+	case BH_EV_ARP:
+		return true;
+	case BH_EV_DHCP:
+		return dhcp(&ev->u.dhcp);
+	case BH_EV_SMB:
+		return smb(&ev->u.smb);
+	case BH_EV_GAP:
+		return ev->u.gap.why < BH_GAP_COUNT;
+	default:
+		return false; /* commands, the kernel's word and time are not the sensor's */
+	}
+}
+
+bool bh_border_take(struct bh_ring *r, bh_ns now, struct bh_event *ret_event)
+{
+	memcpy(ret_event, slot(r), sizeof *ret_event);
+	bh_ring_drop(r);
+	return plausible(ret_event, now);
+}
