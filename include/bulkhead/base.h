@@ -182,6 +182,12 @@ int bh_word_str(struct bh_word w, char *out, size_t size) BH_MUST;
 /* ---- keyed hash ---- */
 uint64_t bh_hash(const void *p, size_t n, uint64_t seed);
 
+/*
+ * A zeroed table that begins where a large page (2 MiB) may, so that a caller who asks the system for large pages gets them
+ * from the first byte on. *ret_raw is what free() takes. NULL = no memory, *ret_raw untouched.
+ */
+void *bh_large_calloc(size_t n, size_t each, void **ret_raw);
+
 /* copies a C string into a fixed field, zero-padded, always terminated */
 void bh_strcpy(char *dst, size_t size, const char *src);
 

@@ -55,22 +55,25 @@ struct bh_ledger {
 
 #define BH_HOST_ADDRS 8
 struct bh_host {
-	struct bh_addr addr;
-	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
+	/* what every event reads: one cache line */
+	_Alignas(64) struct bh_addr addr;
+	bh_ns last, verified_at;
+	uint32_t slot; /* index; detectors' bytes are bh_state_bytes(s, host, detector) */
+	uint32_t newer, older;
+	uint32_t flows_out, flows_in;
 	uint16_t zone;
+	bool verified;	/* a two-way exchange was seen */
+	bool onlink;	/* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
+	uint8_t planes; /* bit per plane handed out since the host was made: what eviction has to clear */
+	/* what an exchange touches */
+	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
 	uint32_t roles;
 	uint32_t declared; /* 1 + index into policy hosts, 0 = not declared */
-	bh_ns first, last, conflict_until, verified_at;
-	bh_ns moved_at; /* when another MAC last took the address over, 0 = never */
+	bh_ns first, conflict_until;
+	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
-	uint32_t flows_out, flows_in;
-	bool verified; /* a two-way exchange was seen */
-	bool onlink;   /* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
-	char name[32]; /* from DHCP or the policy */
+	char name[32];	  /* from DHCP or the policy */
 	struct bh_ledger ledger;
-	uint32_t slot;	/* index; detectors' bytes are bh_state_bytes(s, host, detector) */
-	uint8_t planes; /* bit per plane handed out since the host was made: what eviction has to clear */
-	uint32_t newer, older;
 };
 
 #define BH_STATE_PLANES 8

@@ -77,19 +77,18 @@ static void write_record(struct replay *p, const struct bh_record *rec)
 }
 
 /* the simulated kernel */
-static void acknowledge(struct replay *p, const struct bh_record *rec)
+static void acknowledge(struct replay *p, bh_ns at, uint32_t order)
 {
-	struct bh_event ack = {.at = rec->at, .kind = BH_EV_KERNEL};
+	struct bh_event ack = {.at = at, .kind = BH_EV_KERNEL};
 
 	ack.u.kernel.what = BH_KER_APPLIED;
-	ack.u.kernel.order = rec->order.id;
+	ack.u.kernel.order = order;
 	step(p, &ack);
 }
 
 static void step(struct replay *p, const struct bh_event *ev)
 {
 	uint32_t acks[BH_OUT_RECORDS], n_acks = 0;
-	struct bh_record ack = {.at = ev->at};
 
 	if (p->events.fd >= 0) {
 		char *room = bh_lines_room(&p->events, BH_EVENT_TEXT + 1);
@@ -109,10 +108,8 @@ static void step(struct replay *p, const struct bh_event *ev)
 		if (p->out.rec[i].kind == BH_REC_ACTION && p->out.rec[i].verb == BH_VERB_REQUESTED)
 			acks[n_acks++] = p->out.rec[i].order.id;
 	}
-	for (uint32_t i = 0; i < n_acks; i++) {
-		ack.order.id = acks[i];
-		acknowledge(p, &ack);
-	}
+	for (uint32_t i = 0; i < n_acks; i++)
+		acknowledge(p, ev->at, acks[i]);
 }
 
 static void emit(void *ctx, const struct bh_event *ev)

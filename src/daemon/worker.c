@@ -344,11 +344,10 @@ static int open_dissectors(struct bh_worker *w)
 /* Random access over a hundred megabytes misses the TLB as often as the cache. */
 void bh_large_pages(void *p, size_t n)
 {
-	uintptr_t from = ((uintptr_t)p + 4095) & ~(uintptr_t)4095;
-	uintptr_t to = ((uintptr_t)p + n) & ~(uintptr_t)4095;
+	size_t large = (size_t)2 << 20;
 
-	if (to > from && n >= 8u << 20) /* a wish: refused, all works as before */
-		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+	if (n >= large / 2) /* a wish: refused, all works as before */
+		(void)madvise(p, (n + large - 1) & ~(large - 1), MADV_HUGEPAGE);
 }
 
 int bh_worker_new(const struct bh_worker_conf *conf, struct bh_worker **ret_worker)

@@ -82,7 +82,7 @@ void bh_worker_counters(const struct bh_worker *w, struct bh_worker_counters *re
 void bh_worker_dissect_counters(const struct bh_worker *w,
 	void (*each)(void *ctx, const char *dissector, const char *name, uint64_t v), void *ctx);
 
-/* Asks the system for large pages under a large table; nothing changes when it refuses. */
+/* Asks the system for large pages under a table of bh_large_calloc, if it is large; nothing changes when it refuses. */
 void bh_large_pages(void *start, size_t bytes);
 
 #endif

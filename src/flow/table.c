@@ -22,7 +22,6 @@
 
 #define IN_BUCKET 0x80000000u /* prev: this entry is a bucket's first, the rest is the bucket */
 #define EVICT_LOOK 16
-#define LARGE ((size_t)2 << 20) /* the tables begin where a large page may; untouched slack costs nothing */
 
 static uint32_t index_size(uint32_t max)
 {
@@ -31,11 +30,6 @@ static uint32_t index_size(uint32_t max)
 	while (n < (uint64_t)max + max / 2)
 		n <<= 1;
 	return (uint32_t)n;
-}
-
-static void *on_large_page(void *raw)
-{
-	return (void *)(((uintptr_t)raw + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
 }
 
 int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_table)
@@ -48,15 +42,13 @@ int bh_flow_new(const struct bh_flow_conf *conf, struct bh_flow_table **ret_tabl
 	t->conf = *conf;
 	t->conf.max = max;
 	t->mask = index_size(max) - 1;
-	t->index_raw = calloc(((size_t)t->mask + 1) * sizeof *t->index + LARGE, 1);
-	t->entries_raw = calloc(((size_t)max + 1) * sizeof *t->entries + LARGE, 1);
+	t->index = bh_large_calloc((size_t)t->mask + 1, sizeof *t->index, &t->index_raw);
+	t->entries = bh_large_calloc((size_t)max + 1, sizeof *t->entries, &t->entries_raw);
 	t->wheel = calloc(WHEEL, sizeof *t->wheel);
-	if (!t->index_raw || !t->entries_raw || !t->wheel) {
+	if (!t->index || !t->entries || !t->wheel) {
 		bh_flow_free(t);
 		return -ENOMEM;
 	}
-	t->index = on_large_page(t->index_raw);
-	t->entries = on_large_page(t->entries_raw);
 	t->fresh = 1;
 	t->hand = 1;
 	*ret_table = t;
@@ -82,7 +74,7 @@ void bh_flow_memory(struct bh_flow_table *t, void (*each)(void *start, size_t by
 size_t bh_flow_bytes(const struct bh_flow_table *t)
 {
 	return ((size_t)t->mask + 1) * sizeof *t->index +
-	       ((size_t)t->conf.max + 1) * sizeof *t->entries + 2 * LARGE + WHEEL * sizeof *t->wheel +
+	       ((size_t)t->conf.max + 1) * sizeof *t->entries + WHEEL * sizeof *t->wheel +
 	       sizeof *t;
 }
 

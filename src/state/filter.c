@@ -3,19 +3,15 @@
 #include <stdlib.h>
 #include "state/filter.h"
 
-#define ALIGN (2u << 20) /* a large page, where the owner asks for them; a cache line always */
-
 int bh_filter_init(struct bh_filter *f, unsigned bits)
 {
 	memset(f, 0, sizeof *f);
 	f->blocks = bits > 9 ? 1ull << (bits - 9) : 1;
 	for (int i = 0; i < 2; i++)
-		if (!(f->raw[i] = calloc(f->blocks * 64 + ALIGN, 1))) {
+		if (!(f->gen[i] = bh_large_calloc(f->blocks, 64, &f->raw[i]))) {
 			bh_filter_fini(f);
 			return -ENOMEM;
 		}
-	for (int i = 0; i < 2; i++)
-		f->gen[i] = (uint64_t *)(((uintptr_t)f->raw[i] + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 	return 0;
 }
 

@@ -35,6 +35,10 @@ struct macent {
 struct lru {
 	uint32_t newest, oldest;
 };
+struct place {
+	uint32_t tag; /* low half of the hash; home = tag & mask: most strangers are told apart here */
+	uint32_t slot;
+};
 
 #define ASKED 256 /* DHCP requests lately seen, by transaction */
 #define ASKED_HOLD BH_SEC(30)
@@ -48,9 +52,11 @@ struct asked {
 struct bh_state {
 	const struct bh_policy *policy;
 	struct bh_host *hosts;
+	void *hosts_raw, *macs_raw, *planes_raw[BH_STATE_PLANES];
 	uint8_t *planes[BH_STATE_PLANES];
 	size_t plane_each[BH_STATE_PLANES];
-	uint32_t *index, index_mask;
+	struct place *index;
+	uint32_t index_mask;
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
 	struct macent *macs;
@@ -70,7 +76,7 @@ static int planes_open(struct bh_state *s, const struct bh_state_limits *limits)
 {
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
 		s->plane_each[i] = (limits->plane_bytes[i] + 15) & ~(size_t)15;
-		if (s->plane_each[i] && !(s->planes[i] = calloc(s->cap, s->plane_each[i])))
+		if (s->plane_each[i] && !(s->planes[i] = bh_large_calloc(s->cap, s->plane_each[i], &s->planes_raw[i])))
 			return -ENOMEM;
 	}
 	return 0;
@@ -89,9 +95,9 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	while (slots < s->cap * 2)
 		slots *= 2;
 	s->index_mask = slots - 1;
-	s->hosts = calloc(s->cap, sizeof *s->hosts);
+	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = malloc(slots * sizeof *s->index);
-	s->macs = calloc(MACS, sizeof *s->macs);
+	s->macs = bh_large_calloc(MACS, sizeof *s->macs, &s->macs_raw);
 	s->fresh = calloc(FRESH, sizeof *s->fresh);
 	if (planes_open(s, limits) || !s->hosts || !s->index || !s->macs || !s->fresh ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
@@ -110,11 +116,11 @@ void bh_state_close(struct bh_state *s)
 	if (!s)
 		return;
 	bh_filter_fini(&s->filter);
-	free(s->hosts);
+	free(s->hosts_raw);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
-		free(s->planes[i]);
+		free(s->planes_raw[i]);
 	free(s->index);
-	free(s->macs);
+	free(s->macs_raw);
 	free(s->fresh);
 	free(s);
 }
@@ -159,15 +165,18 @@ static void push_newest(struct bh_state *s, struct bh_host *h)
 }
 
 /* ---- index: linear probing with backward-shift deletion ---- */
-static uint32_t home(const struct bh_state *s, const struct bh_addr *a)
+static uint32_t tag_of(const struct bh_state *s, const struct bh_addr *a)
 {
-	return (uint32_t)bh_addr_hash(a, s->seed) & s->index_mask;
+	return (uint32_t)bh_addr_hash(a, s->seed);
 }
 
-static uint32_t lookup(const struct bh_state *s, const struct bh_addr *a)
+/* where the address stands, or the empty place where it would */
+static uint32_t lookup(const struct bh_state *s, const struct bh_addr *a, uint32_t tag)
 {
-	for (uint32_t i = home(s, a);; i = (i + 1) & s->index_mask) {
-		if (s->index[i] == NIL || bh_addr_eq(&s->hosts[s->index[i]].addr, a))
+	for (uint32_t i = tag & s->index_mask;; i = (i + 1) & s->index_mask) {
+		const struct place *p = &s->index[i];
+
+		if (p->slot == NIL || (p->tag == tag && bh_addr_eq(&s->hosts[p->slot].addr, a)))
 			return i;
 	}
 }
@@ -176,15 +185,15 @@ static void index_remove(struct bh_state *s, uint32_t i)
 {
 	uint32_t hole = i;
 
-	for (uint32_t j = (i + 1) & s->index_mask; s->index[j] != NIL; j = (j + 1) & s->index_mask) {
-		uint32_t want = home(s, &s->hosts[s->index[j]].addr);
+	for (uint32_t j = (i + 1) & s->index_mask; s->index[j].slot != NIL; j = (j + 1) & s->index_mask) {
+		uint32_t want = s->index[j].tag & s->index_mask;
 
 		if (((j - want) & s->index_mask) >= ((j - hole) & s->index_mask)) {
 			s->index[hole] = s->index[j];
 			hole = j;
 		}
 	}
-	s->index[hole] = NIL;
+	s->index[hole].slot = NIL;
 }
 
 /* A host under a standing order is skipped: forgetting it would forget the cut. */
@@ -205,7 +214,7 @@ static struct bh_host *evict(struct bh_state *s)
 				i = next;
 				continue;
 			}
-			index_remove(s, lookup(s, &h->addr));
+			index_remove(s, lookup(s, &h->addr, tag_of(s, &h->addr)));
 			unlink_host(s, h);
 			s->n.evicted++;
 			s->n.hosts--;
@@ -217,9 +226,9 @@ static struct bh_host *evict(struct bh_state *s)
 
 struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a)
 {
-	uint32_t i = s->index[lookup(s, a)];
+	uint32_t slot = s->index[lookup(s, a, tag_of(s, a))].slot;
 
-	return i == NIL ? NULL : &s->hosts[i];
+	return slot == NIL ? NULL : &s->hosts[slot];
 }
 
 static void describe(struct bh_state *s, struct bh_host *h)
@@ -250,10 +259,11 @@ static uint32_t clear(struct bh_state *s, struct bh_host *h)
 
 struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at)
 {
-	struct bh_host *h = bh_state_find(s, a);
-	uint32_t slot;
+	uint32_t tag = tag_of(s, a), at_index = lookup(s, a, tag), slot = s->index[at_index].slot;
+	struct bh_host *h;
 
-	if (h) {
+	if (slot != NIL) {
+		h = &s->hosts[slot];
 		h->last = at;
 		if (s->lru[h->verified].newest != h->slot) {
 			unlink_host(s, h);
@@ -265,16 +275,17 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 		return NULL;
 	if (s->used < s->cap)
 		slot = s->used++;
-	else if ((h = evict(s)))
+	else if ((h = evict(s))) {
 		slot = clear(s, h);
-	else
+		at_index = lookup(s, a, tag); /* the eviction may have moved what stood before it */
+	} else
 		return NULL;
 	h = &s->hosts[slot];
 	h->addr = *a;
 	h->slot = slot;
 	h->first = h->last = at;
 	describe(s, h);
-	s->index[lookup(s, a)] = slot;
+	s->index[at_index] = (struct place){tag, slot};
 	push_newest(s, h);
 	s->n.hosts++;
 	return h;
@@ -300,6 +311,7 @@ void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane)
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes))
 {
 	each(s->hosts, s->cap * sizeof *s->hosts);
+	each(s->macs, MACS * sizeof *s->macs);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		if (s->plane_each[i] && s->plane_each[i] <= 1024)
 			each(s->planes[i], s->cap * s->plane_each[i]);
@@ -479,8 +491,10 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
 	bind(s, v->src, &ev->mac_src, ev->at, BY_FRAME, ev->ttl);
 	if (v->dst) {
-		v->dst_is_server = __builtin_popcountll(v->dst->clients & ~(1ull << (bh_addr_hash(&ev->src, 0) & 63))) >= 3;
-		v->dst->clients |= 1ull << (bh_addr_hash(&ev->src, 0) & 63);
+		uint64_t me = 1ull << (bh_addr_hash(&ev->src, 0) & 63);
+
+		v->dst_is_server = __builtin_popcountll(v->dst->clients & ~me) >= 3;
+		v->dst->clients |= me;
 		v->dst->flows_in++;
 	}
 }
