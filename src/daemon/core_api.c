@@ -5,8 +5,8 @@
  * kernel confirmed it, not when it was asked for.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "daemon/core_proc.h"
@@ -48,27 +48,42 @@ static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 	return v;
 }
 
+#define PATIENCE BH_SEC(5) /* with a peer that neither asks nor reads */
+
 static void hang_up(struct client *c)
 {
 	close(c->fd);
+	free(c->out);
 	memset(c, 0, sizeof *c);
 	c->fd = -1;
 }
 
-static void say(struct client *c, const char *text, size_t len)
+/* what the socket takes now; the core waits for no reader. false = it is gone, or has it all */
+static bool push(struct client *c)
 {
-	while (len) {
-		struct pollfd pfd = {c->fd, POLLOUT, 0};
-		ssize_t n = send(c->fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (c->out_at < c->out_len) {
+		ssize_t n = send(c->fd, c->out + c->out_at, c->out_len - c->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-		if (n < 0 && errno == EAGAIN && poll(&pfd, 1, 200) > 0)
+		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			break;
-		text += n;
-		len -= (size_t)n;
+			return errno == EAGAIN || errno == EWOULDBLOCK;
+		c->out_at += (size_t)n;
 	}
-	hang_up(c);
+	return false;
+}
+
+static void say(struct proc *p, struct client *c, const char *text, size_t len)
+{
+	c->order = 0;
+	c->out_at = 0;
+	c->out_len = len;
+	c->out = malloc(len ? len : 1);
+	if (c->out)
+		memcpy(c->out, text, len);
+	c->deadline = p->now + PATIENCE;
+	if (!c->out || !push(c))
+		hang_up(c);
 }
 
 static void answer(struct proc *p, struct client *c, int code, const char *text, const struct bh_order *o, const struct bh_refused *r)
@@ -76,7 +91,7 @@ static void answer(struct proc *p, struct client *c, int code, const char *text,
 	struct bh_stats s = core_stats(p);
 	struct bh_api_view v = view(p, &s);
 
-	say(c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
+	say(p, c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
 }
 
 static int refusal_exit(const struct bh_refused *r)
@@ -116,11 +131,13 @@ static void answer_command(struct proc *p, struct client *c, const struct bh_api
 	rec = *last;
 	if (rec.verb == BH_VERB_REFUSED)
 		answer(p, c, refusal_exit(&rec.refused), "refused", &rec.order, &rec.refused);
+	else if (rec.verb == BH_VERB_RELEASED && p->enf.fd < 0)
+		answer(p, c, 8, "no enforcer is running: the kernel still holds it; it will be released as soon as one is", &rec.order, NULL);
 	else if (rec.verb == BH_VERB_RELEASED)
 		answer(p, c, 0, "released", &rec.order, NULL);
 	else {
 		c->order = rec.order.id;
-		c->deadline = p->now + BH_SEC(5);
+		c->deadline = p->now + PATIENCE;
 	}
 }
 
@@ -142,9 +159,9 @@ static void request(struct proc *p, struct client *c)
 		return;
 	}
 	if (q.verb == BH_API_STATUS)
-		say(c, p->reply, bh_api_status(&v, p->reply, REPLY));
+		say(p, c, p->reply, bh_api_status(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_HOSTS)
-		say(c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
+		say(p, c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
 	else if (q.dry) {
 		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
 
@@ -156,8 +173,15 @@ static void request(struct proc *p, struct client *c)
 
 void core_client_ready(struct proc *p, struct client *c)
 {
-	ssize_t n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
+	ssize_t n;
 	char *nl;
+
+	if (c->out) {
+		if (!push(c))
+			hang_up(c);
+		return;
+	}
+	n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
 
 	if (n <= 0 && !(n < 0 && errno == EAGAIN)) {
 		hang_up(c);
@@ -175,24 +199,41 @@ void core_client_ready(struct proc *p, struct client *c)
 	request(p, c);
 }
 
+/* a free place, or that of the longest idle peer; root, who may have an order to give, displaces anybody else first */
+static struct client *place(struct proc *p, bool root)
+{
+	struct client *oldest = NULL;
+
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = &p->clients[i];
+
+		if (c->fd < 0)
+			return c;
+		if (!c->order && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
+			oldest = c;
+	}
+	if (oldest)
+		hang_up(oldest);
+	return oldest;
+}
+
 void core_client_new(struct proc *p)
 {
 	int fd = accept4(p->in->api, NULL, NULL, SOCK_CLOEXEC);
-	struct ucred cred = {0};
+	struct ucred cred = {.uid = UINT32_MAX};
 	socklen_t len = sizeof cred;
+	struct client *c;
 
 	if (fd < 0)
 		return;
-	for (int i = 0; i < CLIENTS; i++)
-		if (p->clients[i].fd < 0) {
-			p->clients[i] = (struct client){.fd = fd};
-			if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0) {
-				p->clients[i].uid = cred.uid;
-				p->clients[i].may_write = cred.uid == 0;
-			}
-			return;
-		}
-	close(fd);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		cred.uid = UINT32_MAX;
+	c = place(p, cred.uid == 0);
+	if (!c) {
+		close(fd);
+		return;
+	}
+	*c = (struct client){.fd = fd, .uid = cred.uid, .may_write = cred.uid == 0, .deadline = p->now + PATIENCE};
 }
 
 void core_waiters(struct proc *p)
@@ -204,6 +245,11 @@ void core_waiters(struct proc *p)
 		struct client *c = &p->clients[i];
 		struct bh_order found = {0};
 
+		/* a clock set back must not make anybody wait longer than it would have */
+		if (c->deadline > p->now + PATIENCE)
+			c->deadline = p->now + PATIENCE;
+		if (c->fd >= 0 && !c->order && p->now > c->deadline)
+			hang_up(c);
 		if (c->fd < 0 || !c->order)
 			continue;
 		o = bh_core_orders(p->core, &n);

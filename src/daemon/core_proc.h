@@ -15,9 +15,11 @@ struct client {
 	int fd;
 	bool may_write;
 	uint32_t uid, order; /* order: an isolation or release it waits for */
-	bh_ns deadline;
+	bh_ns deadline; /* of the order, or of a peer that neither asks nor reads */
 	char line[BH_API_LINE];
 	size_t len;
+	char *out; /* what its socket did not take yet, malloc'ed */
+	size_t out_at, out_len;
 };
 
 struct proc {
@@ -30,6 +32,7 @@ struct proc {
 	bh_ns start, now, next_tick, next_stats;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
 	uint8_t law_mode; /* mode of the law the enforcer was given */
+	bh_ns adopting;	  /* until then, or the dump, no event is taken: order numbers may be taken in the kernel */
 	struct bh_out out;
 	char *reply;
 };
@@ -41,7 +44,7 @@ void core_law_changed(struct proc *p);
 /* core_api.c */
 struct bh_stats core_stats(struct proc *p);
 void core_client_new(struct proc *p);
-void core_client_ready(struct proc *p, struct client *c);
+void core_client_ready(struct proc *p, struct client *c); /* readable, or writable while it has output */
 void core_waiters(struct proc *p); /* clients that wait for the kernel's word on their order */
 
 #endif

@@ -134,6 +134,18 @@ static void enforcer_up(struct proc *p, int fd)
 	}
 }
 
+/* A release that found no enforcer: the kernel still holds what a person has freed. */
+static bool release_again(struct proc *p, const struct bh_cut *cut)
+{
+	size_t n;
+	const struct bh_order *o = bh_core_orders(p->core, &n);
+
+	for (size_t i = n; i-- > 0;)
+		if (o[i].id == cut->order)
+			return o[i].state == BH_VERB_RELEASED && bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut->order, cut, 1) >= 0;
+	return false;
+}
+
 /* what the kernel holds becomes orders; orders the kernel lacks are sent again */
 static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 {
@@ -147,7 +159,7 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 		const char *nl = memchr(b, '\n', (size_t)(end - b));
 		size_t len = (size_t)((nl ? nl : end) - b);
 
-		if (len && bh_cut_parse(b, len, &cut, &e) == 0)
+		if (len && bh_cut_parse(b, len, &cut, &e) == 0 && !release_again(p, &cut))
 			(void)!bh_core_adopt(p->core, &cut, 1, p->now);
 		b += len + 1;
 	}
@@ -158,10 +170,12 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 		if ((o[i].state != BH_VERB_REQUESTED && o[i].state != BH_VERB_APPLIED) || o[i].until <= p->now || !strcmp(o[i].by, "kernel"))
 			continue;
 		memcpy(cuts, o[i].cuts, sizeof cuts);
-		for (unsigned k = 0; k < o[i].n_cuts; k++)
-			cuts[k].ttl = o[i].until - p->now;
-		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, cuts, o[i].n_cuts) < 0)
-			break;
+		for (unsigned k = 0; k < o[i].n_cuts; k++) /* a clock set back must not make it longer than the guard allows */
+			cuts[k].ttl = o[i].until - p->now < o[i].ttl ? o[i].until - p->now : o[i].ttl;
+		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, cuts, o[i].n_cuts) < 0) {
+			enforcer_down(p); /* half a frame may be in the socket */
+			return;
+		}
 	}
 }
 
@@ -200,6 +214,7 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 	case BH_ENF_DUMP:
 		if (reply->status == 0)
 			reconcile(p, reply);
+		p->adopting = 0;
 		break;
 	}
 }
@@ -391,21 +406,22 @@ static void loop(struct proc *p)
 		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
-			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, POLLIN, 0};
+			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
 		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
 		p->now = core_wall();
-		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy ? 1 : 0) < 0 && errno != EINTR)
+		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy || p->now < p->adopting ? 1 : 0) < 0 && errno != EINTR)
 			return;
 		atomic_store_explicit(&p->in->shm->core_sleeps, 0, memory_order_relaxed);
 		p->now = core_wall();
 		if (f[0].revents & POLLIN)
 			(void)!read(p->in->bell, &bell, sizeof bell);
-		busy = drain(p);
+		if (p->now >= p->adopting || p->enf.fd < 0)
+			busy = drain(p);
 		if (p->enf.fd >= 0 && f[1].fd == p->enf.fd && f[1].revents)
 			enforcer_ready(p);
 		if (f[3].revents)
 			supervisor_ready(p);
-		if (f[2].revents & POLLIN)
+		if ((f[2].revents & POLLIN) && p->now >= p->adopting)
 			core_client_new(p);
 		for (int i = 0; i < CLIENTS; i++)
 			if (p->clients[i].fd >= 0 && f[4 + i].fd == p->clients[i].fd && f[4 + i].revents)
@@ -437,6 +453,8 @@ int bh_role_core(const struct bh_core_in *in)
 		p->fmt.in_iface = in->opts->n_ifaces == 1 ? in->opts->ifaces[0] : NULL;
 		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0; /* loads the zone while files can be opened */
 		r = p->reply ? bh_lines_open(&p->eve, in->reporter, 1 << 20) : -ENOMEM;
+		if (r == 0) /* a core before this one may have died inside a line */
+			p->eve.buf[p->eve.len++] = '\n';
 	}
 	if (r == 0)
 		r = bh_core_open(&co, &p->core);
@@ -449,6 +467,8 @@ int bh_role_core(const struct bh_core_in *in)
 		return 1;
 	}
 	enforcer_up(p, in->enforcer);
+	if (p->enf.fd >= 0)
+		p->adopting = p->now + BH_SEC(2);
 	loop(p);
 	return 1;
 }

@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "daemon/enfclient.h"
 
+#define SEND_MS 1000 /* an enforcer that takes nothing for so long is stopped or dead; detection goes on without it */
+
 int bh_enfclient_open(struct bh_enfclient *c, int fd)
 {
 	memset(c, 0, sizeof *c);
@@ -27,13 +29,13 @@ void bh_enfclient_close(struct bh_enfclient *c)
 static int send_all(int fd, const char *p, size_t n)
 {
 	while (n) {
-		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+		ssize_t w = send(fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 		struct pollfd pfd = {fd, POLLOUT, 0};
 
 		if (w < 0 && errno == EINTR)
 			continue;
 		if (w < 0 && errno == EAGAIN) {
-			if (poll(&pfd, 1, 5000) <= 0)
+			if (poll(&pfd, 1, SEND_MS) <= 0)
 				return -ETIMEDOUT;
 			continue;
 		}

@@ -23,7 +23,7 @@ struct bh_enfclient {
 };
 int bh_enfclient_open(struct bh_enfclient *c, int fd) BH_MUST;
 void bh_enfclient_close(struct bh_enfclient *c);
-/* Blocking write: requests are small, but for the law, and the enforcer always reads. */
+/* Requests are small, but for the law, and the enforcer always reads: waits a second for a full socket, then gives up. */
 int bh_enfclient_send(struct bh_enfclient *c, unsigned request, uint32_t order, const char *text, size_t len) BH_MUST;
 int bh_enfclient_cuts(struct bh_enfclient *c, unsigned request, uint32_t order, const struct bh_cut *cuts, size_t n) BH_MUST;
 /* Reads what is there. */
