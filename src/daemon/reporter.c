@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The process that holds the output file. Lines arrive whole on a stream socket; what the disk does not take waits in
- * memory up to a limit and is then dropped from the new end, counted, and said once. SIGHUP reopens the file (logrotate).
+ * memory up to a limit and is then dropped from the new end, counted, and said once. SIGHUP reopens the file (logrotate);
+ * where that takes rights given up at the start, the process ends between two lines and the next one opens it. A line cut
+ * in two by the death of a core or of a reporter is dropped, not written.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +41,14 @@ static void complain(struct bh_lines *l, const char *path, bool *said)
 	*said = l->error != 0;
 }
 
+/* every record begins like this and ends like that; the rest of one that somebody died inside does not */
+static bool whole(const char *line, size_t n)
+{
+	static const char start[] = "{\"timestamp\":\"";
+
+	return n > sizeof start && !memcmp(line, start, sizeof start - 1) && line[n - 2] == '}';
+}
+
 /* moves whole lines from the socket's buffer into the file's */
 static void take(struct bh_lines *out, char *in, size_t *in_len)
 {
@@ -46,11 +56,13 @@ static void take(struct bh_lines *out, char *in, size_t *in_len)
 
 	while ((nl = memchr(in, '\n', *in_len))) {
 		size_t n = (size_t)(nl - in) + 1;
-		char *room = bh_lines_room(out, n);
+		char *room = whole(in, n) ? bh_lines_room(out, n) : NULL;
 
 		if (room) {
 			memcpy(room, in, n);
 			bh_lines_commit(out, n);
+		} else if (n > 1 && !whole(in, n)) {
+			out->dropped++;
 		}
 		memmove(in, in + n, *in_len - n);
 		*in_len -= n;
@@ -85,11 +97,14 @@ int bh_role_reporter(const struct bh_reporter_in *in)
 			len = 0;
 			out.dropped++;
 		}
-		if (reopen && (reopen = 0, (fd = open_file(in->path)) >= 0)) {
+		if (reopen && (fd = open_file(in->path)) >= 0) {
+			reopen = 0;
 			(void)!bh_lines_flush(&out);
 			if (out.fd >= 0)
 				close(out.fd);
 			out.fd = fd;
+		} else if (reopen && len == 0) {
+			break;
 		}
 		(void)!bh_lines_flush(&out);
 		complain(&out, in->path, &said);
