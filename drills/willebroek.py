@@ -7,6 +7,7 @@ Act 3  every Bulkhead process is killed; the kernel releases the host at its TTL
 All the while a pinned medication flow and an innocent neighbour run. Every program is real; times are the kernel's.
 """
 import argparse
+import faulthandler
 import hashlib
 import json
 import os
@@ -349,6 +350,7 @@ def main():
     os.environ['PATH'] += ':/usr/sbin:/sbin'
     try:
         lab.private()
+        faulthandler.dump_traceback_later(180, exit=True)  # bounded in time; a hang says where
         d = Drill(opts)
         try:
             d.run()

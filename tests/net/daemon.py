@@ -4,6 +4,7 @@
 
 Prints TAP. Real kernel, real nft (as the foreign hand and as the independent reader), no mock.
 """
+import faulthandler
 import json
 import os
 import signal
@@ -135,7 +136,7 @@ class Test:
         r = self.cli('isolate', 'pc-a', '--reason', 'test', '--ttl', '60s')
         self.ok(r.returncode == 0 and 'confirmed by the kernel' in r.stdout, 'an isolation by host name is confirmed by the kernel', r.stdout + r.stderr)
         time.sleep(0.8)
-        ends = [float(p.communicate()[0].split()[-1]) if p.terminate() is None else 0 for p in (stream, six, pinned, near)]
+        ends = [float(p.communicate(timeout=5)[0].split()[-1]) if p.terminate() is None else 0 for p in (stream, six, pinned, near)]
         self.ok(ends[0] < t0 + 0.4 and ends[1] < t0 + 0.4, 'established flows die in both families', [e - t0 for e in ends])
         self.ok(ends[2] > t0 + 0.6 and ends[3] > t0 + 0.6, 'the pinned flow and the neighbour run on', [e - t0 for e in ends])
         self.ok(not self.reaches() and self.reaches(7000), 'new connections are refused, the pin opens')
@@ -327,6 +328,7 @@ def main():
         print('1..0 # skip %s' % e)
         return 77
     os.environ['PATH'] += ':/usr/sbin:/sbin'
+    faulthandler.dump_traceback_later(200, exit=True)  # a hang says where
     t = Test()
     try:
         return int(t.run())
