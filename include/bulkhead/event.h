@@ -77,7 +77,7 @@ struct bh_ev_flow {
 	uint8_t tcp_flags[2];	    /* or of all seen */
 	uint8_t reason;		    /* enum bh_flow_end */
 	uint8_t pad[5];
-	char community_id[32]; /* "1:…"; "" when not computed */
+	char community_id[32]; /* "1:…" by nDPI; "" when not computed */
 };
 enum bh_flow_end { BH_END_NONE, BH_END_CLOSED, BH_END_TIMEOUT, BH_END_EVICTED, BH_END_SHUTDOWN, BH_END_COUNT };
 

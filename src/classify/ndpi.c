@@ -467,3 +467,37 @@ void bh_classify_about(const struct bh_classify *c, char *buf, size_t size)
 {
 	snprintf(buf, size, "nDPI %s, %u protocols mapped", ndpi_revision(), c->known);
 }
+
+/* ---- community id ---- */
+
+/* The v4 call wants addresses and ports in host order, the v6 call the address as on the wire. */
+void bh_classify_community_id(struct bh_event *ev)
+{
+	char *out = ev->u.flow.community_id;
+	uint8_t type = 0, code = 0;
+	uint16_t sport = ev->sport, dport = ev->dport;
+	int r;
+
+	if (ev->proto == 1 || ev->proto == 58) {
+		type = (uint8_t)sport;
+		code = (uint8_t)dport;
+		sport = dport = 0;
+	}
+	if (bh_addr_is4(&ev->src) && bh_addr_is4(&ev->dst)) {
+		uint32_t s, d;
+
+		memcpy(&s, ev->src.b + 12, 4);
+		memcpy(&d, ev->dst.b + 12, 4);
+		r = ndpi_flowv4_flow_hash(ev->proto, __builtin_bswap32(s), __builtin_bswap32(d),
+			sport, dport, type, code, (u_char *)out, sizeof ev->u.flow.community_id);
+	} else {
+		struct ndpi_in6_addr s, d;
+
+		memcpy(&s, ev->src.b, 16);
+		memcpy(&d, ev->dst.b, 16);
+		r = ndpi_flowv6_flow_hash(ev->proto, &s, &d, sport, dport, type, code,
+			(u_char *)out, sizeof ev->u.flow.community_id);
+	}
+	if (r)
+		memset(out, 0, sizeof ev->u.flow.community_id);
+}
