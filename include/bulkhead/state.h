@@ -60,6 +60,7 @@ struct bh_host {
 	bh_ns last, verified_at;
 	uint32_t slot; /* index; detectors' bytes are bh_state_bytes(s, host, detector) */
 	uint32_t newer, older;
+	uint32_t moved; /* second, about, it last went to the front of its list */
 	uint32_t flows_out, flows_in;
 	uint16_t zone;
 	bool verified;	/* a two-way exchange was seen */

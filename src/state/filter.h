@@ -2,7 +2,8 @@
 /*
  * first-contact filter: a blocked Bloom filter of two generations, so "seen in the last 15 to 30 days"
  *
- * Shape   2 x 2^bits bits, touched lazily; 4 bits of one 64-byte block per key: one cache line per probe.
+ * Shape   2 x 2^bits bits, touched as keys come; 4 bits of one 64-byte block per key: one cache line per probe and step,
+ *         at most five steps at 2^27 bits.
  * Purity  Pure.
  * Source  Putze, Sanders, Singler 2009 (blocked Bloom filters); detection.md 3.1.
  */
@@ -11,10 +12,14 @@
 
 #include <bulkhead/base.h>
 
+struct bh_filter_gen {
+	uint64_t *block;
+	void *raw;     /* as allocated */
+	uint64_t keys; /* put in so far */
+};
 struct bh_filter {
-	uint64_t *gen[2];
-	void *raw[2]; /* as allocated */
-	uint64_t blocks; /* power of two */
+	struct bh_filter_gen gen[2]; /* the young, the elder */
+	uint64_t blocks;	     /* power of two */
 	bh_ns turned;
 	uint64_t turns;
 };

@@ -265,7 +265,8 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 	if (slot != NIL) {
 		h = &s->hosts[slot];
 		h->last = at;
-		if (s->lru[h->verified].newest != h->slot) {
+		if (h->moved != (uint32_t)(at >> 30)) { /* once a second is order enough, and spares the neighbours' lines */
+			h->moved = (uint32_t)(at >> 30);
 			unlink_host(s, h);
 			push_newest(s, h);
 		}
@@ -284,6 +285,7 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 	h->addr = *a;
 	h->slot = slot;
 	h->first = h->last = at;
+	h->moved = (uint32_t)(at >> 30);
 	describe(s, h);
 	s->index[at_index] = (struct place){tag, slot};
 	push_newest(s, h);
@@ -316,7 +318,7 @@ void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes)
 		if (s->plane_each[i] && s->plane_each[i] <= 1024)
 			each(s->planes[i], s->cap * s->plane_each[i]);
 	for (int i = 0; i < 2; i++)
-		each(s->filter.gen[i], s->filter.blocks * 64);
+		each(s->filter.gen[i].block, s->filter.blocks * 64);
 }
 
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask)

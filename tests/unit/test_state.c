@@ -168,6 +168,29 @@ static void the_filter_rarely_takes_a_new_key_for_an_old_one(void **state)
 	bh_filter_fini(&f);
 }
 
+static void the_filter_forgets_nothing_as_it_grows(void **state)
+{
+	struct bh_filter f;
+	unsigned wrong = 0;
+
+	/* 8,192 keys fill the first step, 32,768 the second, 131,072 the third */
+	assert_int_equal(bh_filter_init(&f, 24), 0);
+	for (uint64_t i = 0; i < 150000; i++)
+		wrong += bh_filter_add(&f, bh_hash(&i, sizeof i, 1), BH_SEC(1));
+	assert_in_range(wrong, 0, 30);
+	for (uint64_t i = 0; i < 150000; i++)
+		assert_true(bh_filter_add(&f, bh_hash(&i, sizeof i, 1), BH_SEC(2)));
+	/* the elder generation holds what only it saw, and is empty when its turn comes again */
+	for (uint64_t i = 0; i < 150000; i += 1000)
+		assert_true(bh_filter_add(&f, bh_hash(&i, sizeof i, 1), BH_SEC(1) + BH_FILTER_TURN + BH_SEC(10)));
+	bh_filter_add(&f, 7, BH_SEC(1) + 2 * BH_FILTER_TURN + BH_SEC(20));
+	bh_filter_add(&f, 8, BH_SEC(1) + 3 * BH_FILTER_TURN + BH_SEC(30));
+	for (uint64_t i = wrong = 0; i < 150000; i++)
+		wrong += bh_filter_add(&f, bh_hash(&i, sizeof i, 1), BH_SEC(1) + 3 * BH_FILTER_TURN + BH_SEC(31));
+	assert_in_range(wrong, 0, 30);
+	bh_filter_fini(&f);
+}
+
 static void fanout_counts_small_numbers_and_forgets_after_the_window(void **state)
 {
 	struct bh_fanout f = {0};
@@ -201,6 +224,7 @@ int main(void)
 		cmocka_unit_test(two_macs_on_one_address_are_a_conflict_only_when_close_in_time),
 		cmocka_unit_test(the_filter_remembers_a_generation_and_forgets_after_two),
 		cmocka_unit_test(the_filter_rarely_takes_a_new_key_for_an_old_one),
+		cmocka_unit_test(the_filter_forgets_nothing_as_it_grows),
 		cmocka_unit_test(fanout_counts_small_numbers_and_forgets_after_the_window),
 		cmocka_unit_test(services_are_classed_by_port_and_protocol),
 	};
