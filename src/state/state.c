@@ -37,7 +37,7 @@ struct lru {
 };
 struct place {
 	uint32_t tag; /* low half of the hash; home = tag & mask: most strangers are told apart here */
-	uint32_t slot;
+	uint32_t at;  /* 1 + slot; 0 = empty */
 };
 
 #define ASKED 256 /* DHCP requests lately seen, by transaction */
@@ -52,7 +52,7 @@ struct asked {
 struct bh_state {
 	const struct bh_policy *policy;
 	struct bh_host *hosts;
-	void *hosts_raw, *macs_raw, *planes_raw[BH_STATE_PLANES];
+	void *hosts_raw, *index_raw, *macs_raw, *planes_raw[BH_STATE_PLANES];
 	uint8_t *planes[BH_STATE_PLANES];
 	size_t plane_each[BH_STATE_PLANES];
 	struct place *index;
@@ -62,7 +62,7 @@ struct bh_state {
 	struct macent *macs;
 	struct bh_filter filter;
 	struct asked asked[ASKED];
-	uint64_t *fresh;
+	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
 	uint64_t seed;
 	struct bh_state_counters n;
 };
@@ -96,15 +96,14 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 		slots *= 2;
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
-	s->index = malloc(slots * sizeof *s->index);
+	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
 	s->macs = bh_large_calloc(MACS, sizeof *s->macs, &s->macs_raw);
-	s->fresh = calloc(FRESH, sizeof *s->fresh);
-	if (planes_open(s, limits) || !s->hosts || !s->index || !s->macs || !s->fresh ||
+	if (planes_open(s, limits) || !s->hosts || !s->index || !s->macs ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
 	}
-	memset(s->index, 0xff, slots * sizeof *s->index);
+	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
 	*ret_state = s;
@@ -119,9 +118,8 @@ void bh_state_close(struct bh_state *s)
 	free(s->hosts_raw);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		free(s->planes_raw[i]);
-	free(s->index);
+	free(s->index_raw);
 	free(s->macs_raw);
-	free(s->fresh);
 	free(s);
 }
 
@@ -176,7 +174,7 @@ static uint32_t lookup(const struct bh_state *s, const struct bh_addr *a, uint32
 	for (uint32_t i = tag & s->index_mask;; i = (i + 1) & s->index_mask) {
 		const struct place *p = &s->index[i];
 
-		if (p->slot == NIL || (p->tag == tag && bh_addr_eq(&s->hosts[p->slot].addr, a)))
+		if (!p->at || (p->tag == tag && bh_addr_eq(&s->hosts[p->at - 1].addr, a)))
 			return i;
 	}
 }
@@ -185,7 +183,7 @@ static void index_remove(struct bh_state *s, uint32_t i)
 {
 	uint32_t hole = i;
 
-	for (uint32_t j = (i + 1) & s->index_mask; s->index[j].slot != NIL; j = (j + 1) & s->index_mask) {
+	for (uint32_t j = (i + 1) & s->index_mask; s->index[j].at; j = (j + 1) & s->index_mask) {
 		uint32_t want = s->index[j].tag & s->index_mask;
 
 		if (((j - want) & s->index_mask) >= ((j - hole) & s->index_mask)) {
@@ -193,7 +191,7 @@ static void index_remove(struct bh_state *s, uint32_t i)
 			hole = j;
 		}
 	}
-	s->index[hole].slot = NIL;
+	s->index[hole].at = 0;
 }
 
 /* A host under a standing order is skipped: forgetting it would forget the cut. */
@@ -226,9 +224,9 @@ static struct bh_host *evict(struct bh_state *s)
 
 struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a)
 {
-	uint32_t slot = s->index[lookup(s, a, tag_of(s, a))].slot;
+	uint32_t at = s->index[lookup(s, a, tag_of(s, a))].at;
 
-	return slot == NIL ? NULL : &s->hosts[slot];
+	return at ? &s->hosts[at - 1] : NULL;
 }
 
 static void describe(struct bh_state *s, struct bh_host *h)
@@ -259,11 +257,11 @@ static uint32_t clear(struct bh_state *s, struct bh_host *h)
 
 struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at)
 {
-	uint32_t tag = tag_of(s, a), at_index = lookup(s, a, tag), slot = s->index[at_index].slot;
+	uint32_t tag = tag_of(s, a), i = lookup(s, a, tag), slot;
 	struct bh_host *h;
 
-	if (slot != NIL) {
-		h = &s->hosts[slot];
+	if (s->index[i].at) {
+		h = &s->hosts[s->index[i].at - 1];
 		h->last = at;
 		if (h->moved != (uint32_t)(at >> 30)) { /* once a second is order enough, and spares the neighbours' lines */
 			h->moved = (uint32_t)(at >> 30);
@@ -278,7 +276,7 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 		slot = s->used++;
 	else if ((h = evict(s))) {
 		slot = clear(s, h);
-		at_index = lookup(s, a, tag); /* the eviction may have moved what stood before it */
+		i = lookup(s, a, tag); /* the eviction may have moved what stood before it */
 	} else
 		return NULL;
 	h = &s->hosts[slot];
@@ -287,7 +285,7 @@ struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_n
 	h->first = h->last = at;
 	h->moved = (uint32_t)(at >> 30);
 	describe(s, h);
-	s->index[at_index] = (struct place){tag, slot};
+	s->index[i] = (struct place){tag, slot + 1};
 	push_newest(s, h);
 	s->n.hosts++;
 	return h;
@@ -313,6 +311,7 @@ void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane)
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes))
 {
 	each(s->hosts, s->cap * sizeof *s->hosts);
+	each(s->index, (s->index_mask + 1) * sizeof *s->index + FRESH * sizeof *s->fresh);
 	each(s->macs, MACS * sizeof *s->macs);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		if (s->plane_each[i] && s->plane_each[i] <= 1024)
@@ -539,37 +538,37 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight)
 {
-	struct bh_sight v = {.ev = ev, .policy = s->policy};
+	struct bh_sight *v = ret_sight; /* filled in place: a copy of what was just written stalls */
 
+	*v = (struct bh_sight){.ev = ev, .policy = s->policy};
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
 	case BH_EV_FLOW_CLASS:
-		v.cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
-		v.law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
+		v->cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
+		v->law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
 		if (ev->kind == BH_EV_FLOW_NEW)
-			flow_new(s, ev, &v);
+			flow_new(s, ev, v);
 		else if (ev->kind == BH_EV_FLOW_OUTCOME)
-			flow_outcome(s, ev, &v);
+			flow_outcome(s, ev, v);
 		else
-			v.src = bh_state_find(s, &ev->src), v.dst = bh_state_find(s, &ev->dst);
+			v->src = bh_state_find(s, &ev->src), v->dst = bh_state_find(s, &ev->dst);
 		break;
 	case BH_EV_ARP:
-		arp(s, ev, &v);
+		arp(s, ev, v);
 		break;
 	case BH_EV_DHCP:
-		dhcp(s, ev, &v);
+		dhcp(s, ev, v);
 		break;
 	case BH_EV_SMB:
-		v.src = bh_state_touch(s, &ev->src, ev->at);
-		v.dst = bh_state_touch(s, &ev->dst, ev->at);
+		v->src = bh_state_touch(s, &ev->src, ev->at);
+		v->dst = bh_state_touch(s, &ev->dst, ev->at);
 		if (ev->flags & BH_EVF_TWOWAY) {
-			verify(s, v.src, ev->at);
-			verify(s, v.dst, ev->at);
+			verify(s, v->src, ev->at);
+			verify(s, v->dst, ev->at);
 		}
 		break;
 	}
-	*ret_sight = v;
 }
 
 /* ---- fan-out: two half-window bitmaps of 128 bits ---- */
