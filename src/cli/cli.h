@@ -38,6 +38,11 @@ int bh_cli_disarm(int argc, char **argv);
 int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy);
 /* Prints "Usage: bulkhead NAME ARGS" and the row's text; returns code. */
 int bh_cli_usage(const char *name, const char *more, int code);
+/*
+ * For a terminal: bytes that could move its cursor become '?', in place. Names on the network are chosen by whoever is
+ * there. C0, DEL, and the C1 range in its UTF-8 form. Returns s.
+ */
+char *bh_cli_plain(char *s);
 int bh_cli_parse_mode(const char *s); /* enum bh_mode, or -1 */
 
 #endif

@@ -20,6 +20,22 @@ static int unreachable(const char *path, int e)
 	return BH_EXIT_UNREACHABLE;
 }
 
+/* the strings of the parsed answer go to a terminal; the raw text, escaped as it came, is for programs */
+static void plain(json_t *v)
+{
+	const char *key;
+	json_t *child;
+	size_t i;
+
+	/* our own daemon's answers are three levels deep */
+	if (json_is_string(v))
+		bh_cli_plain((char *)(uintptr_t)json_string_value(v));
+	json_object_foreach(v, key, child)
+		plain(child);
+	json_array_foreach(v, i, child)
+		plain(child);
+}
+
 int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t **ret_object, char **ret_text)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -30,6 +46,12 @@ int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t *
 	json_error_t e;
 	ssize_t got = -1;
 
+	if (strlen(socket_path) >= sizeof a.sun_path || !socket_path[0]) {
+		fprintf(stderr, "bulkhead: '%s' is no socket path of 1 to %zu bytes\n", socket_path, sizeof a.sun_path - 1);
+		if (fd >= 0)
+			close(fd);
+		return BH_EXIT_USAGE;
+	}
 	bh_strcpy(a.sun_path, sizeof a.sun_path, socket_path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a)) {
 		int err = errno;
@@ -57,6 +79,7 @@ int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t *
 		free(buf);
 		return BH_EXIT_FAILED;
 	}
+	plain(*ret_object);
 	*ret_text = buf;
 	return 0;
 }

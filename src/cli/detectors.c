@@ -10,7 +10,7 @@ static const char *const families[] = {
 #undef X
 };
 
-static void json(void)
+static void json(const struct bh_detector *only)
 {
 	static char buf[65536];
 	struct bh_json j = bh_json(buf, sizeof buf);
@@ -21,6 +21,8 @@ static void json(void)
 	for (size_t i = 0; i < bh_n_detectors; i++) {
 		const struct bh_detector *d = bh_detectors[i];
 
+		if (only && d != only)
+			continue;
 		bh_json_open(&j, NULL, '{');
 		bh_json_str(&j, "name", d->name);
 		bh_json_str(&j, "title", d->title);
@@ -58,22 +60,29 @@ static void one(const struct bh_detector *d)
 
 int bh_cli_detectors(int argc, char **argv)
 {
-	const struct bh_detector *d;
+	const struct bh_detector *d = NULL;
+	const char *name = NULL;
+	bool as_json = false;
 
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		return bh_cli_usage("detectors", NULL, 0);
-	if (argc > 1 && !strcmp(argv[1], "--json")) {
-		json();
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+			return bh_cli_usage("detectors", NULL, 0);
+		if (!strcmp(argv[i], "--json"))
+			as_json = true;
+		else if (argv[i][0] == '-' || name)
+			return bh_cli_usage("detectors", NULL, BH_EXIT_USAGE);
+		else
+			name = argv[i];
+	}
+	if (name && !(d = bh_detector_by_name(name))) {
+		fprintf(stderr, "bulkhead: no detector '%s'; `bulkhead detectors` lists them\n", name);
+		return BH_EXIT_USAGE;
+	}
+	if (as_json) {
+		json(d);
 		return 0;
 	}
-	if (argc > 2)
-		return bh_cli_usage("detectors", NULL, BH_EXIT_USAGE);
-	if (argc == 2) {
-		d = bh_detector_by_name(argv[1]);
-		if (!d) {
-			fprintf(stderr, "bulkhead: no detector '%s'; `bulkhead detectors` lists them\n", argv[1]);
-			return BH_EXIT_USAGE;
-		}
+	if (d) {
 		one(d);
 		return 0;
 	}

@@ -25,7 +25,7 @@ static void show_line(const char *where)
 	for (unsigned i = 1; fgets(line, sizeof line, f); i++)
 		if (i == l) {
 			fprintf(stderr, "%5u | %s      | ", l, line);
-			for (unsigned k = 1; k < c; k++)
+			for (unsigned k = 1; k < c && k <= strlen(line); k++)
 				fputc(line[k - 1] == '\t' ? '\t' : ' ', stderr);
 			fputs("^\n", stderr);
 			break;
@@ -80,7 +80,11 @@ static int order(const char *socket_path, const struct bh_api_request *q, bool j
 	return r;
 }
 
-static const char more[] = "       TARGET           address, MAC, host name, zone:NAME (release: also an order number)\n"
+static const char more_release[] = "       TARGET           address, MAC, host name, zone:NAME\n"
+				   "       ORDER            number of an order, as `bulkhead status` lists it\n"
+				   "       --reason TEXT    kept in the record\n"
+				   "       --json --socket PATH\n";
+static const char more[] = "       TARGET           address, MAC, host name, zone:NAME\n"
 			   "       --ttl DURATION   90s, 30m, 4h; default: the policy's\n"
 			   "       --reason TEXT    kept in the record\n"
 			   "       --dry-run        say what would be cut and kept, change nothing\n"
@@ -91,13 +95,15 @@ static int run(int argc, char **argv, const char *name, unsigned verb)
 {
 	static const struct option longs[] = {{"ttl", 1, 0, 't'}, {"reason", 1, 0, 'r'}, {"dry-run", 0, 0, 'd'}, {"shield", 0, 0, 'S'}, {"json", 0, 0, 'j'},
 		{"socket", 1, 0, 's'}, {"help", 0, 0, 'h'}, {0}};
+	static const struct option longs_release[] = {{"reason", 1, 0, 'r'}, {"json", 0, 0, 'j'}, {"socket", 1, 0, 's'}, {"help", 0, 0, 'h'}, {0}};
+	bool release = verb == BH_API_RELEASE;
 	struct bh_api_request q = {.verb = (uint8_t)verb};
 	const char *socket_path = BH_API_SOCKET;
 	bool json = false;
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", release ? longs_release : longs, NULL)) != -1) {
 		switch (c) {
 		case 't':
 			if (bh_duration_parse(optarg, strlen(optarg), &q.ttl) || !q.ttl) {
@@ -121,11 +127,11 @@ static int run(int argc, char **argv, const char *name, unsigned verb)
 			socket_path = optarg;
 			break;
 		default:
-			return bh_cli_usage(name, more, c == 'h' ? 0 : BH_EXIT_USAGE);
+			return bh_cli_usage(name, release ? more_release : more, c == 'h' ? 0 : BH_EXIT_USAGE);
 		}
 	}
-	if (optind != argc - 1 || strlen(argv[optind]) >= sizeof q.target)
-		return bh_cli_usage(name, more, BH_EXIT_USAGE);
+	if (optind != argc - 1 || !argv[optind][0] || strlen(argv[optind]) >= sizeof q.target)
+		return bh_cli_usage(name, release ? more_release : more, BH_EXIT_USAGE);
 	bh_strcpy(q.target, sizeof q.target, argv[optind]);
 	if (verb == BH_API_ISOLATE && !q.reason[0] && !q.dry) {
 		fprintf(stderr, "bulkhead: an isolation needs a --reason: somebody will ask at 8 a.m.\n");

@@ -221,8 +221,10 @@ static void person(const struct opts *o, const struct bh_replay_result *r)
 		(unsigned long long)r->worker.flow.created, (unsigned long long)r->core.state.hosts, (double)(r->last - r->first) / 1e9,
 		(double)r->wall_ns / 1e9);
 	for (size_t i = 0; i < r->n_records; i++) {
-		const struct bh_record *rec = &r->records[i];
+		struct bh_record *rec = &r->records[i];
 
+		bh_cli_plain(rec->finding.text);
+		bh_cli_plain(rec->refused.text);
 		clock_text(rec->at, when);
 		if (rec->kind == BH_REC_ALERT) {
 			alerts++;

@@ -51,6 +51,17 @@ int bh_cli_usage(const char *name, const char *more, int code)
 	return code;
 }
 
+char *bh_cli_plain(char *s)
+{
+	for (unsigned char *p = (unsigned char *)s; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+	return s;
+}
+
 int bh_cli_parse_mode(const char *s)
 {
 	for (int i = 0; i < BH_MODE_COUNT; i++)
@@ -82,6 +93,13 @@ int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy)
 	if (!text || !out)
 		abort();
 	n = fread(text, 1, cap - 1, f);
+	if (ferror(f)) {
+		fprintf(stderr, "bulkhead: cannot read policy %s: %m\n", path);
+		fclose(f);
+		free(text);
+		free(out);
+		return BH_EXIT_INVALID;
+	}
 	fclose(f);
 	r = bh_policy_load(text, n, path, &d, ret_policy);
 	if (d.n) {
@@ -100,6 +118,7 @@ int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy)
 int bh_cli_main(int argc, char **argv)
 {
 	const struct bh_command *c;
+	int r;
 
 	if (argc < 2) {
 		help(stderr);
@@ -119,5 +138,11 @@ int bh_cli_main(int argc, char **argv)
 		help(stderr);
 		return BH_EXIT_USAGE;
 	}
-	return c->run(argc - 1, argv + 1);
+	r = c->run(argc - 1, argv + 1);
+	/* a full disk behind a redirection is a failure like any other */
+	if ((fflush(stdout) || ferror(stdout)) && r == 0) {
+		fprintf(stderr, "bulkhead: cannot write the output: %m\n");
+		r = BH_EXIT_FAILED;
+	}
+	return r;
 }

@@ -38,7 +38,7 @@ static int parse_key(struct bh_api_request *r, struct bh_word key, struct bh_wor
 int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96])
 {
 	const char *p = line, *end = line + len;
-	struct bh_api_request r = {0};
+	struct bh_api_request r = {.mode = BH_MODE_COUNT};
 	struct bh_word w = {line, 0};
 	int more;
 
@@ -58,6 +58,15 @@ int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_reques
 	}
 	if (more == 2)
 		return bad(ret_error, "unfinished quote", w);
+	w = (struct bh_word){verbs[r.verb], strlen(verbs[r.verb])};
+	if (r.verb == BH_API_MODE ? r.mode == BH_MODE_COUNT : bh_api_writes(r.verb) && !r.target[0])
+		return bad(ret_error, r.verb == BH_API_MODE ? "mode=observe|ask|auto is missing in" : "target= is missing in", w);
+	if ((r.verb == BH_API_ISOLATE || r.verb == BH_API_SHIELD) && !r.dry && !r.reason[0])
+		return bad(ret_error, "reason= is missing in", w);
+	if (r.verb == BH_API_RELEASE && r.dry)
+		return bad(ret_error, "dry=1 has no meaning in", w);
+	if (r.mode == BH_MODE_COUNT)
+		r.mode = 0;
 	*ret_request = r;
 	return 0;
 }

@@ -342,6 +342,17 @@ static int unknown(struct bh_refused *r, const char *target)
 	return 1;
 }
 
+static int ambiguous(struct bh_refused *r, const struct bh_host *a, const struct bh_host *b)
+{
+	char x[BH_ADDR_TEXT], y[BH_ADDR_TEXT];
+
+	memset(r, 0, sizeof *r);
+	r->code = BH_REF_UNKNOWN;
+	snprintf(r->text, sizeof r->text, "'%.31s' is what both %s and %s call themselves; name the address", a->name, bh_addr_print(&a->addr, x),
+		bh_addr_print(&b->addr, y));
+	return 1;
+}
+
 static int zone_order(struct bh_core *c, const char *name, unsigned kind, bh_ns ttl, struct bh_order *o, struct bh_refused *r)
 {
 	uint16_t z = bh_policy_zone_by_name(c->opts.policy, name);
@@ -371,6 +382,7 @@ int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns 
 {
 	unsigned kind = verb == BH_CMD_SHIELD ? BH_CUT_SHIELD : BH_CUT_ISOLATE;
 	struct bh_addr a, addrs[BH_HOST_ADDRS];
+	const struct bh_host *named = NULL;
 	const struct bh_phost *d;
 	struct bh_mac m;
 	size_t n;
@@ -400,13 +412,17 @@ int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns 
 	d = bh_policy_host_by_name(c->opts.policy, target);
 	if (d && d->n_addrs)
 		return bh_order_for_host(c, &d->addrs[0], NULL, kind, ttl, ret_order, ret_refused);
-	for (uint32_t i = 0; i < bh_state_slots(c->state); i++) {
+	/* what a host calls itself in DHCP is no proof: two of one name are nobody's name */
+	for (uint32_t i = 0; target[0] && i < bh_state_slots(c->state); i++) {
 		struct bh_host *h = bh_state_slot(c->state, i);
 
-		if (strcmp(h->name, target) == 0)
-			return bh_order_for_host(c, &h->addr, NULL, kind, ttl, ret_order, ret_refused);
+		if (strcmp(h->name, target))
+			continue;
+		if (named && !bh_mac_eq(&named->mac, &h->mac))
+			return ambiguous(ret_refused, named, h);
+		named = named ? named : h;
 	}
-	return unknown(ret_refused, target);
+	return named ? bh_order_for_host(c, &named->addr, NULL, kind, ttl, ret_order, ret_refused) : unknown(ret_refused, target);
 }
 
 static bool order_matches(struct bh_core *c, const struct bh_order *o, const char *target)
@@ -416,7 +432,11 @@ static bool order_matches(struct bh_core *c, const struct bh_order *o, const cha
 	char id[16];
 
 	snprintf(id, sizeof id, "%u", o->id);
-	if (strcmp(target, id) == 0 || (o->name[0] && strcmp(o->name, target) == 0))
+	if (strcmp(target, id) == 0)
+		return true;
+	if (target[strspn(target, "0123456789")] == '\0')
+		return false; /* a host that calls itself 17 is not order 17 */
+	if (o->name[0] && strcmp(o->name, target) == 0)
 		return true;
 	(void)!bh_core_preview(c, target, BH_CMD_ISOLATE, BH_SEC(1), c->now, &want, &r);
 	for (unsigned i = 0; i < want.n_cuts; i++)
