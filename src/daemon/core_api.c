@@ -217,7 +217,7 @@ static struct client *place(struct proc *p, bool root)
 	return oldest;
 }
 
-void core_client_new(struct proc *p)
+static bool one_client(struct proc *p)
 {
 	int fd = accept4(p->in->api, NULL, NULL, SOCK_CLOEXEC);
 	struct ucred cred = {.uid = UINT32_MAX};
@@ -225,15 +225,21 @@ void core_client_new(struct proc *p)
 	struct client *c;
 
 	if (fd < 0)
-		return;
+		return false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
 		cred.uid = UINT32_MAX;
 	c = place(p, cred.uid == 0);
-	if (!c) {
+	if (c)
+		*c = (struct client){.fd = fd, .uid = cred.uid, .may_write = cred.uid == 0, .deadline = p->now + PATIENCE};
+	else
 		close(fd);
-		return;
-	}
-	*c = (struct client){.fd = fd, .uid = cred.uid, .may_write = cred.uid == 0, .deadline = p->now + PATIENCE};
+	return true;
+}
+
+void core_client_new(struct proc *p)
+{
+	for (int i = 0; i < CLIENTS && one_client(p); i++)
+		;
 }
 
 void core_waiters(struct proc *p)
