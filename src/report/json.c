@@ -24,12 +24,36 @@ static char *room(struct bh_json *j, size_t n)
 	return p;
 }
 
+/* keys and words are short: two overlapping moves instead of a call */
+static void copy(char *p, const char *s, size_t n)
+{
+	uint64_t a, b;
+	uint32_t c, d;
+
+	if (n > 16) {
+		memcpy(p, s, n);
+	} else if (n >= 8) {
+		memcpy(&a, s, 8);
+		memcpy(&b, s + n - 8, 8);
+		memcpy(p, &a, 8);
+		memcpy(p + n - 8, &b, 8);
+	} else if (n >= 4) {
+		memcpy(&c, s, 4);
+		memcpy(&d, s + n - 4, 4);
+		memcpy(p, &c, 4);
+		memcpy(p + n - 4, &d, 4);
+	} else {
+		for (size_t i = 0; i < n; i++)
+			p[i] = s[i];
+	}
+}
+
 static void raw(struct bh_json *j, const char *s, size_t n)
 {
 	char *p = room(j, n);
 
 	if (p)
-		memcpy(p, s, n);
+		copy(p, s, n);
 }
 
 static void byte(struct bh_json *j, char c)
@@ -97,6 +121,21 @@ static bool plain(unsigned char c)
 	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
+#define EACH(c) (0x0101010101010101ull * (c))
+#define ZERO_IN(v) (((v) - EACH(1)) & ~(v))
+
+/* Eight at once. Says no too often behind a byte that is not plain, never yes wrongly: then they are looked at one by one. */
+static bool plain8(const unsigned char *p)
+{
+	uint64_t v, quote, slash, del;
+
+	memcpy(&v, p, 8);
+	quote = v ^ EACH('"');
+	slash = v ^ EACH('\\');
+	del = v ^ EACH(0x7f);
+	return !((v | ((v - EACH(0x20)) & ~v) | ZERO_IN(quote) | ZERO_IN(slash) | ZERO_IN(del)) & EACH(0x80));
+}
+
 static void string(struct bh_json *j, const char *s, size_t n)
 {
 	const unsigned char *p = (const unsigned char *)s;
@@ -106,6 +145,10 @@ static void string(struct bh_json *j, const char *s, size_t n)
 	while (i < n) {
 		size_t len;
 
+		if (n - i >= 8 && plain8(p + i)) {
+			i += 8;
+			continue;
+		}
 		if (plain(p[i])) {
 			i++;
 			continue;
@@ -140,7 +183,7 @@ static void lead(struct bh_json *j, const char *key)
 	if (!key)
 		return;
 	*p++ = '"';
-	memcpy(p, key, n);
+	copy(p, key, n);
 	p[n] = '"';
 	p[n + 1] = ':';
 }
@@ -155,7 +198,7 @@ static void quoted(struct bh_json *j, const char *key, const char *s, size_t n)
 	if (!p)
 		return;
 	p[0] = p[n + 1] = '"';
-	memcpy(p + 1, s, n);
+	copy(p + 1, s, n);
 }
 
 void bh_json_open(struct bh_json *j, const char *key, char bracket)
@@ -187,14 +230,27 @@ void bh_json_str(struct bh_json *j, const char *key, const char *s)
 	bh_json_strn(j, key, s, strlen(s));
 }
 
+/* v < 100 */
+static void two(char *p, unsigned v)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+				    "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+				    "9899";
+
+	memcpy(p, pairs + 2 * v, 2);
+}
+
 static size_t digits(char buf[20], uint64_t v)
 {
 	char rev[20], *p = rev + sizeof rev;
 	size_t n;
 
-	do
-		*--p = (char)('0' + v % 10);
-	while (v /= 10);
+	for (; v >= 100; v /= 100)
+		two(p -= 2, (unsigned)(v % 100));
+	if (v >= 10)
+		two(p -= 2, (unsigned)v);
+	else
+		*--p = (char)('0' + v);
 	n = (size_t)(rev + sizeof rev - p);
 	memcpy(buf, p, n);
 	return n;
@@ -224,6 +280,21 @@ void bh_json_bool(struct bh_json *j, const char *key, bool v)
 	raw(j, v ? "true" : "false", v ? 4 : 5);
 }
 
+static size_t octet(char *p, unsigned v)
+{
+	if (v < 10) {
+		*p = (char)('0' + v);
+		return 1;
+	}
+	if (v < 100) {
+		two(p, v);
+		return 2;
+	}
+	*p = (char)('0' + v / 100);
+	two(p + 1, v % 100);
+	return 3;
+}
+
 void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
 {
 	char buf[BH_ADDR_TEXT];
@@ -232,11 +303,10 @@ void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
 		size_t n = 0;
 
 		for (int i = 12; i < 16; i++) {
-			n += digits(buf + n, a->b[i]);
-			if (i < 15)
-				buf[n++] = '.';
+			n += octet(buf + n, a->b[i]);
+			buf[n++] = '.';
 		}
-		quoted(j, key, buf, n);
+		quoted(j, key, buf, n - 1);
 		return;
 	}
 	bh_addr_print(a, buf);
@@ -251,12 +321,6 @@ void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m)
 	quoted(j, key, buf, strlen(buf));
 }
 
-static void two(char *p, unsigned v)
-{
-	p[0] = (char)('0' + v / 10 % 10);
-	p[1] = (char)('0' + v % 10);
-}
-
 /* days since 1970 to civil date: Hinnant's algorithm, years 0-9999 */
 static void civil(uint64_t days, unsigned *y, unsigned *m, unsigned *d)
 {
@@ -269,29 +333,40 @@ static void civil(uint64_t days, unsigned *y, unsigned *m, unsigned *d)
 	*y = (unsigned)(yoe + era * 400 + (*m <= 2));
 }
 
+static void micros(char *p, unsigned us)
+{
+	two(p, us / 10000);
+	two(p + 2, us / 100 % 100);
+	two(p + 4, us % 100);
+}
+
 void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s)
 {
-	char buf[] = "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm";
+	char *buf = j->time;
 	int64_t secs = (int64_t)(at / BH_SEC(1)) + offset_s;
-	unsigned y, m, d, us = (unsigned)(at % BH_SEC(1) / 1000), off = (unsigned)(offset_s < 0 ? -offset_s : offset_s);
 	uint64_t s = secs > 0 ? (uint64_t)secs : 0;
+	unsigned y, m, d, off = (unsigned)(offset_s < 0 ? -offset_s : offset_s);
 
-	civil(s / 86400, &y, &m, &d);
-	s %= 86400;
-	two(buf, y / 100);
-	two(buf + 2, y % 100);
-	two(buf + 5, m);
-	two(buf + 8, d);
-	two(buf + 11, (unsigned)(s / 3600));
-	two(buf + 14, (unsigned)(s / 60 % 60));
-	two(buf + 17, (unsigned)(s % 60));
-	two(buf + 20, us / 10000);
-	two(buf + 22, us / 100 % 100);
-	two(buf + 24, us % 100);
-	buf[26] = offset_s < 0 ? '-' : '+';
-	two(buf + 27, off / 3600);
-	two(buf + 29, off / 60 % 60);
-	quoted(j, key, buf, sizeof buf - 1);
+	/* a record tells several times of one second: then only what follows the point is new */
+	if (!buf[0] || j->time_s != s || j->time_offset != offset_s) {
+		j->time_s = s;
+		j->time_offset = offset_s;
+		memcpy(buf, "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm", sizeof j->time);
+		civil(s / 86400, &y, &m, &d);
+		s %= 86400;
+		two(buf, y / 100 % 100);
+		two(buf + 2, y % 100);
+		two(buf + 5, m);
+		two(buf + 8, d);
+		two(buf + 11, (unsigned)(s / 3600));
+		two(buf + 14, (unsigned)(s / 60 % 60));
+		two(buf + 17, (unsigned)(s % 60));
+		buf[26] = offset_s < 0 ? '-' : '+';
+		two(buf + 27, off / 3600 % 100);
+		two(buf + 29, off / 60 % 60);
+	}
+	micros(buf + 20, (unsigned)(at % BH_SEC(1) / 1000));
+	quoted(j, key, buf, sizeof j->time);
 }
 
 void bh_incident_print(char buf[24], bh_ns at, uint32_t incident)
