@@ -168,9 +168,86 @@ static void no_event_stream_makes_a_plan_the_guard_refuses(void **state)
 	free(out);
 }
 
+static const char small_town[] = "version: 1\nsite: t\nzones:\n  a: {networks: [10.0.0.0/16]}\n"
+				 "response: {mode: auto}\n";
+
+static struct bh_core *open_core(struct bh_policy **ret_policy)
+{
+	struct bh_core_opts o = {.mode = -1, .bare = true};
+	struct bh_diags d = {0};
+	struct bh_core *c;
+
+	assert_int_equal(bh_policy_load(small_town, sizeof small_town - 1, "t", &d, ret_policy), 0);
+	bh_diags_fini(&d);
+	o.policy = *ret_policy;
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	return c;
+}
+
+static void command(struct bh_core *c, struct bh_out *out, bh_ns at, unsigned verb, const char *target, bh_ns ttl)
+{
+	struct bh_event ev = {.at = at, .kind = BH_EV_COMMAND, .u.command = {.verb = (uint8_t)verb, .ttl = ttl, .reason = "t"}};
+
+	bh_strcpy(ev.u.command.target, sizeof ev.u.command.target, target);
+	out->n = 0;
+	assert_int_equal(bh_core_step(c, &ev, out), 0);
+}
+
+static void what_a_new_enforcer_holds_of_ours_is_not_counted_twice(void **state)
+{
+	struct bh_policy *p;
+	struct bh_core *c = open_core(&p);
+	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_cut held[BH_ORDER_CUTS];
+	size_t n;
+
+	command(c, out, BH_SEC(1), BH_CMD_ISOLATE, "10.0.0.20", BH_MIN(5));
+	n = bh_core_plan(c)->n_cuts;
+	assert_int_equal(n, 1);
+	memcpy(held, bh_core_plan(c)->cuts, n * sizeof *held);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(bh_core_adopt(c, held, n, BH_SEC(2)), 0);
+	assert_int_equal(bh_core_plan(c)->n_cuts, 1);
+	bh_core_close(c);
+	bh_policy_free(p);
+	free(out);
+}
+
+/* a clock that jumps ends many orders at once; the order given at that moment must still be said to the kernel */
+static void no_order_is_lost_among_many_that_expire(void **state)
+{
+	struct bh_policy *p;
+	struct bh_core *c = open_core(&p);
+	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_event tick = {.at = BH_HOUR(2) + BH_SEC(1), .kind = BH_EV_TICK};
+	char name[32];
+	unsigned expired = 0;
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(name, sizeof name, "10.0.0.%d", 20 + i);
+		command(c, out, BH_SEC(1), BH_CMD_SHIELD, name, BH_MIN(5));
+	}
+	command(c, out, BH_HOUR(2), BH_CMD_ISOLATE, "10.0.0.99", BH_MIN(5));
+	assert_int_equal(out->dropped, 0);
+	assert_int_equal(out->rec[out->n - 1].verb, BH_VERB_REQUESTED);
+	for (int i = 0; i < 10; i++) {
+		for (size_t k = 0; k < out->n; k++)
+			expired += out->rec[k].verb == BH_VERB_EXPIRED;
+		out->n = 0;
+		assert_int_equal(bh_core_step(c, &tick, out), 0);
+	}
+	assert_int_equal(expired, 40);
+	assert_int_equal(bh_core_plan(c)->n_cuts, 1);
+	bh_core_close(c);
+	bh_policy_free(p);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_a_new_enforcer_holds_of_ours_is_not_counted_twice),
+		cmocka_unit_test(no_order_is_lost_among_many_that_expire),
 		cmocka_unit_test(decay_halves_at_the_half_life_and_never_rises),
 		cmocka_unit_test(weak_items_of_one_family_never_add_up_to_a_cut),
 		cmocka_unit_test(families_add_up_and_attribution_scales),
