@@ -348,7 +348,15 @@ static void gaps(struct proc *p)
 
 void core_law_changed(struct proc *p)
 {
-	if (p->enf.fd >= 0 && send_law(p) < 0)
+	int r;
+
+	if (p->enf.fd < 0)
+		return;
+	r = send_law(p);
+	/* observing, the enforcer let the cuts go; what still stands here is asked for again */
+	if (r == 0 && p->law_mode != BH_MODE_OBSERVE)
+		r = bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0);
+	if (r < 0)
 		enforcer_down(p);
 }
 

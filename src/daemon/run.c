@@ -97,6 +97,7 @@ static int open_api(struct run *r)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct stat st;
 
 	if (fd < 0 || strlen(r->o->socket_path) >= sizeof a.sun_path)
 		return fd < 0 ? -errno : -ENAMETOOLONG;
@@ -108,7 +109,8 @@ static int open_api(struct run *r)
 	}
 	close(fd);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	(void)!unlink(a.sun_path);
+	if (lstat(a.sun_path, &st) == 0 && S_ISSOCK(st.st_mode)) /* nothing else is ours to remove */
+		(void)!unlink(a.sun_path);
 	if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 16)) {
 		int e = errno;
 

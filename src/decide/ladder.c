@@ -184,13 +184,18 @@ static void fill(struct bh_order *o, const struct bh_host *h, const struct bh_fi
 	bh_strcpy(o->because, sizeof o->because, f->detector->name);
 }
 
-static void renew(struct bh_core *c, uint32_t id, struct bh_out *out)
+static void renew(struct bh_core *c, uint32_t id, bh_ns ttl, struct bh_out *out)
 {
 	struct bh_order *o = bh_core_order(c, id);
 
+	/* an order found in the kernel after a restart knows only what was left of its time */
+	if (o && o->ttl < ttl)
+		o->ttl = ttl;
 	if (!o || o->until > c->now + o->ttl / 2)
 		return;
 	o->until = c->now + o->ttl;
+	for (unsigned i = 0; i < o->n_cuts; i++)
+		o->cuts[i].ttl = o->ttl;
 	c->law_dirty = true;
 	bh_core_action(c, o, BH_VERB_REQUESTED, NULL, out);
 }
@@ -208,16 +213,18 @@ static void refuse(struct bh_core *c, struct bh_host *h, struct bh_order *o, uns
 static bool take(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, struct bh_out *out)
 {
 	const struct bh_response *p = &c->opts.policy->response;
+	bh_ns ttl = kind == BH_CUT_ISOLATE ? p->ttl_isolate : p->ttl_shield;
 	uint32_t *standing = kind == BH_CUT_ISOLATE ? &h->ledger.isolate_order : &h->ledger.shield_order;
 	unsigned bit = 1u << kind;
 	struct bh_refused r = {0};
 	struct bh_order o;
 
 	if (*standing) {
-		renew(c, *standing, out);
+		if (c->mode == BH_MODE_AUTO)
+			renew(c, *standing, ttl, out);
 		return true;
 	}
-	if (bh_order_for_host(c, &h->addr, &f->mac, kind, kind == BH_CUT_ISOLATE ? p->ttl_isolate : p->ttl_shield, &o, &r)) {
+	if (bh_order_for_host(c, &h->addr, &f->mac, kind, ttl, &o, &r)) {
 		fill(&o, h, f);
 		refuse(c, h, &o, bit, &r, out);
 		return false;

@@ -284,6 +284,13 @@ static void end_order(struct bh_core *c, struct bh_order *o, unsigned verb)
 		h->ledger.isolate_order = 0;
 	if (h->ledger.shield_order == o->id)
 		h->ledger.shield_order = 0;
+	if (verb == BH_VERB_EXPIRED || verb == BH_VERB_RELEASED)
+		h->ledger.asked = h->ledger.refused = 0; /* what comes after is a new question */
+	if (verb == BH_VERB_RELEASED) {
+		/* a person has looked: what was held against the host until then is settled, or it would be cut again at once */
+		memset(h->ledger.fam, 0, sizeof h->ledger.fam);
+		h->ledger.best_item = 0;
+	}
 }
 
 void bh_core_expire(struct bh_core *c, struct bh_out *out)

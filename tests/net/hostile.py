@@ -160,6 +160,19 @@ class Hostile(daemon.Test):
         self.ok(self.until(lambda: not self.reaches(), 5), 'and isolated')
         self.cli('release', '10.10.1.11')
 
+    def modes(self):
+        self.cli('isolate', '10.10.1.12', '--reason', 'over the modes', '--ttl', '120s')
+        self.cli('mode', 'observe')
+        self.ok(self.until(lambda: self.reaches(frm='pc-b'), 3), 'observing, nothing is cut')
+        self.cli('mode', 'auto')
+        self.ok(self.until(lambda: not self.reaches(frm='pc-b'), 3) and len(self.orders()) == 1, 'back in auto, the standing isolation is in the kernel again', self.orders())
+        self.cli('release', '10.10.1.12')
+        path = os.path.join(self.net.work, 'precious')
+        with open(path, 'w') as f:
+            f.write('not a socket')
+        r = self.net.run('gw', [BIN, 'run', '--policy', self.policy, '--iface', 'br-office', '--eve', '/dev/null', '--socket', path], timeout=10)
+        self.ok(r.returncode == 1 and os.path.exists(path) and 'cannot listen' in r.stderr, 'a file that is no socket is not removed for one', (r.returncode, r.stderr))
+
     def rotation(self):
         os.rename(self.eve, self.eve + '.1')
         self.daemon.send_signal(signal.SIGHUP)
@@ -189,6 +202,7 @@ class Hostile(daemon.Test):
         self.privileges()
         self.stopped()
         self.release_without_enforcer()
+        self.modes()
         self.rotation()
         print('1..%d' % self.n, flush=True)
         return self.bad != 0
