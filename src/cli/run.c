@@ -17,13 +17,25 @@ static const char more[] =
 	"       --strict          EVE without our own object and action records\n"
 	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n";
 
-static size_t split(char *s, const char **names, size_t max)
+/* 0, or 1 with the complaint made */
+static int split(char *s, const char **names, size_t max, size_t *ret_n)
 {
 	size_t n = 0;
 
-	for (char *save, *w = strtok_r(s, ",", &save); w && n < max; w = strtok_r(NULL, ",", &save))
+	for (char *save, *w = strtok_r(s, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(names[i], w) == 0) {
+				fprintf(stderr, "bulkhead: interface %s is named twice: its frames would be counted twice\n", w);
+				return 1;
+			}
+		if (n == max) {
+			fprintf(stderr, "bulkhead: at most %zu interfaces; %s would not be watched\n", max, w);
+			return 1;
+		}
 		names[n++] = w;
-	return n;
+	}
+	*ret_n = n;
+	return 0;
 }
 
 int bh_cli_run(int argc, char **argv)
@@ -43,18 +55,25 @@ int bh_cli_run(int argc, char **argv)
 			policy_path = optarg;
 			break;
 		case 'i':
-			o.n_ifaces = split(optarg, names, BH_LIVE_IFS);
+			if (split(optarg, names, BH_LIVE_IFS, &o.n_ifaces))
+				return BH_EXIT_USAGE;
 			break;
 		case 'm':
 			o.mode = bh_cli_parse_mode(optarg);
-			if (o.mode < 0)
-				return bh_cli_usage("run", more, BH_EXIT_USAGE);
+			if (o.mode < 0) {
+				fprintf(stderr, "bulkhead: '%s' is no mode: observe, ask or auto\n", optarg);
+				return BH_EXIT_USAGE;
+			}
 			break;
 		case 'e':
 			o.eve_path = optarg;
 			break;
 		case 'w':
-			o.workers = (unsigned)strtoul(optarg, NULL, 10);
+			o.workers = optarg[strspn(optarg, "0123456789")] || strlen(optarg) > 4 ? 0 : (unsigned)strtoul(optarg, NULL, 10);
+			if (o.workers < 1 || o.workers > BH_SHM_WORKERS) {
+				fprintf(stderr, "bulkhead: --workers takes 1 to %d, not '%s'\n", BH_SHM_WORKERS, optarg);
+				return BH_EXIT_USAGE;
+			}
 			break;
 		case 's':
 			o.socket_path = optarg;
@@ -71,7 +90,7 @@ int bh_cli_run(int argc, char **argv)
 			return bh_cli_usage("run", more, BH_EXIT_USAGE);
 		}
 	}
-	if (optind != argc || !o.n_ifaces || o.workers < 1 || o.workers > BH_SHM_WORKERS)
+	if (optind != argc || !o.n_ifaces)
 		return bh_cli_usage("run", more, BH_EXIT_USAGE);
 	r = bh_cli_load_policy(policy_path, &policy);
 	if (r)

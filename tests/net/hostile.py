@@ -88,7 +88,7 @@ class Hostile(daemon.Test):
             self.ok(r.returncode == 1, 'an output that cannot be written is exit 1', r.returncode)
         r = self.net.run('gw', [BIN, 'detectors', 'scan.seq', '--json'])
         self.ok(r.returncode == 0 and [d['name'] for d in json.loads(r.stdout)['detectors']] == ['scan.seq'], 'one detector as JSON', r.stdout + r.stderr)
-        for args in (['release', '--shield', '10.10.1.12'], ['release', '--dry-run', '10.10.1.12'], ['isolate', '', '--reason', 'x'], ['status', '--socket', 'x' * 200]):
+        for args in (['run', '--iface', 'lo,lo'], ['run', '--iface', 'lo', '--workers', '3x'], ['run', '--iface', 'lo', '--mode', 'war'], ['release', '--shield', '10.10.1.12'], ['release', '--dry-run', '10.10.1.12'], ['isolate', '', '--reason', 'x'], ['status', '--socket', 'x' * 200]):
             r = self.net.run('gw', [BIN] + args + ([] if '--socket' in args else ['--socket', self.sock]))
             self.ok(r.returncode == 2 and r.stderr and not self.orders(), '%s is a usage error and cuts nothing' % ' '.join(args)[:40], (r.returncode, r.stderr))
         self.ok(self.status()['mode'] == 'auto', 'and the mode is what it was')
