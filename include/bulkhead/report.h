@@ -23,9 +23,8 @@ struct bh_json {
 	bool truncated;
 	uint8_t depth;
 	bool first[BH_JSON_DEPTH];
-	char time[31]; /* the last time printed, kept for the next */
-	uint64_t time_s;
-	int32_t time_offset;
+	char time[31]; /* the last time printed: the date is kept for the next */
+	uint64_t time_day;
 };
 struct bh_json bh_json(char *buf, size_t cap);
 /* key NULL inside arrays and for the outermost value */

@@ -333,11 +333,16 @@ static void civil(uint64_t days, unsigned *y, unsigned *m, unsigned *d)
 	*y = (unsigned)(yoe + era * 400 + (*m <= 2));
 }
 
-static void micros(char *p, unsigned us)
+static void date(char *buf, uint64_t day)
 {
-	two(p, us / 10000);
-	two(p + 2, us / 100 % 100);
-	two(p + 4, us % 100);
+	unsigned y, m, d;
+
+	civil(day, &y, &m, &d);
+	memcpy(buf, "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm", 31);
+	two(buf, y / 100 % 100);
+	two(buf + 2, y % 100);
+	two(buf + 5, m);
+	two(buf + 8, d);
 }
 
 void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s)
@@ -345,27 +350,22 @@ void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s
 	char *buf = j->time;
 	int64_t secs = (int64_t)(at / BH_SEC(1)) + offset_s;
 	uint64_t s = secs > 0 ? (uint64_t)secs : 0;
-	unsigned y, m, d, off = (unsigned)(offset_s < 0 ? -offset_s : offset_s);
+	unsigned in_day = (unsigned)(s % 86400), us = (unsigned)(at % BH_SEC(1) / 1000);
+	unsigned off = (unsigned)(offset_s < 0 ? -offset_s : offset_s);
 
-	/* a record tells several times of one second: then only what follows the point is new */
-	if (!buf[0] || j->time_s != s || j->time_offset != offset_s) {
-		j->time_s = s;
-		j->time_offset = offset_s;
-		memcpy(buf, "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm", sizeof j->time);
-		civil(s / 86400, &y, &m, &d);
-		s %= 86400;
-		two(buf, y / 100 % 100);
-		two(buf + 2, y % 100);
-		two(buf + 5, m);
-		two(buf + 8, d);
-		two(buf + 11, (unsigned)(s / 3600));
-		two(buf + 14, (unsigned)(s / 60 % 60));
-		two(buf + 17, (unsigned)(s % 60));
-		buf[26] = offset_s < 0 ? '-' : '+';
-		two(buf + 27, off / 3600 % 100);
-		two(buf + 29, off / 60 % 60);
+	if (!buf[0] || j->time_day != s / 86400) { /* the times of a record are mostly of one day */
+		j->time_day = s / 86400;
+		date(buf, j->time_day);
 	}
-	micros(buf + 20, (unsigned)(at % BH_SEC(1) / 1000));
+	two(buf + 11, in_day / 3600);
+	two(buf + 14, in_day / 60 % 60);
+	two(buf + 17, in_day % 60);
+	two(buf + 20, us / 10000);
+	two(buf + 22, us / 100 % 100);
+	two(buf + 24, us % 100);
+	buf[26] = offset_s < 0 ? '-' : '+';
+	two(buf + 27, off / 3600 % 100);
+	two(buf + 29, off / 60 % 60);
 	quoted(j, key, buf, sizeof j->time);
 }
 

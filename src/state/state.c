@@ -536,6 +536,14 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
 }
 
+/* three places in large tables, asked for together and on their way while the policy judges */
+static void expect(const struct bh_state *s, const struct bh_event *ev)
+{
+	__builtin_prefetch(&s->index[tag_of(s, &ev->src) & s->index_mask]);
+	__builtin_prefetch(&s->index[tag_of(s, &ev->dst) & s->index_mask]);
+	__builtin_prefetch(&s->fresh[ev->flow_id & (FRESH - 1)], 1);
+}
+
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight)
 {
 	struct bh_sight *v = ret_sight; /* filled in place: a copy of what was just written stalls */
@@ -545,6 +553,7 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
 	case BH_EV_FLOW_CLASS:
+		expect(s, ev);
 		v->cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
 		v->law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
 		if (ev->kind == BH_EV_FLOW_NEW)

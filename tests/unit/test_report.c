@@ -26,6 +26,33 @@ static void strings_are_escaped_as_rfc_8259_asks(void **state)
 	assert_string_equal(quoted("</script>", 9), "\"</script>\"");
 }
 
+/* strings are looked at eight bytes at once: a byte must come out the same wherever it stands */
+static void every_byte_is_escaped_the_same_at_every_place(void **state)
+{
+	char alone[16], out[128], want[128], in[24];
+
+	for (unsigned c = 0; c < 256; c++) {
+		char byte = (char)c;
+		struct bh_json j = bh_json(alone, sizeof alone);
+		size_t n;
+
+		bh_json_strn(&j, NULL, &byte, 1);
+		n = j.len - 2;
+		for (size_t at = 0; at < sizeof in; at++) {
+			memset(in, 'x', sizeof in);
+			in[at] = byte;
+			j = bh_json(out, sizeof out);
+			bh_json_strn(&j, NULL, in, sizeof in);
+			memset(want, 'x', sizeof want);
+			want[0] = '"';
+			memcpy(want + 1 + at, alone + 1, n);
+			want[sizeof in + n] = '"';
+			assert_int_equal(j.len, sizeof in + n + 1);
+			assert_memory_equal(out, want, j.len);
+		}
+	}
+}
+
 static void broken_utf8_becomes_the_replacement_character(void **state)
 {
 	static const struct {
@@ -164,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(strings_are_escaped_as_rfc_8259_asks),
+		cmocka_unit_test(every_byte_is_escaped_the_same_at_every_place),
 		cmocka_unit_test(broken_utf8_becomes_the_replacement_character),
 		cmocka_unit_test(a_record_that_does_not_fit_is_dropped_whole_at_every_size),
 		cmocka_unit_test(time_is_local_with_a_numeric_zone_and_no_colon),
