@@ -292,7 +292,7 @@ static int parse_opts(struct bh_word w, struct bh_ev_dhcp *d)
 		size_t n = (size_t)((comma ? comma : end) - p);
 		uint64_t v;
 
-		if (d->n_opts == BH_DHCP_OPTS || bh_word_u64((struct bh_word){p, n}, 255, &v))
+		if (d->n_opts == BH_DHCP_OPTS || bh_word_u64((struct bh_word){p, n}, 255, &v) || v == 0) /* 0 is padding, no option */
 			return 1;
 		d->opts[d->n_opts++] = (uint8_t)v;
 		if (!comma)
