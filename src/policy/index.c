@@ -68,7 +68,7 @@ static struct key key_of(const struct bh_addr *a)
 
 static bool key_le(struct key a, struct key b)
 {
-	return a.hi < b.hi || (a.hi == b.hi && a.lo <= b.lo);
+	return (a.hi < b.hi) | ((a.hi == b.hi) & (a.lo <= b.lo));
 }
 
 static int entry_cmp(const void *x, const void *y)
@@ -158,17 +158,14 @@ static const struct entry *lpm_find(const struct lpm2 *l2, const struct bh_addr 
 {
 	const struct lpm *l = &l2->f[bh_addr_is4(a) ? 0 : 1];
 	struct key k = key_of(a);
-	size_t lo = 0, hi = l->n_start;
+	size_t at = 0, half;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-
-		if (key_le(l->start[mid], k))
-			lo = mid + 1;
-		else
-			hi = mid;
+	/* the first interval begins at zero, so one always holds; no branch hangs on the address */
+	for (size_t n = l->n_start; n > 1; n -= half) {
+		half = n / 2;
+		at += key_le(l->start[at + half], k) ? half : 0;
 	}
-	return lo && l->deep[lo - 1] != NONE ? &l->e[l->deep[lo - 1]] : NULL;
+	return l->deep[at] != NONE ? &l->e[l->deep[at]] : NULL;
 }
 
 static const struct entry *lpm_wider(const struct lpm2 *l2, const struct entry *e)

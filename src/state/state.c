@@ -342,9 +342,14 @@ static void verify(struct bh_state *s, struct bh_host *h, bh_ns at)
 }
 
 /* ---- MAC addresses: 4-way sets, oldest out ---- */
+static struct macent *mac_set(const struct bh_state *s, const struct bh_mac *m)
+{
+	return &s->macs[(bh_hash(m, sizeof *m, s->seed) & (MACS / 4 - 1)) * 4];
+}
+
 static struct macent *mac_find(struct bh_state *s, const struct bh_mac *m, bool make)
 {
-	struct macent *set = &s->macs[(bh_hash(m, sizeof *m, s->seed) & (MACS / 4 - 1)) * 4], *victim = set;
+	struct macent *set = mac_set(s, m), *victim = set;
 
 	for (int i = 0; i < 4; i++) {
 		if (set[i].n && bh_mac_eq(&set[i].mac, m))
@@ -536,12 +541,18 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
 }
 
-/* three places in large tables, asked for together and on their way while the policy judges */
+/* the places in large tables, asked for together and on their way while the policy judges */
 static void expect(const struct bh_state *s, const struct bh_event *ev)
 {
 	__builtin_prefetch(&s->index[tag_of(s, &ev->src) & s->index_mask]);
 	__builtin_prefetch(&s->index[tag_of(s, &ev->dst) & s->index_mask]);
 	__builtin_prefetch(&s->fresh[ev->flow_id & (FRESH - 1)], 1);
+	if (ev->kind == BH_EV_FLOW_OUTCOME) {
+		const struct macent *set = mac_set(s, &ev->mac_src);
+
+		for (int i = 0; i < 4; i++)
+			__builtin_prefetch(&set[i], 1);
+	}
 }
 
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight)
