@@ -27,18 +27,64 @@ struct bh_json {
 	uint64_t time_day;
 };
 struct bh_json bh_json(char *buf, size_t cap);
-/* key NULL inside arrays and for the outermost value */
-void bh_json_open(struct bh_json *j, const char *key, char bracket); /* '{' or '[' */
-void bh_json_close(struct bh_json *j, char bracket);		      /* '}' or ']' */
-void bh_json_strn(struct bh_json *j, const char *key, const char *s, size_t n); /* bytes that are no UTF-8 become U+FFFD */
-void bh_json_str(struct bh_json *j, const char *key, const char *s);
-void bh_json_u64(struct bh_json *j, const char *key, uint64_t v);
-void bh_json_i64(struct bh_json *j, const char *key, int64_t v);
-void bh_json_bool(struct bh_json *j, const char *key, bool v);
-void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a);
-void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m);
+void bh_json_close(struct bh_json *j, char bracket); /* '}' or ']' */
+
+struct bh_key {
+	const char *p; /* NULL inside arrays and for the outermost value */
+	size_t n;
+};
+void bh_json_key_open(struct bh_json *j, struct bh_key key, char bracket);
+void bh_json_key_strn(struct bh_json *j, struct bh_key key, const char *s, size_t n);
+void bh_json_key_u64(struct bh_json *j, struct bh_key key, uint64_t v);
+void bh_json_key_i64(struct bh_json *j, struct bh_key key, int64_t v);
+void bh_json_key_bool(struct bh_json *j, struct bh_key key, bool v);
+void bh_json_key_addr(struct bh_json *j, struct bh_key key, const struct bh_addr *a);
+void bh_json_key_mac(struct bh_json *j, struct bh_key key, const struct bh_mac *m);
+void bh_json_key_time(struct bh_json *j, struct bh_key key, bh_ns at, int32_t offset_s);
+
+/* The calls everybody makes. Inline, so that the length of a literal key is known when compiling; NULL as above. */
+static inline struct bh_key bh_key(const char *s)
+{
+	return (struct bh_key){s, s ? strlen(s) : 0};
+}
+static inline void bh_json_open(struct bh_json *j, const char *key, char bracket) /* '{' or '[' */
+{
+	bh_json_key_open(j, bh_key(key), bracket);
+}
+/* bytes that are no UTF-8 become U+FFFD */
+static inline void bh_json_strn(struct bh_json *j, const char *key, const char *s, size_t n)
+{
+	bh_json_key_strn(j, bh_key(key), s, n);
+}
+static inline void bh_json_str(struct bh_json *j, const char *key, const char *s)
+{
+	bh_json_key_strn(j, bh_key(key), s, strlen(s));
+}
+static inline void bh_json_u64(struct bh_json *j, const char *key, uint64_t v)
+{
+	bh_json_key_u64(j, bh_key(key), v);
+}
+static inline void bh_json_i64(struct bh_json *j, const char *key, int64_t v)
+{
+	bh_json_key_i64(j, bh_key(key), v);
+}
+static inline void bh_json_bool(struct bh_json *j, const char *key, bool v)
+{
+	bh_json_key_bool(j, bh_key(key), v);
+}
+static inline void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
+{
+	bh_json_key_addr(j, bh_key(key), a);
+}
+static inline void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m)
+{
+	bh_json_key_mac(j, bh_key(key), m);
+}
 /* "YYYY-MM-DDThh:mm:ss.uuuuuu+hhmm"; offset in seconds east of UTC */
-void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s);
+static inline void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s)
+{
+	bh_json_key_time(j, bh_key(key), at, offset_s);
+}
 
 /* ---- EVE ---- */
 #define BH_EVE_MAX 65536

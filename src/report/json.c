@@ -170,26 +170,26 @@ static void string(struct bh_json *j, const char *s, size_t n)
 }
 
 /* the comma and the key before a value; keys are ours: plain words */
-static void lead(struct bh_json *j, const char *key)
+static void lead(struct bh_json *j, struct bh_key key)
 {
-	size_t n = key ? strlen(key) : 0, comma = !j->first[j->depth];
-	char *p = room(j, comma + (key ? n + 3 : 0));
+	size_t n = key.n, comma = !j->first[j->depth];
+	char *p = room(j, comma + (key.p ? n + 3 : 0));
 
 	j->first[j->depth] = false;
 	if (!p)
 		return;
 	if (comma)
 		*p++ = ',';
-	if (!key)
+	if (!key.p)
 		return;
 	*p++ = '"';
-	copy(p, key, n);
+	copy(p, key.p, n);
 	p[n] = '"';
 	p[n + 1] = ':';
 }
 
 /* text of ours, known to be plain */
-static void quoted(struct bh_json *j, const char *key, const char *s, size_t n)
+static void quoted(struct bh_json *j, struct bh_key key, const char *s, size_t n)
 {
 	char *p;
 
@@ -201,7 +201,7 @@ static void quoted(struct bh_json *j, const char *key, const char *s, size_t n)
 	copy(p + 1, s, n);
 }
 
-void bh_json_open(struct bh_json *j, const char *key, char bracket)
+void bh_json_key_open(struct bh_json *j, struct bh_key key, char bracket)
 {
 	lead(j, key);
 	byte(j, bracket);
@@ -219,15 +219,10 @@ void bh_json_close(struct bh_json *j, char bracket)
 		j->depth--;
 }
 
-void bh_json_strn(struct bh_json *j, const char *key, const char *s, size_t n)
+void bh_json_key_strn(struct bh_json *j, struct bh_key key, const char *s, size_t n)
 {
 	lead(j, key);
 	string(j, s, n);
-}
-
-void bh_json_str(struct bh_json *j, const char *key, const char *s)
-{
-	bh_json_strn(j, key, s, strlen(s));
 }
 
 /* v < 100 */
@@ -256,7 +251,7 @@ static size_t digits(char buf[20], uint64_t v)
 	return n;
 }
 
-void bh_json_u64(struct bh_json *j, const char *key, uint64_t v)
+void bh_json_key_u64(struct bh_json *j, struct bh_key key, uint64_t v)
 {
 	char buf[20];
 
@@ -264,7 +259,7 @@ void bh_json_u64(struct bh_json *j, const char *key, uint64_t v)
 	raw(j, buf, digits(buf, v));
 }
 
-void bh_json_i64(struct bh_json *j, const char *key, int64_t v)
+void bh_json_key_i64(struct bh_json *j, struct bh_key key, int64_t v)
 {
 	char buf[20];
 
@@ -274,7 +269,7 @@ void bh_json_i64(struct bh_json *j, const char *key, int64_t v)
 	raw(j, buf, digits(buf, v < 0 ? 0 - (uint64_t)v : (uint64_t)v));
 }
 
-void bh_json_bool(struct bh_json *j, const char *key, bool v)
+void bh_json_key_bool(struct bh_json *j, struct bh_key key, bool v)
 {
 	lead(j, key);
 	raw(j, v ? "true" : "false", v ? 4 : 5);
@@ -295,7 +290,7 @@ static size_t octet(char *p, unsigned v)
 	return 3;
 }
 
-void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
+void bh_json_key_addr(struct bh_json *j, struct bh_key key, const struct bh_addr *a)
 {
 	char buf[BH_ADDR_TEXT];
 
@@ -313,7 +308,7 @@ void bh_json_addr(struct bh_json *j, const char *key, const struct bh_addr *a)
 	quoted(j, key, buf, strlen(buf));
 }
 
-void bh_json_mac(struct bh_json *j, const char *key, const struct bh_mac *m)
+void bh_json_key_mac(struct bh_json *j, struct bh_key key, const struct bh_mac *m)
 {
 	char buf[BH_MAC_TEXT];
 
@@ -345,7 +340,7 @@ static void date(char *buf, uint64_t day)
 	two(buf + 8, d);
 }
 
-void bh_json_time(struct bh_json *j, const char *key, bh_ns at, int32_t offset_s)
+void bh_json_key_time(struct bh_json *j, struct bh_key key, bh_ns at, int32_t offset_s)
 {
 	char *buf = j->time;
 	int64_t secs = (int64_t)(at / BH_SEC(1)) + offset_s;
