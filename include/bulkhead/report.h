@@ -86,6 +86,23 @@ static inline void bh_json_time(struct bh_json *j, const char *key, bh_ns at, in
 	bh_json_key_time(j, bh_key(key), at, offset_s);
 }
 
+/*
+ * Literal JSON of ours, up to where a value comes next (key NULL) or the record ends: for what stands in every record. It
+ * brings its own commas, and what it opens it closes. A key after it would lack its comma.
+ */
+static inline void bh_json_text(struct bh_json *j, const char *s)
+{
+	size_t n = strlen(s);
+
+	if (j->truncated || n > j->cap - j->len) {
+		j->truncated = true;
+		return;
+	}
+	memcpy(j->p + j->len, s, n);
+	j->len += n;
+	j->first[j->depth] = true;
+}
+
 /* ---- EVE ---- */
 #define BH_EVE_MAX 65536
 struct bh_eve {

@@ -52,16 +52,26 @@ static void tuple(struct bh_json *j, const struct bh_addr *src, uint16_t sport, 
 		bh_json_u64(j, NULL, vlan);
 		bh_json_close(j, ']');
 	}
-	bh_json_addr(j, "src_ip", src);
-	if (ports)
-		bh_json_u64(j, "src_port", sport);
-	if (!bh_addr_none(dst))
-		bh_json_addr(j, "dest_ip", dst);
-	if (ports)
-		bh_json_u64(j, "dest_port", dport);
-	if (proto)
-		bh_json_str(j, "proto", proto_name(proto, buf));
-	bh_json_u64(j, "ip_v", bh_addr_is4(src) ? 4 : 6);
+	bh_json_text(j, ",\"src_ip\":");
+	bh_json_addr(j, NULL, src);
+	if (ports) {
+		bh_json_text(j, ",\"src_port\":");
+		bh_json_u64(j, NULL, sport);
+	}
+	if (!bh_addr_none(dst)) {
+		bh_json_text(j, ",\"dest_ip\":");
+		bh_json_addr(j, NULL, dst);
+	}
+	if (ports) {
+		bh_json_text(j, ",\"dest_port\":");
+		bh_json_u64(j, NULL, dport);
+	}
+	if (proto) {
+		bh_json_text(j, ",\"proto\":");
+		bh_json_str(j, NULL, proto_name(proto, buf));
+	}
+	bh_json_text(j, ",\"ip_v\":");
+	bh_json_u64(j, NULL, bh_addr_is4(src) ? 4 : 6);
 }
 
 static void one(struct bh_json *j, const char *key, const char *value)
@@ -301,14 +311,51 @@ static const char *flow_state(const struct bh_event *ev)
 	return ev->outcome == BH_OUT_SUCCESS || ev->outcome == BH_OUT_HANDSHAKE || ev->outcome == BH_OUT_MIDSTREAM ? "established" : "new";
 }
 
-static void hex_byte(struct bh_json *j, const char *key, uint8_t v)
+static void hex_byte(struct bh_json *j, uint8_t v)
 {
 	static const char hex[] = "0123456789abcdef";
 	char buf[2] = {hex[v >> 4], hex[v & 15]};
 
-	bh_json_strn(j, key, buf, 2);
+	bh_json_strn(j, NULL, buf, 2);
 }
 
+static void flow_object(struct bh_json *j, const struct bh_eve *e, const struct bh_event *ev)
+{
+	const struct bh_ev_flow *f = &ev->u.flow;
+
+	bh_json_text(j, ",\"flow\":{\"pkts_toserver\":");
+	bh_json_u64(j, NULL, f->pkts[0]);
+	bh_json_text(j, ",\"pkts_toclient\":");
+	bh_json_u64(j, NULL, f->pkts[1]);
+	bh_json_text(j, ",\"bytes_toserver\":");
+	bh_json_u64(j, NULL, f->bytes[0]);
+	bh_json_text(j, ",\"bytes_toclient\":");
+	bh_json_u64(j, NULL, f->bytes[1]);
+	bh_json_text(j, ",\"start\":");
+	bh_json_time(j, NULL, f->start, e->offset_s);
+	bh_json_text(j, ",\"end\":");
+	bh_json_time(j, NULL, ev->at, e->offset_s);
+	bh_json_text(j, ",\"age\":");
+	bh_json_u64(j, NULL, ev->at > f->start ? (ev->at - f->start) / BH_SEC(1) : 0);
+	bh_json_text(j, ",\"state\":");
+	bh_json_str(j, NULL, flow_state(ev));
+	bh_json_text(j, ",\"reason\":");
+	bh_json_str(j, NULL, f->reason == BH_END_SHUTDOWN ? "shutdown" : f->reason == BH_END_EVICTED ? "forced" : "timeout");
+	bh_json_text(j, ",\"alerted\":false}");
+}
+
+static void tcp_object(struct bh_json *j, const struct bh_ev_flow *f)
+{
+	bh_json_text(j, ",\"tcp\":{\"tcp_flags\":");
+	hex_byte(j, f->tcp_flags[0] | f->tcp_flags[1]);
+	bh_json_text(j, ",\"tcp_flags_ts\":");
+	hex_byte(j, f->tcp_flags[0]);
+	bh_json_text(j, ",\"tcp_flags_tc\":");
+	hex_byte(j, f->tcp_flags[1]);
+	bh_json_text(j, "}");
+}
+
+/* the one record that is written for every flow, so its fixed parts go in as they are */
 size_t bh_eve_flow(const struct bh_eve *e, const struct bh_event *ev, char *buf, size_t cap)
 {
 	const struct bh_ev_flow *f = &ev->u.flow;
@@ -320,32 +367,15 @@ size_t bh_eve_flow(const struct bh_eve *e, const struct bh_event *ev, char *buf,
 		bh_json_str(&j, "app_proto", bh_app_name(ev->app));
 	if (f->community_id[0])
 		bh_json_str(&j, "community_id", f->community_id);
-	bh_json_open(&j, "flow", '{');
-	bh_json_u64(&j, "pkts_toserver", f->pkts[0]);
-	bh_json_u64(&j, "pkts_toclient", f->pkts[1]);
-	bh_json_u64(&j, "bytes_toserver", f->bytes[0]);
-	bh_json_u64(&j, "bytes_toclient", f->bytes[1]);
-	bh_json_time(&j, "start", f->start, e->offset_s);
-	bh_json_time(&j, "end", ev->at, e->offset_s);
-	bh_json_u64(&j, "age", ev->at > f->start ? (ev->at - f->start) / BH_SEC(1) : 0);
-	bh_json_str(&j, "state", flow_state(ev));
-	bh_json_str(&j, "reason", f->reason == BH_END_SHUTDOWN ? "shutdown" : f->reason == BH_END_EVICTED ? "forced" : "timeout");
-	bh_json_bool(&j, "alerted", false);
-	bh_json_close(&j, '}');
-	if (ev->proto == 6) {
-		bh_json_open(&j, "tcp", '{');
-		hex_byte(&j, "tcp_flags", f->tcp_flags[0] | f->tcp_flags[1]);
-		hex_byte(&j, "tcp_flags_ts", f->tcp_flags[0]);
-		hex_byte(&j, "tcp_flags_tc", f->tcp_flags[1]);
-		bh_json_close(&j, '}');
-	}
+	flow_object(&j, e, ev);
+	if (ev->proto == 6)
+		tcp_object(&j, f);
 	if (!e->strict) {
-		bh_json_open(&j, "bulkhead", '{');
-		bh_json_u64(&j, "v", 1);
-		bh_json_str(&j, "outcome", bh_outcome_name(ev->outcome));
+		bh_json_text(&j, ",\"bulkhead\":{\"v\":1,\"outcome\":");
+		bh_json_str(&j, NULL, bh_outcome_name(ev->outcome));
 		if (ev->flags & BH_EVF_GUESS)
-			bh_json_bool(&j, "app_guessed", true);
-		bh_json_close(&j, '}');
+			bh_json_text(&j, ",\"app_guessed\":true");
+		bh_json_text(&j, "}");
 	}
 	return finish(&j);
 }
