@@ -57,6 +57,7 @@ struct bh_detector {
 	uint32_t wants;	 /* BH_WANTS(kind) | … */
 	uint32_t relief; /* roles of the source that multiply the weight by 0.1 */
 	size_t host_size;
+	bool (*idle)(const struct bh_policy *p); /* true = nothing to look for under this policy; NULL = never */
 	int (*observe)(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding);
 };
 extern const struct bh_detector *const bh_detectors[];

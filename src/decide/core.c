@@ -21,8 +21,13 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 
 	if (!c)
 		return -ENOMEM;
-	for (size_t i = 0; i < bh_n_detectors; i++)
-		lim.plane_bytes[i] = bh_detectors[i]->host_size;
+	for (size_t i = 0; i < bh_n_detectors; i++) {
+		const struct bh_detector *d = bh_detectors[i];
+
+		lim.plane_bytes[i] = d->host_size;
+		c->wants[i] = d->idle && d->idle(opts->policy) ? 0 : d->wants;
+		c->wanted |= c->wants[i];
+	}
 	c->opts = *opts;
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
@@ -93,7 +98,7 @@ static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *o
 	for (size_t i = 0; i < bh_n_detectors; i++) {
 		const struct bh_detector *d = bh_detectors[i];
 
-		if (!(d->wants & BH_WANTS(s->ev->kind)))
+		if (!(c->wants[i] & BH_WANTS(s->ev->kind)))
 			continue;
 		if (!d->observe(s, bh_state_bytes(c->state, s->src, (unsigned)i), &f))
 			continue;
@@ -127,6 +132,10 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		if (ev->u.gap.why == BH_GAP_KERNEL || ev->u.gap.why == BH_GAP_RING)
 			c->sick_until = c->now + BH_MIN(5);
 		break;
+	case BH_EV_FLOW_CLASS: /* changes no state: only for who wants to see it */
+		if (!(c->wanted & BH_WANTS(ev->kind)))
+			break;
+		/* fall through */
 	default:
 		bh_state_step(c->state, ev, &s);
 		detect(c, &s, out);

@@ -14,6 +14,7 @@ struct bh_core {
 	struct bh_order *orders;
 	size_t n_orders;
 	uint32_t next_order, next_incident;
+	uint32_t wants[BH_MAX_DETECTORS], wanted; /* of the detectors that are not idle, and of all together */
 	uint8_t mode;
 	uint64_t last_pkt; /* what timers find is dated by the last packet seen */
 	bh_ns now, sick_until; /* sick: the tap lost packets, attribution is capped */

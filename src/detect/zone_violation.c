@@ -52,6 +52,12 @@ static int mismatch(const struct bh_sight *s, struct bh_finding *f)
 	return 1;
 }
 
+/* the built-in policy is nobody's law: there is nothing to violate */
+static bool idle(const struct bh_policy *p)
+{
+	return !p->sha256[0];
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	struct violation *m = mine;
@@ -60,8 +66,6 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	char rest[160];
 	unsigned n = 0;
 
-	if (!s->policy->sha256[0])
-		return 0; /* the built-in policy is nobody's law: there is nothing to violate */
 	if (ev->kind == BH_EV_FLOW_CLASS)
 		return mismatch(s, ret_finding);
 	if (s->law.rule != BH_RULE_DENY || ev->outcome == BH_OUT_MIDSTREAM || bh_addr_multicast(&ev->dst))
@@ -103,5 +107,6 @@ const struct bh_detector bh_detector_zone_violation = {
 	.wants = BH_WANTS(BH_EV_FLOW_OUTCOME) | BH_WANTS(BH_EV_FLOW_CLASS),
 	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN),
 	.host_size = sizeof(struct violation),
+	.idle = idle,
 	.observe = observe,
 };
