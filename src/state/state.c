@@ -16,12 +16,12 @@
 #include <stdlib.h>
 #include <bulkhead/state.h>
 #include "state/filter.h"
+#include "state/identity.h"
 
 #define MACS 16384u
 #define NIL UINT32_MAX
 #define CONFLICT_HOLD BH_MIN(10)
 #define CONFLICT_WINDOW BH_SEC(30)
-#define DISPUTE BH_HOUR(1)
 #define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
 
 struct macent {
@@ -40,15 +40,6 @@ struct place {
 	uint32_t at;  /* 1 + slot; 0 = empty */
 };
 
-#define ASKED 256 /* DHCP requests lately seen, by transaction */
-#define ASKED_HOLD BH_SEC(30)
-struct asked {
-	uint32_t xid;
-	struct bh_mac client, from;
-	struct bh_addr server;
-	bh_ns at;
-};
-
 struct bh_state {
 	const struct bh_policy *policy;
 	struct bh_host *hosts;
@@ -61,7 +52,7 @@ struct bh_state {
 	struct lru lru[2]; /* [verified] */
 	struct macent *macs;
 	struct bh_filter filter;
-	struct asked asked[ASKED];
+	struct bh_asked asked[BH_ASKED];
 	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
 	uint64_t seed;
 	struct bh_state_counters n;
@@ -403,13 +394,6 @@ static bool mac_carries(struct bh_state *s, const struct bh_mac *m, const struct
 	return !e->router;
 }
 
-bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now)
-{
-	if (!h->onlink || bh_mac_none(m) || !bh_mac_eq(&h->mac, m) || h->conflict_until > now)
-		return false;
-	return !h->moved_at || (now > h->moved_at && now - h->moved_at > DISPUTE && h->verified_at > h->moved_at);
-}
-
 /* IPv6 has no ARP: a frame that was not routed, from a MAC whose IPv4 address in the same zone is known to be its own */
 static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct bh_mac *m, uint8_t ttl, bh_ns at)
 {
@@ -512,25 +496,12 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
 }
 
-/* An ACK is half of an exchange only when another device asked for it: one forged datagram accuses nobody. */
-static bool asked_for(struct bh_state *s, const struct bh_event *ev)
-{
-	const struct bh_ev_dhcp *d = &ev->u.dhcp;
-	struct asked *a = &s->asked[d->xid % ASKED];
-
-	if (d->type == 3)
-		*a = (struct asked){d->xid, d->client, ev->mac_src, d->server_id, ev->at};
-	return d->type == 5 && a->xid == d->xid && bh_mac_eq(&a->client, &d->client) && ev->at >= a->at &&
-	       ev->at - a->at <= ASKED_HOLD && !bh_mac_none(&a->from) && !bh_mac_eq(&a->from, &ev->mac_src) &&
-	       (bh_addr_none(&a->server) || bh_addr_eq(&a->server, &d->server_id));
-}
-
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
 {
 	struct bh_host *h;
 
 	v->src = bh_state_touch(s, &ev->src, ev->at);
-	v->asked_for = asked_for(s, ev);
+	v->asked_for = bh_asked_for(s->asked, ev);
 	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
