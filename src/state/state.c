@@ -515,8 +515,14 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 /* the places in large tables, asked for together and on their way while the policy judges */
 static void expect(const struct bh_state *s, const struct bh_event *ev)
 {
-	__builtin_prefetch(&s->index[tag_of(s, &ev->src) & s->index_mask]);
-	__builtin_prefetch(&s->index[tag_of(s, &ev->dst) & s->index_mask]);
+	const struct place *src = &s->index[tag_of(s, &ev->src) & s->index_mask];
+	const struct place *dst = &s->index[tag_of(s, &ev->dst) & s->index_mask];
+
+	__builtin_prefetch(dst);
+	if (src->at)
+		__builtin_prefetch(&s->hosts[src->at - 1], 1);
+	if (dst->at)
+		__builtin_prefetch(&s->hosts[dst->at - 1], 1);
 	__builtin_prefetch(&s->fresh[ev->flow_id & (FRESH - 1)], 1);
 	if (ev->kind == BH_EV_FLOW_OUTCOME) {
 		const struct macent *set = mac_set(s, &ev->mac_src);
