@@ -274,11 +274,17 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 	tell(c, h, f, detector, score, out);
 	if (h->roles & f->detector->relief && !f->hard)
 		return; /* a declared role explains it; the ledger keeps the tenth */
+	if (h->ledger.isolate_order) {
+		/* cut already: fresh evidence of the same strength renews it, draws no budget, and nothing is put on top */
+		if (wants_isolation(c, h, f, score, fams) && f->attribution >= 2)
+			take(c, h, f, BH_CUT_ISOLATE, out);
+		return;
+	}
 	if (wants_isolation(c, h, f, score, fams)) {
 		if (rails(c, h, f, score, attributed, &r) == 0) {
 			if (take(c, h, f, BH_CUT_ISOLATE, out))
 				return;
-		} else if (!h->ledger.isolate_order) {
+		} else {
 			struct bh_order o = {.kind = BH_CUT_ISOLATE, .host = h->addr, .mac = h->mac, .at = c->now};
 
 			fill(&o, h, f);
