@@ -89,6 +89,8 @@ void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *
 		else if (!f->type)
 			bh_diag(l->d, BH_DIAG_ERROR, k->at,
 				"'%s' is not available yet; remove it (%s)", k->text, f->doc);
+		else if (f->idle && !f->name)
+			bh_diag(l->d, BH_DIAG_WARNING, k->at, "'%s' has no effect yet: %s", k->text, f->idle);
 	}
 	for (size_t i = 0; i < s->n && !l->error; i++) {
 		const struct bh_field *f = &s->fields[i];

@@ -120,6 +120,8 @@ struct bh_field {
 	uint8_t ref; /* lists of addresses: enum bh_ref */
 	uint32_t min, max;
 	const char *(*name)(unsigned i); /* words: name of the i-th below max */
+	const char *idle;    /* kept, but nothing acts on it yet: a warning says this */
+	unsigned idle_from;  /* words: of the i-th on */
 	const struct bh_shape *sub;
 };
 extern const struct bh_shape bh_root_shape;

@@ -275,7 +275,8 @@ static const struct bh_field ttl_fields[] = {
 	{"shield", "a shield around a critical zone", &bh_type_duration,
 		AT(bh_response, ttl_shield)},
 	{"contain", "closing admin protocols of a host", &bh_type_duration,
-		AT(bh_response, ttl_contain)},
+		AT(bh_response, ttl_contain),
+		.idle = "the ladder goes from shield to isolate"},
 	{"isolate", "isolation of a host", &bh_type_duration, AT(bh_response, ttl_isolate)},
 };
 static const struct bh_shape ttl_shape = SHAPE("ttl", ttl_fields);
@@ -295,7 +296,8 @@ static const struct bh_field response_fields[] = {
 	{"mode", "observe: count only; ask: propose; auto: act", &bh_type_word,
 		AT(bh_response, mode), .max = BH_MODE_COUNT, .name = bh_mode_name},
 	{"profile", "how far automatic action goes", &bh_type_word, AT(bh_response, profile),
-		.max = BH_PROFILE_COUNT, .name = bh_profile_name},
+		.max = BH_PROFILE_COUNT, .name = bh_profile_name, .idle = "it acts like balanced",
+		.idle_from = BH_PROFILE_AGGRESSIVE},
 	{"ttl", "how long each action lasts", &bh_type_map, 0, 0, .sub = &ttl_shape},
 	{"budget", "how much may be cut", &bh_type_map, 0, 0, .sub = &budget_shape},
 };

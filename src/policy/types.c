@@ -202,6 +202,8 @@ static void load_word(
 	i = word_of(l, f, v);
 	if (i < f->max)
 		*(uint8_t *)base = i;
+	if (f->idle && i < f->max && i >= f->idle_from)
+		bh_diag(l->d, BH_DIAG_WARNING, v->at, "'%s' has no effect yet: %s", v->text, f->idle);
 }
 
 static void put_words(const struct bh_field *f, struct bh_text *t)

@@ -325,9 +325,28 @@ static void lines_that_are_no_assertion_are_told_apart(void **state)
 	assert_int_equal(expect("# nothing\n\n", why, sizeof why), 0);
 }
 
+static void what_has_no_effect_yet_is_kept_and_warned_about(void **state)
+{
+	static const char text[] = "version: 1\nsite: t\nzones: {a: {networks: [10.0.0.0/8]}}\n"
+				   "response: {profile: aggressive, ttl: {contain: 30m}}\n";
+	struct bh_diags d = {0};
+	struct bh_policy *p;
+
+	assert_int_equal(bh_policy_load(text, sizeof text - 1, "t", &d, &p), 0);
+	assert_int_equal(d.n, 2);
+	assert_int_equal(d.errors, 0);
+	assert_non_null(strstr(d.v[0].text, "'aggressive' has no effect yet"));
+	assert_non_null(strstr(d.v[1].text, "'contain' has no effect yet"));
+	assert_int_equal(p->response.profile, BH_PROFILE_AGGRESSIVE);
+	assert_int_equal(p->response.ttl_contain, BH_MIN(30));
+	bh_diags_fini(&d);
+	bh_policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_has_no_effect_yet_is_kept_and_warned_about),
 		cmocka_unit_test(everything_written_is_kept),
 		cmocka_unit_test(the_sha256_is_of_the_text),
 		cmocka_unit_test(the_most_specific_prefix_wins_and_families_stay_apart),
