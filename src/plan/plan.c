@@ -88,10 +88,46 @@ static struct box box_of(uint16_t group, const struct bh_prefix *src, const stru
 	return b;
 }
 
+/*
+ * Carves the boxes of in apart and builds one element of size bytes from each: put(new, old array, box). The old array is
+ * freed and replaced, also when nothing is left of it; untouched on failure. Frees in.
+ */
+static int carve_take(struct boxes *in, void **io_v, size_t *io_n, size_t size,
+	void (*put)(void *to, const void *from, const struct box *b))
+{
+	struct boxes out = {0};
+	char *v = NULL;
+	int r = bh_boxes_disjoint(in, &out);
+
+	if (r == 0 && out.n) {
+		v = calloc(out.n, size);
+		r = v ? 0 : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && i < out.n; i++)
+		put(v + i * size, *io_v, &out.v[i]);
+	if (r == 0) {
+		free(*io_v);
+		*io_v = v;
+		*io_n = out.n;
+	}
+	free(in->v);
+	free(out.v);
+	return r;
+}
+
+static void put_permit(void *to, const void *from, const struct box *b)
+{
+	struct bh_permit *p = to;
+
+	*p = ((const struct bh_permit *)from)[b->tag];
+	p->src = b->src;
+	p->lo = b->lo;
+	p->hi = b->hi;
+}
+
 static int permits_disjoint(struct bh_plan *plan)
 {
-	struct boxes in = {0}, out = {0};
-	struct bh_permit *v = NULL;
+	struct boxes in = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->n_permits; i++) {
@@ -101,31 +137,24 @@ static int permits_disjoint(struct bh_plan *plan)
 		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = bh_boxes_disjoint(&in, &out);
-	if (r == 0 && out.n) {
-		v = calloc(out.n, sizeof *v);
-		r = v ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; r == 0 && i < out.n; i++) {
-		v[i] = plan->permits[out.v[i].tag];
-		v[i].src = out.v[i].src;
-		v[i].lo = out.v[i].lo;
-		v[i].hi = out.v[i].hi;
-	}
-	if (r == 0) {
-		free(plan->permits);
-		plan->permits = v;
-		plan->n_permits = out.n;
-	}
+		return carve_take(&in, (void **)&plan->permits, &plan->n_permits, sizeof *plan->permits, put_permit);
 	free(in.v);
-	free(out.v);
 	return r;
+}
+
+static void put_pin(void *to, const void *from, const struct box *b)
+{
+	struct bh_plan_pin *p = to;
+
+	*p = ((const struct bh_plan_pin *)from)[b->tag];
+	p->from = b->src;
+	p->lo = b->lo;
+	p->hi = b->hi;
 }
 
 static int pins_disjoint(struct bh_plan *plan)
 {
-	struct boxes in = {0}, out = {0};
-	struct bh_plan_pin *v = NULL;
+	struct boxes in = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->n_pins; i++) {
@@ -135,31 +164,19 @@ static int pins_disjoint(struct bh_plan *plan)
 		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = bh_boxes_disjoint(&in, &out);
-	if (r == 0 && out.n) {
-		v = calloc(out.n, sizeof *v);
-		r = v ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; r == 0 && i < out.n; i++) {
-		v[i] = plan->pins[out.v[i].tag];
-		v[i].from = out.v[i].src;
-		v[i].lo = out.v[i].lo;
-		v[i].hi = out.v[i].hi;
-	}
-	if (r == 0) {
-		free(plan->pins);
-		plan->pins = v;
-		plan->n_pins = out.n;
-	}
+		return carve_take(&in, (void **)&plan->pins, &plan->n_pins, sizeof *plan->pins, put_pin);
 	free(in.v);
-	free(out.v);
 	return r;
+}
+
+static void put_remedy(void *to, const void *from, const struct box *b)
+{
+	*(struct bh_plan_remedy *)to = (struct bh_plan_remedy){b->dst, b->proto, b->lo, b->hi};
 }
 
 static int ends_disjoint(struct bh_plan_remedy **io_v, size_t *io_n)
 {
-	struct boxes in = {0}, out = {0};
-	struct bh_plan_remedy *v = NULL;
+	struct boxes in = {0};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < *io_n; i++) {
@@ -169,21 +186,8 @@ static int ends_disjoint(struct bh_plan_remedy **io_v, size_t *io_n)
 		r = bh_boxes_push(&in, &b);
 	}
 	if (r == 0)
-		r = bh_boxes_disjoint(&in, &out);
-	if (r == 0 && out.n) {
-		v = calloc(out.n, sizeof *v);
-		r = v ? 0 : -ENOMEM;
-	}
-	for (size_t i = 0; r == 0 && i < out.n; i++)
-		v[i] = (struct bh_plan_remedy){
-			out.v[i].dst, out.v[i].proto, out.v[i].lo, out.v[i].hi};
-	if (r == 0) {
-		free(*io_v);
-		*io_v = v;
-		*io_n = out.n;
-	}
+		return carve_take(&in, (void **)io_v, io_n, sizeof **io_v, put_remedy);
 	free(in.v);
-	free(out.v);
 	return r;
 }
 
