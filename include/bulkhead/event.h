@@ -69,7 +69,6 @@ enum bh_outcome {
 #define BH_EVF_GUESS 0x01     /* class by port only: for display, never evidence */
 #define BH_EVF_TWOWAY 0x02    /* three-way handshake with correct acknowledgements, or request and reply, seen */
 #define BH_EVF_UNTRUSTED 0x04 /* parsed over a gap, or from a tunnel's inside */
-#define BH_EVF_IPV6 0x08      /* reserved for printers; derived */
 
 struct bh_ev_flow {
 	bh_ns start;

@@ -91,7 +91,6 @@ struct bh_state_counters {
 
 int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state) BH_MUST;
 void bh_state_close(struct bh_state *s);
-const struct bh_policy *bh_state_policy(const struct bh_state *s);
 void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_counters);
 
 struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a);		/* NULL = unknown */

@@ -81,19 +81,11 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 	}
 }
 
-static bool is_self(const struct bh_core *c, const struct bh_addr *a)
-{
-	for (size_t i = 0; i < c->n_self; i++)
-		if (bh_addr_eq(&c->self[i], a))
-			return true;
-	return false;
-}
-
 static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *out)
 {
 	struct bh_finding f;
 
-	if (!s->src || is_self(c, &s->src->addr))
+	if (!s->src || bh_core_is_self(c, &s->src->addr))
 		return;
 	for (size_t i = 0; i < bh_n_detectors; i++) {
 		const struct bh_detector *d = bh_detectors[i];

@@ -27,6 +27,7 @@ struct bh_core {
 };
 
 /* orders.c */
+bool bh_core_is_self(const struct bh_core *c, const struct bh_addr *a);
 struct bh_record *bh_core_emit(struct bh_core *c, struct bh_out *out, uint8_t kind);
 struct bh_order *bh_core_order(struct bh_core *c, uint32_t id);
 bool bh_order_standing(const struct bh_order *o);

@@ -110,7 +110,7 @@ static void add_addr(struct bh_order *o, const struct bh_addr *a)
 		add_cut(o, BH_CUT_ADDR, &p, NULL);
 }
 
-static bool is_self(const struct bh_core *c, const struct bh_addr *a)
+bool bh_core_is_self(const struct bh_core *c, const struct bh_addr *a)
 {
 	for (size_t i = 0; i < c->n_self; i++)
 		if (bh_addr_eq(&c->self[i], a))
@@ -132,11 +132,11 @@ static void device(struct bh_core *c, struct bh_order *o)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_host *h = bh_state_find(c->state, &addrs[i]);
-		bool owns = h && bh_state_owns(h, &o->mac, c->now), never = is_self(c, &addrs[i]);
+		bool owns = h && bh_state_owns(h, &o->mac, c->now), never = bh_core_is_self(c, &addrs[i]);
 
 		for (size_t k = 0; k < law->n_never; k++)
 			never |= law->never[k].net.bits && bh_prefix_has(&law->never[k].net, &addrs[i]);
-		if (owns && h->verified && !is_self(c, &addrs[i]))
+		if (owns && h->verified && !bh_core_is_self(c, &addrs[i]))
 			add_addr(o, &addrs[i]);
 		else if (never && !(h && (h->moved_at || h->conflict_until > c->now)))
 			spared = true;

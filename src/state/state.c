@@ -114,11 +114,6 @@ void bh_state_close(struct bh_state *s)
 	free(s);
 }
 
-const struct bh_policy *bh_state_policy(const struct bh_state *s)
-{
-	return s->policy;
-}
-
 void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_counters)
 {
 	*ret_counters = s->n;
