@@ -157,6 +157,14 @@ static void json_head(struct bh_json *j, const struct opts *o, const struct bh_r
 	bh_json_u64(j, "guessed", r->guessed);
 	if (r->text[0])
 		bh_json_str(j, "warning", r->text);
+	bh_json_open(j, "dissectors", '{');
+	for (size_t i = 0; i < r->n_dissect; i++) {
+		char key[64];
+
+		snprintf(key, sizeof key, "%s.%s", r->dissect[i].dissector, r->dissect[i].name);
+		bh_json_u64(j, key, r->dissect[i].value);
+	}
+	bh_json_close(j, '}');
 	bh_json_open(j, "classes", '{');
 	for (unsigned i = 0; i < BH_APP_COUNT; i++)
 		if (r->classes[i])

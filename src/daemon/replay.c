@@ -179,12 +179,24 @@ static void write_stats(struct replay *p)
 		bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
 }
 
+static void note_counter(void *ctx, const char *dissector, const char *name, uint64_t v)
+{
+	struct bh_replay_result *r = ctx;
+
+	if (r->n_dissect == BH_COUNT(r->dissect))
+		return;
+	r->dissect[r->n_dissect].dissector = dissector;
+	r->dissect[r->n_dissect].name = name;
+	r->dissect[r->n_dissect++].value = v;
+}
+
 static int finish(struct replay *p, struct bh_worker *w, struct bh_source *src, int why)
 {
 	struct bh_replay_result *r = p->r;
 	int rc = 0;
 
 	bh_worker_counters(w, &r->worker);
+	bh_worker_dissect_counters(w, note_counter, r);
 	bh_core_counters(p->core, &r->core);
 	bh_source_stats(src, &r->source);
 	write_stats(p);

@@ -30,6 +30,11 @@ struct bh_replay_result {
 	struct bh_source_stats source;
 	bh_ns first, last; /* capture clock */
 	uint64_t wall_ns;
+	struct { /* what the dissectors counted, by name; names are literals */
+		const char *dissector, *name;
+		uint64_t value;
+	} dissect[32];
+	size_t n_dissect;
 	uint64_t classes[BH_APP_COUNT], guessed;
 	struct bh_record *records; /* alerts and actions in order */
 	size_t n_records, records_lost;

@@ -48,7 +48,7 @@ struct run {
 	size_t n_self;
 	uint64_t seed;
 	pid_t pid[BH_PROCS];
-	bh_ns died[BH_PROCS], again[BH_PROCS]; /* again: when to start it, 0 = running */
+	bh_ns started[BH_PROCS], again[BH_PROCS]; /* again: when to start it, 0 = running */
 	unsigned quick[BH_PROCS];	       /* deaths soon after the start, for the backoff */
 	bool first;
 };
@@ -248,7 +248,7 @@ static void start(struct run *r, unsigned role)
 		return;
 	}
 	r->pid[role] = pid;
-	r->died[role] = mono();
+	r->started[role] = mono();
 	r->again[role] = 0;
 	atomic_store(&r->shm->pids[role], pid);
 }
@@ -330,7 +330,7 @@ static void reap(struct run *r, bool stopping)
 			atomic_store(&r->shm->pids[i], 0);
 			if (stopping)
 				continue;
-			r->quick[i] = mono() - r->died[i] < BH_SEC(5) ? r->quick[i] + 1 : 0;
+			r->quick[i] = mono() - r->started[i] < BH_SEC(5) ? r->quick[i] + 1 : 0;
 			r->again[i] = mono() + (r->quick[i] == 0 ? 0 : BH_MS(100) << (r->quick[i] < 6 ? r->quick[i] : 6));
 			atomic_fetch_add(&r->shm->restarts[i], 1);
 			fprintf(stderr, "bulkhead: %s (pid %d) %s %d; starting it again; the kernel's ruleset stands\n", role_names[i], pid,
