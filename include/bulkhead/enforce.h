@@ -27,6 +27,18 @@ const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what
  * guard refuses them. Takes over a table left by an earlier process. plan->cuts are added too.
  */
 int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan) BH_MUST;
+/*
+ * The law on probation: plan's law and the standing one lie in the table together, and a set element with a timeout of
+ * hold decides which of them judges. When it runs out the kernel itself is back under the standing law, whatever became
+ * of this process. Cuts stand under both; management of either reaches the box. 1 refused: a trial runs already.
+ */
+int bh_enforcer_trial(struct bh_enforcer *e, const struct bh_plan *plan, bh_ns hold) BH_MUST;
+int bh_enforcer_confirm(struct bh_enforcer *e) BH_MUST;	 /* the law on trial becomes the standing one; 1 none, or it ran out */
+int bh_enforcer_rollback(struct bh_enforcer *e) BH_MUST; /* back to the standing law at once; 1 none on trial */
+/* Time left of the trial; 0 = none. The owner calls bh_enforcer_expire when it is over, to clear the table of it. */
+bh_ns bh_enforcer_trial_left(const struct bh_enforcer *e);
+int bh_enforcer_expire(struct bh_enforcer *e) BH_MUST; /* 0 nothing was over, 1 the standing law is alone again */
+
 /* All cuts of one order in one batch, guard first, then read back. Re-adding renews the TTL. */
 int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused) BH_MUST;
 int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) BH_MUST; /* absent ones are fine */
@@ -60,9 +72,21 @@ struct bh_kernel_features {
 int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_features) BH_MUST; /* by kernel dry runs */
 
 struct bh_enforce_counters {
-	uint64_t pin, iso, deny, shield, invalid, would_deny; /* packets */
+	uint64_t pin, iso, deny, shield, invalid, would_deny, contain, island, kill; /* packets */
 };
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters) BH_MUST;
+
+/* What the law does not allow but mode observe let pass, by connection; the kernel keeps at most 65,535, for a day. */
+struct bh_would {
+	struct bh_addr src, dst;
+	uint8_t proto;	/* 1 is ICMP of either family */
+	uint16_t dport; /* 0 without ports */
+	uint64_t packets;
+};
+int bh_enforcer_would(struct bh_enforcer *e, struct bh_would **ret_would, size_t *ret_n) BH_MUST; /* malloc'ed */
+#define BH_WOULD_TEXT 160
+size_t bh_would_print(const struct bh_would *w, char buf[BH_WOULD_TEXT]); /* "would 10.1.2.3 > 10.2.0.5 tcp/445 packets=12" */
+int bh_would_parse(const char *line, size_t len, struct bh_would *ret_would) BH_MUST; /* 0, 1 malformed */
 
 /* ---- the role process: a request table over one stream socket; see src/enforce/serve.c for the protocol ---- */
 /*
@@ -72,7 +96,13 @@ int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_
 int bh_enforcer_serve(int fd) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
-enum bh_enf_request { BH_ENF_APPLY, BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY, BH_ENF_REQUESTS };
+enum bh_enf_request {
+	BH_ENF_APPLY, BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
+	BH_ENF_TRIAL,	 /* "hold=60s" on the first line of the body, then the plan */
+	BH_ENF_CONFIRM, BH_ENF_ROLLBACK,
+	BH_ENF_COUNTERS, /* body: "counters pin=… iso=… …", then "would …" lines, see bh_would_print */
+	BH_ENF_REQUESTS
+};
 /* Encodes a request frame: 4-byte big-endian length, then text. malloc'ed. text is a plan or cut lines, may be NULL. */
 int bh_enf_encode(unsigned request, uint32_t seq, const char *text, size_t len, char **ret_frame, size_t *ret_len) BH_MUST;
 struct bh_enf_reply { /* also notices: seq 0 */

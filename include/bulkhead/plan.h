@@ -55,16 +55,34 @@ struct bh_plan_mgmt { /* who may always open proto lo-hi to this box */
 	uint16_t lo, hi;
 };
 
-enum bh_cut_kind { BH_CUT_NONE, BH_CUT_ISOLATE, BH_CUT_SHIELD, BH_CUT_KINDS };
-enum bh_cut_what { BH_CUT_ADDR, BH_CUT_MAC, BH_CUT_NET, BH_CUT_WHATS };
+/*
+ * isolate  nothing but pins and remedies, both directions      ADDR, MAC, NET
+ * shield   opens nothing new in a critical zone                ADDR
+ * contain  neither opens nor keeps open an admin protocol      ADDR
+ * island   the order's networks keep what stays among them     NET: nothing but pins crosses their edge
+ * kill     one connection, by its first packet's tuple         FLOW
+ */
+enum bh_cut_kind { BH_CUT_NONE, BH_CUT_ISOLATE, BH_CUT_SHIELD, BH_CUT_CONTAIN, BH_CUT_ISLAND, BH_CUT_KILL, BH_CUT_KINDS };
+enum bh_cut_what { BH_CUT_ADDR, BH_CUT_MAC, BH_CUT_NET, BH_CUT_FLOW, BH_CUT_WHATS };
 struct bh_cut {
 	uint32_t order; /* id of the order it belongs to: one order may hold several cuts (v4, v6, MAC) of one device */
 	uint8_t kind, what;
 	struct bh_mac mac;	/* BH_CUT_MAC */
-	struct bh_prefix net;	/* BH_CUT_ADDR (host prefix), BH_CUT_NET */
+	struct bh_prefix net;	/* BH_CUT_ADDR (host prefix), BH_CUT_NET, BH_CUT_FLOW (who opened it) */
+	struct bh_prefix peer;	/* BH_CUT_FLOW: whom it was opened to, a host prefix */
+	uint16_t sport, dport;	/* BH_CUT_FLOW */
+	uint8_t proto;		/* BH_CUT_FLOW: 6 or 17 */
 	bh_ns ttl;		/* > 0: every cut ends by itself */
 	char because[BH_NAME];	/* detector name or "operator" */
 };
+const char *bh_cut_kind_name(unsigned kind); /* "isolate" …; "none" for what is none */
+/* The TCP ports of protocols that administer machines: what contain and a breaker's first step close (ATT&CK T1021). */
+extern const uint16_t bh_plan_admin_ports[];
+extern const size_t bh_plan_n_admin_ports;
+
+/* What a conduit with a breaker or a drawbridge is down to; a law is compiled for one posture of all of them. */
+enum bh_conduit_state { BH_CONDUIT_NORMAL, BH_CONDUIT_NO_ADMIN, BH_CONDUIT_CLOSED, BH_CONDUIT_STATES };
+const char *bh_conduit_state_name(unsigned state); /* normal, no-admin, closed */
 
 struct bh_plan {
 	uint32_t generation;
@@ -83,8 +101,12 @@ struct bh_plan {
 	bh_ns max_ttl;	   /* longest TTL the enforcer will accept */
 };
 
-/* Compiles the law of a policy; no cuts. Elements come out disjoint (a covered or overlapping box is merged or split). */
-int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* < 0 -errno */
+/*
+ * Compiles the law of a policy; no cuts. Elements come out disjoint (a covered or overlapping box is merged or split).
+ * states: one enum bh_conduit_state for each conduit of the policy, or NULL: all normal, drawbridges down (open).
+ */
+int bh_plan_compile_as(const struct bh_policy *p, const uint8_t *states, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* < 0 -errno */
+int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* states NULL */
 /* Makes permits, pins, remedies and management disjoint; compile has done it, a plan from text may need it. < 0 -errno */
 int bh_plan_normalise(struct bh_plan *plan) BH_MUST;
 int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy) BH_MUST; /* < 0 -errno */
@@ -101,7 +123,8 @@ void bh_plan_fini(struct bh_plan *plan); /* zeroed afterwards; accepts a zeroed 
  *   manage 10.10.250.0/28 tcp/22
  *   never dc-1 10.10.0.10 mac=52:54:00:00:00:0a at=20:3
  *   limit cuts=64 ttl=24h
- *   cut isolate 10.1.2.3 ttl=900s order=12 because=smb.ransom
+ *   cut isolate 10.1.2.3 ttl=900s order=12 because=smb.ransom       also: shield, contain; mac:…, net:…; island net:…
+ *   cut kill tcp 10.1.2.3 49152 > 10.2.0.5 445 ttl=600s order=13
  */
 struct bh_plan_error {
 	unsigned line, col;

@@ -302,6 +302,8 @@ static int handle(struct server *s, const char *payload, size_t len)
 	case BH_ENF_VERIFY:
 		reply.status = bh_enforcer_verify(s->e);
 		break;
+	default:
+		reply.status = -ENOSYS;
 	}
 	if (reply.status && !reply.text[0])
 		bh_strcpy(reply.text, sizeof reply.text, bh_enforcer_why(s->e));

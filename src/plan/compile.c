@@ -105,14 +105,61 @@ static int add_permit(struct growing *g, const struct bh_permit *permit)
 	return 0;
 }
 
-static int add_conduit(
-	struct growing *g, const struct bh_policy *p, const struct bh_conduit *c, size_t index)
+static bool is_admin(unsigned port)
+{
+	for (size_t i = 0; i < bh_plan_n_admin_ports; i++)
+		if (bh_plan_admin_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* TCP without the ports that administer machines */
+static int add_without_admin(struct growing *g, struct bh_permit permit, unsigned lo, unsigned hi)
+{
+	int r = 0;
+
+	permit.proto = 6;
+	for (unsigned at = lo; r == 0 && at <= hi; at++) {
+		unsigned from = at;
+
+		while (at <= hi && !is_admin(at))
+			at++;
+		permit.lo = (uint16_t)from;
+		permit.hi = (uint16_t)(at - 1);
+		if (at > from)
+			r = add_permit(g, &permit);
+	}
+	return r;
+}
+
+/* "any" without admin protocols keeps TCP, UDP and ICMP; what is neither is closed with them */
+static int add_service(struct growing *g, const struct bh_permit *permit, unsigned state)
+{
+	struct bh_permit q = *permit;
+	int r;
+
+	if (state != BH_CONDUIT_NO_ADMIN || (permit->proto != 0 && permit->proto != 6))
+		return add_permit(g, permit);
+	if (permit->proto == 6)
+		return add_without_admin(g, q, permit->lo, permit->hi);
+	r = add_without_admin(g, q, 0, 65535);
+	q.lo = 0;
+	q.hi = 65535;
+	q.proto = 17;
+	if (r == 0)
+		r = add_permit(g, &q);
+	q.proto = 1;
+	return r < 0 ? r : add_permit(g, &q);
+}
+
+static int add_conduit(struct growing *g, const struct bh_policy *p, const struct bh_conduit *c,
+	size_t index, unsigned state)
 {
 	const struct bh_prefixes *to = c->to_hosts.n ? &c->to_hosts : &p->zones[c->to].nets;
 	static const struct bh_prefix whole;
 	struct prefix_list dst = {0};
 	size_t n_src = c->from_hosts.n ? c->from_hosts.n : 1;
-	int r = carve(p, c->to, to, &dst);
+	int r = state == BH_CONDUIT_CLOSED ? 0 : carve(p, c->to, to, &dst);
 
 	for (size_t s = 0; r == 0 && s < n_src; s++) {
 		const struct bh_prefix *src = c->from_hosts.n ? &c->from_hosts.v[s] : &whole;
@@ -130,7 +177,7 @@ static int add_conduit(
 					.lo = svc->lo,
 					.hi = svc->hi};
 
-				r = add_permit(g, &permit);
+				r = add_service(g, &permit, state);
 			}
 		}
 	}
@@ -301,6 +348,12 @@ static void add_limits(struct bh_plan *plan, const struct bh_response *r)
 
 int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_plan *ret_plan)
 {
+	return bh_plan_compile_as(p, NULL, generation, ret_plan);
+}
+
+int bh_plan_compile_as(const struct bh_policy *p, const uint8_t *states, uint32_t generation,
+	struct bh_plan *ret_plan)
+{
 	struct growing g = {.plan = {.generation = generation, .mode = p->response.mode}};
 	int r;
 
@@ -314,7 +367,8 @@ int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_pl
 	if (r == 0)
 		r = add_names(&g.plan, p);
 	for (size_t i = 0; r == 0 && i < p->n_conduits; i++)
-		r = add_conduit(&g, p, &p->conduits[i], i + 1);
+		r = add_conduit(&g, p, &p->conduits[i], i + 1,
+			states ? states[i] : BH_CONDUIT_NORMAL);
 	for (size_t i = 0; r == 0 && i < p->n_zones; i++)
 		r = add_inside(&g, p, (uint16_t)i);
 	for (size_t i = 0; r == 0 && i < p->n_pins; i++)

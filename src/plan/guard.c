@@ -86,14 +86,37 @@ static int check_net(const struct bh_plan *law, const struct bh_cut *cut, struct
 	return 0;
 }
 
+static int check_flow(const struct bh_cut *cut, struct bh_refused *ret)
+{
+	const struct bh_prefix *ends[] = {&cut->net, &cut->peer};
+	char text[BH_PREFIX_TEXT];
+
+	if ((cut->proto != 6 && cut->proto != 17) || !cut->sport || !cut->dport)
+		return refuse(ret, BH_REF_WIDTH, nowhere, "a connection is tcp or udp, with two ports");
+	for (size_t i = 0; i < BH_COUNT(ends); i++)
+		if (ends[i]->bits != 128 || special(ends[i]))
+			return refuse(ret, BH_REF_WIDTH, nowhere, "%s is not one host",
+				bh_prefix_print(ends[i], text));
+	if (bh_prefix_is4(&cut->net) != bh_prefix_is4(&cut->peer))
+		return refuse(ret, BH_REF_WIDTH, nowhere, "the ends are of two families");
+	return 0;
+}
+
 static int check_shape(const struct bh_plan *law, const struct bh_cut *cut, struct bh_refused *ret)
 {
 	char text[BH_PREFIX_TEXT];
 
 	if (cut->kind == BH_CUT_NONE || cut->kind >= BH_CUT_KINDS || cut->what >= BH_CUT_WHATS)
 		return refuse(ret, BH_REF_WIDTH, nowhere, "no such kind of cut");
-	if (cut->kind == BH_CUT_SHIELD && cut->what != BH_CUT_ADDR)
-		return refuse(ret, BH_REF_WIDTH, nowhere, "a shield stands against one address");
+	if ((cut->kind == BH_CUT_SHIELD || cut->kind == BH_CUT_CONTAIN) && cut->what != BH_CUT_ADDR)
+		return refuse(ret, BH_REF_WIDTH, nowhere, "a %s stands against one address",
+			bh_cut_kind_name(cut->kind));
+	if (cut->kind == BH_CUT_ISLAND && cut->what != BH_CUT_NET)
+		return refuse(ret, BH_REF_WIDTH, nowhere, "an island is made of networks");
+	if ((cut->kind == BH_CUT_KILL) != (cut->what == BH_CUT_FLOW))
+		return refuse(ret, BH_REF_WIDTH, nowhere, "one connection is killed, nothing else");
+	if (cut->what == BH_CUT_FLOW)
+		return check_flow(cut, ret);
 	if (cut->what == BH_CUT_MAC) {
 		if (bh_mac_none(&cut->mac) || (cut->mac.b[0] & 1))
 			return refuse(ret, BH_REF_WIDTH, nowhere,
@@ -113,6 +136,8 @@ static int check_shape(const struct bh_plan *law, const struct bh_cut *cut, stru
 
 static int check_never(const struct bh_plan *law, const struct bh_cut *cut, struct bh_refused *ret)
 {
+	if (cut->what == BH_CUT_FLOW)
+		return 0; /* one connection less isolates nobody */
 	for (size_t i = 0; i < law->n_never; i++) {
 		const struct bh_plan_never *n = &law->never[i];
 		char text[BH_PREFIX_TEXT];
@@ -152,7 +177,9 @@ int bh_plan_guard(const struct bh_plan *law, const struct bh_cut *cut, size_t st
 			bh_duration_print(law->max_ttl, b));
 	if (check_never(law, cut, ret_refused))
 		return 1;
-	for (size_t i = 0; cut->what != BH_CUT_MAC && cut->net.bits == 128 && i < n_self; i++)
+	for (size_t i = 0; (cut->what == BH_CUT_ADDR || cut->what == BH_CUT_NET) &&
+			   cut->net.bits == 128 && i < n_self;
+		i++)
 		if (bh_prefix_has(&cut->net, &self[i])) {
 			char text[BH_ADDR_TEXT];
 

@@ -352,6 +352,41 @@ static int cut_target(struct parser *p, struct bh_word w, struct bh_cut *c)
 					    (int)(w.len & 63), w.p);
 }
 
+static int flow_end(struct parser *p, struct bh_prefix *ret_addr, uint16_t *ret_port)
+{
+	struct bh_word w;
+	uint64_t port;
+
+	if (bh_words_next(p, "an address", &w) || bh_words_prefix(p, w, ret_addr))
+		return 1;
+	if (ret_addr->bits != 128)
+		return bh_words_fail(p, w.p, "a connection has one address at each end");
+	if (bh_words_next(p, "a port", &w) || bh_words_number(p, w, 1, 65535, &port))
+		return 1;
+	*ret_port = (uint16_t)port;
+	return 0;
+}
+
+/* tcp 10.1.2.3 49152 > 10.2.0.5 445 */
+static int cut_flow(struct parser *p, struct bh_word proto, struct bh_cut *c)
+{
+	struct bh_word w;
+
+	c->what = BH_CUT_FLOW;
+	c->proto = bh_word_is(proto, "tcp") ? 6 : bh_word_is(proto, "udp") ? 17 : 0;
+	if (!c->proto)
+		return bh_words_fail(p, proto.p, "expected tcp or udp");
+	if (flow_end(p, &c->net, &c->sport) || bh_words_next(p, ">", &w))
+		return 1;
+	if (!bh_word_is(w, ">"))
+		return bh_words_fail(p, w.p, "expected >");
+	if (flow_end(p, &c->peer, &c->dport))
+		return 1;
+	return bh_prefix_is4(&c->net) == bh_prefix_is4(&c->peer)
+		       ? 0
+		       : bh_words_fail(p, w.p, "the ends are of two families");
+}
+
 static int parse_cut_line(struct parser *p, struct bh_cut *c)
 {
 	struct bh_word w, v;
@@ -360,15 +395,19 @@ static int parse_cut_line(struct parser *p, struct bh_cut *c)
 	int r;
 
 	memset(c, 0, sizeof *c);
-	if (bh_words_next(p, "isolate or shield", &w))
+	if (bh_words_next(p, "a kind of cut", &w))
 		return 1;
-	c->kind = bh_word_is(w, "isolate")  ? BH_CUT_ISOLATE
-		  : bh_word_is(w, "shield") ? BH_CUT_SHIELD
-					    : BH_CUT_NONE;
-	if (c->kind == BH_CUT_NONE)
-		return bh_words_fail(p, w.p, "expected isolate or shield");
-	if (bh_words_next(p, "an address", &w) || cut_target(p, w, c) ||
-		bh_words_need_keyed(p, "ttl", &v))
+	for (c->kind = 1; c->kind < BH_CUT_KINDS; c->kind++)
+		if (bh_word_is(w, bh_cut_kind_name(c->kind)))
+			break;
+	if (c->kind == BH_CUT_KINDS)
+		return bh_words_fail(
+			p, w.p, "expected isolate, shield, contain, island or kill");
+	if (bh_words_next(p, "whom", &w))
+		return 1;
+	if (c->kind == BH_CUT_KILL ? cut_flow(p, w, c) : cut_target(p, w, c))
+		return 1;
+	if (bh_words_need_keyed(p, "ttl", &v))
 		return 1;
 	if (bh_duration_parse(v.p, v.len, &c->ttl))
 		return bh_words_fail(p, v.p, "not a duration");

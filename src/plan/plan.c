@@ -16,6 +16,26 @@
 
 const char *const bh_plan_modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
 
+/* SSH, Telnet, RPC, NetBIOS, SMB, rexec family, RDP, VNC, WinRM, Salt, Puppet's and SCCM's push */
+const uint16_t bh_plan_admin_ports[] = {
+	22, 23, 135, 139, 445, 512, 513, 514, 2701, 3389, 4505, 4506, 5900, 5901, 5985, 5986, 8140};
+const size_t bh_plan_n_admin_ports = BH_COUNT(bh_plan_admin_ports);
+
+const char *bh_cut_kind_name(unsigned kind)
+{
+	static const char *const names[BH_CUT_KINDS] = {
+		"none", "isolate", "shield", "contain", "island", "kill"};
+
+	return names[kind < BH_CUT_KINDS ? kind : 0];
+}
+
+const char *bh_conduit_state_name(unsigned state)
+{
+	static const char *const names[BH_CONDUIT_STATES] = {"normal", "no-admin", "closed"};
+
+	return state < BH_CONDUIT_STATES ? names[state] : "unknown";
+}
+
 void bh_plan_fini(struct bh_plan *plan)
 {
 	if (!plan)

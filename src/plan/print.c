@@ -186,8 +186,12 @@ size_t bh_cut_print(const struct bh_cut *c, char buf[BH_CUT_TEXT])
 	struct bh_text t = bh_text(buf, BH_CUT_TEXT);
 	char a[BH_PREFIX_TEXT], d[24];
 
-	bh_putf(&t, "cut %s ", c->kind == BH_CUT_SHIELD ? "shield" : "isolate");
-	if (c->what == BH_CUT_MAC)
+	bh_putf(&t, "cut %s ", bh_cut_kind_name(c->kind));
+	if (c->what == BH_CUT_FLOW) {
+		bh_putf(&t, "%s %s %u > ", c->proto == 6 ? "tcp" : "udp",
+			bh_prefix_print(&c->net, a), c->sport);
+		bh_putf(&t, "%s %u", bh_prefix_print(&c->peer, a), c->dport);
+	} else if (c->what == BH_CUT_MAC)
 		bh_putf(&t, "mac:%s", bh_mac_print(&c->mac, a));
 	else
 		bh_putf(&t, "%s%s", c->what == BH_CUT_NET ? "net:" : "",
