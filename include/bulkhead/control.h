@@ -4,7 +4,7 @@
  *
  * Why     The CLI asks core and nobody else; what a person orders becomes an event like any other.
  * Shape   Request: verb key=value …, values in the quoted form of base.h. Reply: one JSON object with "v", "exit" (an exit
- *         code of the CLI) and "text"; read verbs add their data.
+ *         code of the CLI) and "text"; read verbs add their data. policy-apply is followed by bytes= bytes of text.
  * Units   ttl in ns on the wire ("for=…" as a duration). Times in replies as EVE prints them.
  * Errors  parse: 0, 1 with a reason.
  * Purity  Pure: renders from the core's state. The sockets are the daemon's.
@@ -18,13 +18,15 @@
 #define BH_API_SOCKET "/run/bulkhead/api.sock"
 #define BH_API_LINE 1024
 
-enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_VERBS };
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
 struct bh_api_request {
 	uint8_t verb, mode;
 	bool dry;
 	bh_ns ttl;
 	char target[64], reason[96];
+	uint32_t bytes; /* POLICY_APPLY: so many bytes of policy text follow the line; target is the file's name, ttl the probation */
 };
+#define BH_API_BODY (4u << 20)
 int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96]) BH_MUST;
 size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE]); /* without newline */
 bool bh_api_writes(unsigned verb); /* needs the operator's right */

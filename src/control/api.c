@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <bulkhead/control.h>
 
-static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "isolate", "shield", "release", "mode"};
+static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
 
 bool bh_api_writes(unsigned verb)
 {
@@ -23,6 +23,14 @@ static int parse_key(struct bh_api_request *r, struct bh_word key, struct bh_wor
 		return bh_word_str(value, r->reason, sizeof r->reason);
 	if (bh_word_is(key, "for"))
 		return bh_duration_parse(value.p, value.len, &r->ttl);
+	if (bh_word_is(key, "bytes")) {
+		uint64_t n;
+
+		if (bh_word_u64(value, BH_API_BODY, &n) || !n)
+			return 1;
+		r->bytes = (uint32_t)n;
+		return 0;
+	}
 	if (bh_word_is(key, "dry")) {
 		r->dry = bh_word_is(value, "1");
 		return 0;
@@ -59,6 +67,10 @@ int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_reques
 	if (more == 2)
 		return bad(ret_error, "unfinished quote", w);
 	w = (struct bh_word){verbs[r.verb], strlen(verbs[r.verb])};
+	if (r.verb == BH_API_POLICY_APPLY ? !r.bytes : r.bytes != 0)
+		return bad(ret_error, r.bytes ? "bytes= has no meaning in" : "bytes= is missing in", w);
+	if (r.verb == BH_API_POLICY_CONFIRM || r.verb == BH_API_POLICY_ROLLBACK)
+		bh_strcpy(r.target, sizeof r.target, "-");
 	if (r.verb == BH_API_MODE ? r.mode == BH_MODE_COUNT : bh_api_writes(r.verb) && !r.target[0])
 		return bad(ret_error, r.verb == BH_API_MODE ? "mode=observe|ask|auto is missing in" : "target= is missing in", w);
 	if ((r.verb == BH_API_ISOLATE || r.verb == BH_API_SHIELD) && !r.dry && !r.reason[0])
@@ -85,6 +97,8 @@ size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE])
 		bh_putf(&t, " for=%s", bh_duration_print(r->ttl, d));
 	if (r->verb == BH_API_MODE)
 		bh_putf(&t, " mode=%s", bh_mode_name(r->mode));
+	if (r->bytes)
+		bh_putf(&t, " bytes=%u", r->bytes);
 	if (r->dry)
 		bh_put(&t, " dry=1");
 	if (r->reason[0]) {
