@@ -88,6 +88,12 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 
 unsigned bh_core_mode(const struct bh_core *c);
 struct bh_state *bh_core_state(struct bh_core *c);
+const struct bh_seen_table *bh_core_seen(const struct bh_core *c); /* connections remembered, for previews and learning */
+/*
+ * Goes on under another policy, which outlives the core as the first did: hosts, evidence and orders stay, zones, roles,
+ * conduits and the mode's default are the new ones (a mode given in opts or by command stays). 0, or < 0 and nothing changed.
+ */
+int bh_core_policy(struct bh_core *c, const struct bh_policy *policy) BH_MUST;
 /* The law with the cuts now wanted; valid until the next step. */
 const struct bh_plan *bh_core_plan(struct bh_core *c);
 const struct bh_order *bh_core_orders(const struct bh_core *c, size_t *ret_n); /* ended ones included, capped, oldest first */

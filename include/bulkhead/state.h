@@ -120,6 +120,30 @@ struct bh_sight {
 /* Folds the event into the state and fills the sight. Called once per event, before the detectors. */
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight);
 
+/* Connections that were answered, one entry for each (who, to whom, service): what a cut would break, what a law must allow. */
+struct bh_seen {
+	struct bh_addr src, dst;
+	uint16_t dport, app; /* dport: 0 without ports */
+	uint8_t proto;
+	uint32_t flows; /* ended ones; an open connection adds none yet */
+	uint64_t bytes; /* of ended ones, both directions */
+	bh_ns first, last;
+};
+struct bh_seen_table;
+struct bh_seen_counters {
+	uint64_t used, evicted;
+	bh_ns since, evicted_last; /* first event; latest sight that was forgotten: before it the memory has holes */
+};
+int bh_seen_open(uint64_t seed, struct bh_seen_table **ret_table) BH_MUST; /* < 0 -errno */
+void bh_seen_close(struct bh_seen_table *t);
+void bh_seen_step(struct bh_seen_table *t, const struct bh_event *ev); /* any kind */
+size_t bh_seen_slots(const struct bh_seen_table *t);
+const struct bh_seen *bh_seen_at(const struct bh_seen_table *t, size_t i); /* NULL = free */
+void bh_seen_counters(const struct bh_seen_table *t, struct bh_seen_counters *ret_counters);
+
+/* The same memory under another policy: zones, roles and names of all hosts are asked for again. */
+void bh_state_policy(struct bh_state *s, const struct bh_policy *policy);
+
 /* distinct things in a window, by linear counting in two half-windows: saturates at 128 */
 struct bh_fanout {
 	bh_ns turned;

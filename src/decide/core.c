@@ -11,6 +11,17 @@
 #include <stdlib.h>
 #include "decide/inside.h"
 
+void bh_core_wants(struct bh_core *c)
+{
+	c->wanted = 0;
+	for (size_t i = 0; i < bh_n_detectors; i++) {
+		const struct bh_detector *d = bh_detectors[i];
+
+		c->wants[i] = d->idle && d->idle(c->opts.policy) ? 0 : d->wants;
+		c->wanted |= c->wants[i];
+	}
+}
+
 int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 {
 	struct bh_state_limits lim = {.hosts = opts->hosts ? opts->hosts : opts->bare ? 4096 : 65536,
@@ -21,14 +32,10 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 
 	if (!c)
 		return -ENOMEM;
-	for (size_t i = 0; i < bh_n_detectors; i++) {
-		const struct bh_detector *d = bh_detectors[i];
-
-		lim.plane_bytes[i] = d->host_size;
-		c->wants[i] = d->idle && d->idle(opts->policy) ? 0 : d->wants;
-		c->wanted |= c->wants[i];
-	}
+	for (size_t i = 0; i < bh_n_detectors; i++)
+		lim.plane_bytes[i] = bh_detectors[i]->host_size;
 	c->opts = *opts;
+	bh_core_wants(c);
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
 	if (c->n_self)
@@ -36,6 +43,8 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 	c->orders = calloc(ORDERS, sizeof *c->orders);
 	c->next_order = 1;
 	r = c->orders ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	if (r == 0)
+		r = bh_seen_open(opts->seed, &c->seen);
 	if (r == 0)
 		r = bh_plan_compile(opts->policy, opts->generation ? opts->generation : 1, &c->law);
 	if (r < 0) {
@@ -54,6 +63,7 @@ void bh_core_close(struct bh_core *c)
 		return;
 	bh_plan_fini(&c->law);
 	bh_state_close(c->state);
+	bh_seen_close(c->seen);
 	free(c->orders);
 	free(c);
 }
@@ -66,6 +76,11 @@ unsigned bh_core_mode(const struct bh_core *c)
 struct bh_state *bh_core_state(struct bh_core *c)
 {
 	return c->state;
+}
+
+const struct bh_seen_table *bh_core_seen(const struct bh_core *c)
+{
+	return c->seen;
 }
 
 void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_counters)
@@ -110,6 +125,7 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		c->now = ev->at;
 	if (ev->pkt > c->last_pkt)
 		c->last_pkt = ev->pkt;
+	bh_seen_step(c->seen, ev);
 	bh_core_expire(c, out);
 	switch (ev->kind) {
 	case BH_EV_TICK:

@@ -10,6 +10,7 @@
 struct bh_core {
 	struct bh_core_opts opts;
 	struct bh_state *state;
+	struct bh_seen_table *seen;
 	struct bh_plan law; /* law.cuts is rebuilt from the standing orders */
 	struct bh_order *orders;
 	size_t n_orders;
@@ -26,10 +27,13 @@ struct bh_core {
 	bool law_dirty;
 };
 
+/* core.c */
+void bh_core_wants(struct bh_core *c); /* which detectors have anything to do under the policy */
 /* orders.c */
 bool bh_core_is_self(const struct bh_core *c, const struct bh_addr *a);
 struct bh_record *bh_core_emit(struct bh_core *c, struct bh_out *out, uint8_t kind);
 struct bh_order *bh_core_order(struct bh_core *c, uint32_t id);
+bool bh_pin_touches(const struct bh_pin *p, const struct bh_prefix *net); /* either end */
 bool bh_order_standing(const struct bh_order *o);
 /* Fills cuts and kept pins for a host's device; 0, or 1 refused by guard or pins. */
 int bh_order_for_host(struct bh_core *c, const struct bh_addr *addr, const struct bh_mac *mac, unsigned kind, bh_ns ttl,

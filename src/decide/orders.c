@@ -168,7 +168,7 @@ static void collect(struct bh_core *c, struct bh_order *o, const struct bh_mac *
 	device(c, o);
 }
 
-static bool pin_touches(const struct bh_pin *p, const struct bh_prefix *net)
+bool bh_pin_touches(const struct bh_pin *p, const struct bh_prefix *net)
 {
 	for (size_t i = 0; i < p->from.n; i++)
 		if (bh_prefix_overlaps(&p->from.v[i], net))
@@ -190,7 +190,7 @@ static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refuse
 			const struct bh_addr *addr = &o->cuts[k].net.net;
 			uint16_t z;
 
-			if (o->cuts[k].what == BH_CUT_MAC || !pin_touches(&p->pins[i], &o->cuts[k].net))
+			if (o->cuts[k].what == BH_CUT_MAC || !bh_pin_touches(&p->pins[i], &o->cuts[k].net))
 				continue;
 			z = bh_policy_zone_of(p, addr);
 			if (o->kind == BH_CUT_ISOLATE && z != BH_ZONE_NONE && (p->zones[z].critical || p->zones[z].two_person)) {

@@ -229,6 +229,29 @@ static void describe(struct bh_state *s, struct bh_host *h)
 	bh_strcpy(h->name, sizeof h->name, d->name);
 }
 
+void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
+{
+	s->policy = policy;
+	for (uint32_t i = 0; i < s->used; i++) {
+		struct bh_host *h = &s->hosts[i];
+		const struct bh_phost *d;
+
+		if (bh_addr_none(&h->addr))
+			continue;
+		d = bh_policy_host_by_addr(policy, &h->addr);
+		h->zone = bh_policy_zone_of(policy, &h->addr);
+		h->declared = d ? (uint32_t)(d - policy->hosts) + 1 : 0;
+		h->roles = d ? d->roles : 0;
+		if (d) {
+			bh_strcpy(h->name, sizeof h->name, d->name);
+			if (!bh_mac_none(&d->mac)) {
+				h->mac = d->mac;
+				h->onlink = true;
+			}
+		}
+	}
+}
+
 /* A slot never used before is zero already, and its pages untouched. */
 static uint32_t clear(struct bh_state *s, struct bh_host *h)
 {
