@@ -150,7 +150,7 @@ struct bh_ev_command {
 	char by[32], reason[96];
 };
 
-enum bh_kernel { BH_KER_NONE, BH_KER_APPLIED, BH_KER_REFUSED, BH_KER_RELEASED, BH_KER_EXPIRED, BH_KER_DRIFT, BH_KER_REPAIRED, BH_KER_FAILED, BH_KER_COUNT };
+enum bh_kernel { BH_KER_NONE, BH_KER_APPLIED, BH_KER_REFUSED, BH_KER_RELEASED, BH_KER_EXPIRED, BH_KER_DRIFT, BH_KER_REPAIRED, BH_KER_FAILED, BH_KER_LAW, BH_KER_COUNT };
 struct bh_ev_kernel {
 	uint64_t generation, us; /* us: request to kernel acknowledgement */
 	uint32_t order;		 /* plan order id; 0 = the policy itself */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ static const char more[] =
 	"       --mode MODE       observe, ask or auto, over the policy's\n"
 	"       --eve FILE        EVE JSON lines (default /var/log/bulkhead/eve.json, - = standard output)\n"
 	"       --workers N       packet workers, 1 to 16 (default 1)\n"
+	"       --state DIR       keeps the confirmed policy and the plan for `bulkhead boot` over restarts\n"
 	"       --socket PATH     the local API (default " BH_API_SOCKET ")\n"
 	"       --strict          EVE without our own object and action records\n"
 	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n";
@@ -38,14 +40,48 @@ static int split(char *s, const char **names, size_t max, size_t *ret_n)
 	return 0;
 }
 
+/*
+ * A policy confirmed in an earlier run is the law, as long as the file given is the one that run began with. Somebody who
+ * has written another file since wants that one.
+ */
+static void kept(const char *dir, const char *base, struct bh_policy **io_policy)
+{
+	char path[600], *was = NULL, *text = NULL;
+	struct bh_diags d = {0};
+	struct bh_policy *p;
+	size_t was_len, len;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || bh_keep_load(fd, "policy.yaml", BH_KEEP_POLICY, &text, &len) || bh_keep_load(fd, "policy.base", 64, &was, &was_len))
+		goto out;
+	snprintf(path, sizeof path, "%s/policy.yaml", dir);
+	if (strcmp(was, base)) {
+		fprintf(stderr, "bulkhead: the policy file has changed since %s was confirmed: the file is used\n", path);
+		goto out;
+	}
+	if (bh_policy_load(text, len, path, &d, &p)) {
+		fprintf(stderr, "bulkhead: %s is no valid policy any more: the file is used\n", path);
+		goto out;
+	}
+	fprintf(stderr, "bulkhead: the law is %s, confirmed in an earlier run; `bulkhead policy apply` changes it\n", path);
+	bh_policy_free(*io_policy);
+	*io_policy = p;
+out:
+	bh_diags_fini(&d);
+	free(was);
+	free(text);
+	if (fd >= 0)
+		close(fd);
+}
+
 int bh_cli_run(int argc, char **argv)
 {
 	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
-		{"socket", 1, 0, 's'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"help", 0, 0, 'h'}, {0}};
+		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"help", 0, 0, 'h'}, {0}};
 	struct bh_run_opts o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET};
 	const char *policy_path = NULL, *names[BH_LIVE_IFS];
 	struct bh_policy *policy;
-	char host[65] = "bulkhead";
+	char host[65] = "bulkhead", base[65];
 	int c, r;
 
 	optind = 1;
@@ -78,6 +114,9 @@ int bh_cli_run(int argc, char **argv)
 		case 's':
 			o.socket_path = optarg;
 			break;
+		case 'd':
+			o.state_dir = optarg;
+			break;
 		case 'S':
 			o.strict = true;
 			break;
@@ -95,6 +134,10 @@ int bh_cli_run(int argc, char **argv)
 	r = bh_cli_load_policy(policy_path, &policy);
 	if (r)
 		return r;
+	bh_strcpy(base, sizeof base, policy->sha256[0] ? policy->sha256 : "built-in");
+	o.base_sha256 = base;
+	if (o.state_dir)
+		kept(o.state_dir, base, &policy);
 	(void)!gethostname(host, sizeof host - 1);
 	o.policy = policy;
 	o.ifaces = names;

@@ -38,7 +38,7 @@ struct bh_stats core_stats(struct proc *p)
 
 static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 {
-	struct bh_api_view v = {.core = p->core, .policy = p->in->opts->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
+	struct bh_api_view v = {.core = p->core, .policy = p->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
 		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
 
 	for (int i = 0; i < BH_PROCS; i++) {
@@ -54,6 +54,7 @@ static void hang_up(struct client *c)
 {
 	close(c->fd);
 	free(c->out);
+	free(c->body);
 	memset(c, 0, sizeof *c);
 	c->fd = -1;
 }
@@ -76,6 +77,7 @@ static bool push(struct client *c)
 static void say(struct proc *p, struct client *c, const char *text, size_t len)
 {
 	c->order = 0;
+	c->policy_wait = false;
 	c->out_at = 0;
 	c->out_len = len;
 	c->out = malloc(len ? len : 1);
@@ -92,6 +94,11 @@ static void answer(struct proc *p, struct client *c, int code, const char *text,
 	struct bh_api_view v = view(p, &s);
 
 	say(p, c, p->reply, bh_api_answer(&v, code, text, o, r, p->reply, REPLY));
+}
+
+void core_answer(struct proc *p, struct client *c, int code, const char *text)
+{
+	answer(p, c, code, text, NULL, NULL);
 }
 
 static int refusal_exit(const struct bh_refused *r)
@@ -158,6 +165,21 @@ static void request(struct proc *p, struct client *c)
 		answer(p, c, 5, "only root may change what is cut", NULL, NULL);
 		return;
 	}
+	if (q.verb == BH_API_POLICY_APPLY) {
+		c->q = q;
+		c->body = malloc(q.bytes);
+		if (!c->body)
+			answer(p, c, 1, "no memory", NULL, NULL);
+		return;
+	}
+	if (q.verb == BH_API_MODE && core_trial(p)) {
+		answer(p, c, 4, "a policy is on trial: confirm it or roll it back first", NULL, NULL);
+		return;
+	}
+	if (q.verb == BH_API_POLICY_CONFIRM || q.verb == BH_API_POLICY_ROLLBACK) {
+		core_policy_end(p, c, q.verb == BH_API_POLICY_CONFIRM);
+		return;
+	}
 	if (q.verb == BH_API_STATUS)
 		say(p, c, p->reply, bh_api_status(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_HOSTS)
@@ -171,14 +193,41 @@ static void request(struct proc *p, struct client *c)
 	}
 }
 
+/* the text behind a policy-apply line; some of it came with the line */
+static void body(struct proc *p, struct client *c)
+{
+	size_t want = c->q.bytes - c->body_len;
+	ssize_t n = want ? recv(c->fd, c->body + c->body_len, want, MSG_DONTWAIT) : 0;
+	char *text = c->body;
+
+	if (want && n <= 0 && !(n < 0 && errno == EAGAIN)) {
+		hang_up(c);
+		return;
+	}
+	if (n > 0) {
+		c->body_len += (size_t)n;
+		c->deadline = p->now + PATIENCE;
+	}
+	if (c->body_len < c->q.bytes)
+		return;
+	c->body = NULL;
+	core_policy_apply(p, c, &c->q, text, c->body_len);
+	free(text);
+}
+
 void core_client_ready(struct proc *p, struct client *c)
 {
+	size_t behind;
 	ssize_t n;
 	char *nl;
 
 	if (c->out) {
 		if (!push(c))
 			hang_up(c);
+		return;
+	}
+	if (c->body) {
+		body(p, c);
 		return;
 	}
 	n = recv(c->fd, c->line + c->len, sizeof c->line - c->len, MSG_DONTWAIT);
@@ -195,8 +244,17 @@ void core_client_ready(struct proc *p, struct client *c)
 			answer(p, c, 2, "request too long", NULL, NULL);
 		return;
 	}
+	behind = c->len - (size_t)(nl + 1 - c->line);
 	c->len = (size_t)(nl - c->line);
 	request(p, c);
+	if (c->fd >= 0 && c->body) {
+		if (behind > c->q.bytes)
+			behind = c->q.bytes;
+		memcpy(c->body, nl + 1, behind);
+		c->body_len = behind;
+		if (behind == c->q.bytes)
+			body(p, c);
+	}
 }
 
 /* a free place, or that of the longest idle peer; root, who may have an order to give, displaces anybody else first */
@@ -209,7 +267,7 @@ static struct client *place(struct proc *p, bool root)
 
 		if (c->fd < 0)
 			return c;
-		if (!c->order && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
+		if (!c->order && !c->policy_wait && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
 			oldest = c;
 	}
 	if (oldest)
@@ -252,8 +310,10 @@ void core_waiters(struct proc *p)
 		struct bh_order found = {0};
 
 		/* a clock set back must not make anybody wait longer than it would have */
-		if (c->deadline > p->now + PATIENCE)
+		if (c->deadline > p->now + PATIENCE && !c->policy_wait)
 			c->deadline = p->now + PATIENCE;
+		if (c->fd >= 0 && c->policy_wait && p->now > c->deadline)
+			core_answer(p, c, 8, "the kernel has not answered yet; `bulkhead status` shows what stands");
 		if (c->fd >= 0 && !c->order && p->now > c->deadline)
 			hang_up(c);
 		if (c->fd < 0 || !c->order)

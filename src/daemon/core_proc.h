@@ -5,6 +5,7 @@
 
 #include <bulkhead/control.h>
 #include "daemon/enfclient.h"
+#include "daemon/keep.h"
 #include "daemon/lines.h"
 #include "daemon/roles.h"
 
@@ -13,13 +14,25 @@
 
 struct client {
 	int fd;
-	bool may_write;
+	bool may_write, policy_wait; /* policy_wait: for the kernel's word on a policy */
 	uint32_t uid, order; /* order: an isolation or release it waits for */
 	bh_ns deadline; /* of the order, or of a peer that neither asks nor reads */
 	char line[BH_API_LINE];
 	size_t len;
 	char *out; /* what its socket did not take yet, malloc'ed */
 	size_t out_at, out_len;
+	struct bh_api_request q; /* with a body still to come */
+	char *body;
+	size_t body_len;
+};
+
+struct trial { /* core_policy.c */
+	uint8_t step;
+	const struct bh_policy *before;
+	struct bh_policy *policy;
+	char *text, file[64];
+	size_t len;
+	bh_ns hold, until;
 };
 
 struct proc {
@@ -29,6 +42,11 @@ struct proc {
 	struct bh_lines eve;
 	struct bh_eve fmt;
 	struct client clients[CLIENTS];
+	const struct bh_policy *policy; /* the one the core works under: given at the start, on trial, or confirmed */
+	struct bh_policy *confirmed;
+	struct trial trial;
+	bool boot_dirty;
+	bh_ns boot_next;
 	bh_ns start, now, next_tick, next_stats;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
 	uint8_t law_mode; /* mode of the law the enforcer was given */
@@ -41,7 +59,18 @@ struct proc {
 bh_ns core_wall(void);
 void core_step(struct proc *p, const struct bh_event *ev); /* leaves its records in p->out */
 void core_law_changed(struct proc *p);
+int core_law_text(struct proc *p, char **ret_text, size_t *ret_len) BH_MUST; /* the law as the enforcer is given it */
+/* core_policy.c */
+bool core_trial(const struct proc *p);
+const struct bh_policy *core_policy_first(struct proc *p, const struct bh_policy *given);
+void core_policy_apply(struct proc *p, struct client *c, const struct bh_api_request *q, const char *text, size_t len);
+void core_policy_end(struct proc *p, struct client *c, bool confirm);
+void core_policy_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request);
+void core_policy_lost(struct proc *p, const char *why);
+void core_policy_tick(struct proc *p);
+void core_boot_tick(struct proc *p);
 /* core_api.c */
+void core_answer(struct proc *p, struct client *c, int code, const char *text);
 struct bh_stats core_stats(struct proc *p);
 void core_client_new(struct proc *p);
 void core_client_ready(struct proc *p, struct client *c); /* readable, or writable while it has output */

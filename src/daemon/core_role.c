@@ -61,6 +61,7 @@ static void enforcer_down(struct proc *p)
 	if (p->enf.fd >= 0)
 		fprintf(stderr, "bulkhead: core: the enforcer is gone; the kernel keeps what it holds, waiting for a new one\n");
 	bh_enfclient_close(&p->enf);
+	core_policy_lost(p, "lost its enforcer");
 }
 
 static void carry(struct proc *p, const struct bh_record *rec)
@@ -69,6 +70,7 @@ static void carry(struct proc *p, const struct bh_record *rec)
 
 	if (rec->kind != BH_REC_ACTION)
 		return;
+	p->boot_dirty = true;
 	switch (rec->verb) {
 	case BH_VERB_REQUESTED:
 		r = bh_enfclient_cuts(&p->enf, BH_ENF_CUT, rec->order.id, rec->order.cuts, rec->order.n_cuts);
@@ -98,17 +100,22 @@ void core_step(struct proc *p, const struct bh_event *ev)
 }
 
 /* ---- enforcer ---- */
-static int send_law(struct proc *p)
+int core_law_text(struct proc *p, char **ret_text, size_t *ret_len)
 {
 	struct bh_plan law = *bh_core_plan(p->core);
-	char *text;
-	size_t len;
-	int r;
 
 	law.n_cuts = 0; /* standing cuts are kept by the enforcer; missing ones follow one by one */
 	law.mode = (uint8_t)bh_core_mode(p->core);
 	p->law_mode = law.mode;
-	r = bh_plan_print(&law, &text, &len);
+	return bh_plan_print(&law, ret_text, ret_len);
+}
+
+static int send_law(struct proc *p)
+{
+	char *text;
+	size_t len;
+	int r = core_law_text(p, &text, &len);
+
 	if (r)
 		return r;
 	r = bh_enfclient_send(&p->enf, BH_ENF_APPLY, 0, text, len);
@@ -123,6 +130,7 @@ static void enforcer_up(struct proc *p, int fd)
 	bh_enfclient_close(&p->enf);
 	if (fd < 0)
 		return;
+	core_policy_lost(p, "lost its enforcer");
 	r = bh_enfclient_open(&p->enf, fd);
 	if (r == 0)
 		r = send_law(p);
@@ -210,6 +218,12 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 	case BH_ENF_APPLY:
 		if (reply->status)
 			fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
+		p->boot_dirty |= reply->status == 0;
+		break;
+	case BH_ENF_TRIAL:
+	case BH_ENF_CONFIRM:
+	case BH_ENF_ROLLBACK:
+		core_policy_replied(p, reply, request);
 		break;
 	case BH_ENF_DUMP:
 		if (reply->status == 0)
@@ -350,7 +364,7 @@ void core_law_changed(struct proc *p)
 {
 	int r;
 
-	if (p->enf.fd < 0)
+	if (p->enf.fd < 0 || core_trial(p)) /* a law on trial is changed by nothing but its end */
 		return;
 	r = send_law(p);
 	/* observing, the enforcer let the cuts go; what still stands here is asked for again */
@@ -379,6 +393,8 @@ static void tick(struct proc *p)
 			bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
 	}
 	(void)!bh_lines_flush(&p->eve);
+	core_policy_tick(p);
+	core_boot_tick(p);
 	if (bh_core_mode(p->core) != p->law_mode)
 		core_law_changed(p);
 }
@@ -414,7 +430,7 @@ static void loop(struct proc *p)
 		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
-			f[4 + i] = (struct pollfd){p->clients[i].order ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
+			f[4 + i] = (struct pollfd){p->clients[i].order || p->clients[i].policy_wait ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
 		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
 		p->now = core_wall();
 		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy || p->now < p->adopting ? 1 : 0) < 0 && errno != EINTR)
@@ -443,7 +459,7 @@ static void loop(struct proc *p)
 int bh_role_core(const struct bh_core_in *in)
 {
 	static const int extra[] = {SCMP_SYS(accept4), SCMP_SYS(getsockopt), -1};
-	struct bh_core_opts co = {.policy = in->opts->policy, .self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed};
+	struct bh_core_opts co = {.self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed};
 	struct proc *p = calloc(1, sizeof *p);
 	struct tm tm;
 	time_t t = time(NULL);
@@ -453,11 +469,12 @@ int bh_role_core(const struct bh_core_in *in)
 	if (r == 0) {
 		p->in = in;
 		p->enf.fd = -1;
+		p->policy = co.policy = core_policy_first(p, in->opts->policy);
 		p->start = p->now = core_wall();
 		p->reply = malloc(REPLY);
 		for (int i = 0; i < CLIENTS; i++)
 			p->clients[i].fd = -1;
-		p->fmt = (struct bh_eve){.host = in->opts->host, .policy = in->opts->policy, .strict = in->opts->strict};
+		p->fmt = (struct bh_eve){.host = in->opts->host, .policy = p->policy, .strict = in->opts->strict};
 		p->fmt.in_iface = in->opts->n_ifaces == 1 ? in->opts->ifaces[0] : NULL;
 		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0; /* loads the zone while files can be opened */
 		r = p->reply ? bh_lines_open(&p->eve, in->reporter, 1 << 20) : -ENOMEM;

@@ -9,6 +9,7 @@
 
 #include <bulkhead/capture.h>
 #include <bulkhead/policy.h>
+#include "daemon/keep.h"
 #include "daemon/shm.h"
 
 struct bh_run_opts {
@@ -18,6 +19,7 @@ struct bh_run_opts {
 	unsigned workers;
 	int mode; /* -1 = the policy's */
 	const char *eve_path, *socket_path, *host;
+	const char *state_dir, *base_sha256; /* NULL = nothing is kept over a restart; base: of the policy file given */
 	bool strict, no_enforcer;
 };
 
@@ -42,6 +44,7 @@ struct bh_core_in {
 	size_t n_self;
 	uint64_t seed;
 	bool sensor_gap;
+	struct bh_keep *keep;
 };
 int bh_role_core(const struct bh_core_in *in);
 

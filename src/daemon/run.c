@@ -37,6 +37,8 @@ static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "
 struct run {
 	const struct bh_run_opts *o;
 	struct bh_shm *shm;
+	struct bh_keep *keep;
+	int state; /* the state directory, or -1 */
 	int bell, api, sigs;
 	int lines[2];	   /* EVE lines: core writes [1], reporter reads [0] */
 	int super[2];	   /* supervisor writes [0], core reads [1] */
@@ -87,6 +89,9 @@ static int open_shm(struct run *r)
 	if (p == MAP_FAILED)
 		return -errno;
 	r->shm = p;
+	r->keep = bh_keep_open();
+	if (!r->keep)
+		return -ENOMEM;
 	for (unsigned i = 0; i < r->o->workers; i++)
 		bh_ring_init(bh_shm_ring(r->shm, i), BH_SHM_SLOTS, sizeof(struct bh_event));
 	return 0;
@@ -207,7 +212,7 @@ static void keep_only(const int *keep, size_t n)
 static int child(struct run *r, unsigned role)
 {
 	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1],
-		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed};
+		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed, .keep = r->keep};
 	struct bh_sensor_in sensor = {r->shm, r->bell, &r->set, r->live, r->o->workers, r->seed};
 	struct bh_reporter_in rep = {r->shm, r->lines[0], r->o->eve_path};
 	int keep[BH_SHM_WORKERS + 1], n = 0;
@@ -316,6 +321,28 @@ static void start_role(struct run *r, unsigned role)
 	}
 }
 
+/* ---- keeping ---- */
+/* The core says what it wrote for the next one, and for the next boot. Only bytes are moved here, nothing is read. */
+static void keep(struct run *r)
+{
+	char what, *text;
+	size_t len;
+
+	while (recv(r->super[0], &what, 1, MSG_DONTWAIT) == 1) {
+		bool plan = what == 'b';
+		int e;
+
+		if (r->state < 0 || (what != 'p' && what != 'b') || bh_keep_read(r->keep, plan ? BH_KEEP_THE_PLAN : BH_KEEP_THE_POLICY, NULL, &text, &len))
+			continue;
+		e = bh_keep_save(r->state, plan ? "boot.plan" : "policy.yaml", text, len);
+		if (e == 0 && !plan)
+			e = bh_keep_save(r->state, "policy.base", r->o->base_sha256, strlen(r->o->base_sha256));
+		if (e < 0)
+			fprintf(stderr, "bulkhead: cannot keep the %s in %s: %s\n", plan ? "plan for the next boot" : "confirmed policy", r->o->state_dir, strerror(-e));
+		free(text);
+	}
+}
+
 /* ---- living ---- */
 static void reap(struct run *r, bool stopping)
 {
@@ -367,7 +394,7 @@ static void stop(struct run *r)
 static void loop(struct run *r)
 {
 	for (;;) {
-		struct pollfd p = {r->sigs, POLLIN, 0};
+		struct pollfd p[2] = {{r->sigs, POLLIN, 0}, {r->super[0], POLLIN, 0}};
 		struct signalfd_siginfo si;
 		int wait = -1;
 
@@ -377,7 +404,9 @@ static void loop(struct run *r)
 			if (r->again[i])
 				wait = 50;
 		}
-		(void)!poll(&p, 1, wait);
+		(void)!poll(p, 2, wait);
+		if (p[1].revents & POLLIN)
+			keep(r);
 		while (read(r->sigs, &si, sizeof si) == sizeof si) {
 			if (si.ssi_signo == SIGTERM || si.ssi_signo == SIGINT)
 				return;
@@ -392,8 +421,14 @@ int bh_run(const struct bh_run_opts *opts)
 {
 	/* the reporter and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
 	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_SENSOR};
-	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true};
-	int e = open_all(&r);
+	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1};
+	int e;
+
+	if (opts->state_dir && (r.state = open(opts->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {
+		fprintf(stderr, "bulkhead: state directory %s: %s\n", opts->state_dir, strerror(errno));
+		return 1;
+	}
+	e = open_all(&r);
 
 	if (e == -EPERM || e == -EACCES)
 		return 5;
@@ -409,6 +444,7 @@ int bh_run(const struct bh_run_opts *opts)
 		bh_mode_name(opts->mode >= 0 ? (unsigned)opts->mode : opts->policy->response.mode), opts->socket_path);
 	loop(&r);
 	stop(&r);
+	keep(&r); /* what the core said last */
 	fprintf(stderr, "bulkhead: stopped; the ruleset stays until its TTLs end (remove it with `bulkhead disarm --yes`)\n");
 	return 0;
 }

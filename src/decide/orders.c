@@ -312,6 +312,13 @@ void bh_core_kernel(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	struct bh_order *o = bh_core_order(c, k->order);
 	struct bh_refused r = {.code = BH_REF_CORE};
 
+	if (k->what == BH_KER_LAW) {
+		struct bh_order law = {.at = c->now, .by = "operator", .because = "policy"};
+
+		bh_strcpy(law.reason, sizeof law.reason, k->text);
+		bh_core_action(c, &law, BH_VERB_APPLIED, NULL, out);
+		return;
+	}
 	if (k->what == BH_KER_DRIFT || k->what == BH_KER_REPAIRED) {
 		struct bh_order law = {.at = c->now};
 

@@ -62,7 +62,7 @@ static const char *cmd_name(unsigned v)
 }
 static const char *ker_name(unsigned v)
 {
-	static const char *const n[] = {"none", "applied", "refused", "released", "expired", "drift", "repaired", "failed"};
+	static const char *const n[] = {"none", "applied", "refused", "released", "expired", "drift", "repaired", "failed", "law"};
 
 	return n[v < BH_COUNT(n) ? v : 0];
 }
