@@ -112,6 +112,17 @@ int bh_plan_normalise(struct bh_plan *plan) BH_MUST;
 int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy) BH_MUST; /* < 0 -errno */
 void bh_plan_fini(struct bh_plan *plan); /* zeroed afterwards; accepts a zeroed plan */
 
+/* A part of what a law permits: from addresses of zone from (of that law), by its conduit. */
+struct bh_plan_box {
+	uint16_t from;
+	uint32_t conduit;
+	struct bh_prefix src, dst;
+	uint8_t proto; /* 6, 17, 1; 0 = every other protocol */
+	uint16_t lo, hi;
+};
+/* What a permits and b does not, whatever the conduits are called; pins aside. malloc'ed; < 0 -errno, -E2BIG past a million. */
+int bh_plan_minus(const struct bh_plan *a, const struct bh_plan *b, struct bh_plan_box **ret_boxes, size_t *ret_n) BH_MUST;
+
 /*
  * Text, one item per line; print(parse(print(x))) == print(x):
  *   plan generation=7 mode=auto policy="port.yaml" sha256=…
