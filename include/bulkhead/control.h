@@ -18,7 +18,7 @@
 #define BH_API_SOCKET "/run/bulkhead/api.sock"
 #define BH_API_LINE 1024
 
-enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
 struct bh_api_request {
 	uint8_t verb, mode;
 	bool dry;
@@ -40,12 +40,16 @@ struct bh_api_view { /* what the shell knows beside the core */
 	int32_t offset_s;
 	bool enforcer_up;
 	uint64_t drifts;
+	const char *trial_file; /* of the policy on trial, or NULL */
+	bh_ns trial_until;
 	int32_t pids[4];
 	uint32_t restarts[4];
 };
 /* Replies; the caller's buffer of cap bytes. Length, or 0 = did not fit. */
 size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap);
 size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap);
+size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap);  /* connections remembered, and since when */
+size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap); /* the policy in force, in canonical form */
 /* code: an exit code. order and refused may be NULL. */
 size_t bh_api_answer(const struct bh_api_view *v, int code, const char *text, const struct bh_order *order,
 		     const struct bh_refused *refused, char *buf, size_t cap);

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <bulkhead/control.h>
 
-static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
+static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "policy", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
 
 bool bh_api_writes(unsigned verb)
 {

@@ -41,6 +41,10 @@ static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 	struct bh_api_view v = {.core = p->core, .policy = p->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
 		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
 
+	if (core_trial(p)) {
+		v.trial_file = p->trial.file;
+		v.trial_until = p->trial.until;
+	}
 	for (int i = 0; i < BH_PROCS; i++) {
 		v.pids[i] = p->in->shm->pids[i];
 		v.restarts[i] = p->in->shm->restarts[i];
@@ -180,7 +184,11 @@ static void request(struct proc *p, struct client *c)
 		core_policy_end(p, c, q.verb == BH_API_POLICY_CONFIRM);
 		return;
 	}
-	if (q.verb == BH_API_STATUS)
+	if (q.verb == BH_API_FLOWS)
+		say(p, c, p->reply, bh_api_flows(&v, p->reply, REPLY));
+	else if (q.verb == BH_API_POLICY)
+		say(p, c, p->reply, bh_api_policy(&v, p->reply, REPLY));
+	else if (q.verb == BH_API_STATUS)
 		say(p, c, p->reply, bh_api_status(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_HOSTS)
 		say(p, c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
