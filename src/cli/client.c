@@ -36,10 +36,30 @@ static void plain(json_t *v)
 		plain(child);
 }
 
+static bool send_all(int fd, const char *p, size_t n)
+{
+	while (n) {
+		ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w <= 0)
+			return false;
+		p += w;
+		n -= (size_t)w;
+	}
+	return true;
+}
+
 int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t **ret_object, char **ret_text)
 {
+	return bh_cli_ask_body(socket_path, q, NULL, ret_object, ret_text);
+}
+
+int bh_cli_ask_body(const char *socket_path, const struct bh_api_request *q, const char *body, json_t **ret_object, char **ret_text)
+{
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct timeval wait = {.tv_sec = 10};
+	struct timeval wait = {.tv_sec = body ? 30 : 10};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char line[BH_API_LINE + 1], *buf;
 	size_t n = bh_api_print(q, line), len = 0;
@@ -63,7 +83,7 @@ int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t *
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 	line[n++] = '\n';
 	buf = malloc(REPLY_MAX + 1);
-	if (buf && send(fd, line, n, MSG_NOSIGNAL) == (ssize_t)n)
+	if (buf && send_all(fd, line, n) && (!body || send_all(fd, body, q->bytes)))
 		while (len < REPLY_MAX && (got = recv(fd, buf + len, REPLY_MAX - len, 0)) > 0)
 			len += (size_t)got;
 	close(fd);

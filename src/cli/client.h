@@ -7,6 +7,7 @@
 #include <bulkhead/control.h>
 
 /* Complains on stderr. 0 with the object and its text (malloc'ed), or the exit code. */
+int bh_cli_ask_body(const char *socket_path, const struct bh_api_request *q, const char *body, json_t **ret_object, char **ret_text); /* q->bytes of it */
 int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t **ret_object, char **ret_text);
 
 #endif

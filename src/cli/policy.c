@@ -13,6 +13,7 @@
 #include <bulkhead/event.h>
 #include <bulkhead/policy.h>
 #include "cli/cli.h"
+#include "cli/policy_cmd.h"
 
 #define FILE_BYTES ((4u << 20) + 1) /* one more than the loader takes, so that it can say so */
 #define COLS 6
@@ -42,6 +43,10 @@ static void usage(FILE *to)
 	      "       bulkhead policy schema                  JSON Schema for an editor\n"
 	      "       bulkhead policy test FILE [ASSERTIONS]  check the assertions beside it "
 	      "(port.yaml: port.expect)\n"
+	      "       bulkhead policy diff NEW [OLD]          what changes in meaning; OLD: else the running policy\n"
+	      "       bulkhead policy simulate NEW [OLD] [--flows EVE.json]   which recorded connections that drops or allows\n"
+	      "       bulkhead policy learn [FILE] [--flows EVE.json]         proposals for what is not allowed yet\n"
+	      "       bulkhead policy apply FILE [--within 60s] [--dry-run]   on trial; then: policy confirm | rollback\n"
 	      "Exit code: 0 fine, 1 cannot read or an assertion does not hold, 2 usage, 3 the file "
 	      "is invalid\n",
 		to);
@@ -518,10 +523,25 @@ int bh_cli_policy(int argc, char **argv)
 {
 	static const struct option opts[] = {
 		{"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
+	/* verbs with options of their own */
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} more[] = {
+		{"diff", bh_cli_policy_diff},
+		{"simulate", bh_cli_policy_simulate},
+		{"learn", bh_cli_policy_learn},
+		{"apply", bh_cli_policy_apply},
+		{"confirm", bh_cli_policy_end},
+		{"rollback", bh_cli_policy_end},
+	};
 	bool json = false;
 	const char *verb;
 	int c, n;
 
+	for (size_t i = 0; argc > 1 && i < BH_COUNT(more); i++)
+		if (strcmp(argv[1], more[i].name) == 0)
+			return more[i].run(argc - 1, argv + 1);
 	optind = 0;
 	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
 		if (c == 'h') {

@@ -15,7 +15,7 @@ const struct bh_command bh_commands[] = {
 	{"isolate", "TARGET [--ttl 4h] --reason TEXT [--dry-run] [--json]", "cut a host, MAC or zone:NAME; pins stay", bh_cli_isolate},
 	{"release", "TARGET|ORDER [--reason TEXT] [--json]", "end an isolation or shield", bh_cli_release},
 	{"mode", "observe|ask|auto", "change what may be done without asking", bh_cli_mode},
-	{"policy", "check|show|fmt|schema|test …", "the zone policy", bh_cli_policy},
+	{"policy", "check|show|fmt|schema|test|diff|simulate|learn|apply|confirm|rollback …", "the zone policy", bh_cli_policy},
 	{"doctor", "[--json]", "what this kernel and machine can do, and what degrades", bh_cli_doctor},
 	{"disarm", "--yes", "remove table inet bulkhead, nothing else", bh_cli_disarm},
 };
