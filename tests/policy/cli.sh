@@ -54,4 +54,54 @@ wants 3 "a line that is no assertion" test "$dir/a.yaml"
 printf '# none\n' >"$dir/a.expect"
 wants 1 "a file without assertions" test "$dir/a.yaml"
 wants 0 "schema" schema; says out '"additionalProperties": false'
+
+# ---- what changes, and what that does to recorded connections
+cat >"$dir/old.yaml" <<'EOT'
+version: 1
+zones:
+  net: {networks: [0.0.0.0/0], purdue: 5}
+  office: {networks: [10.1.0.0/16], purdue: 4}
+  plc: {networks: [10.2.0.0/16], purdue: 1, critical: true}
+conduits:
+  - {name: web, from: office, to: net, allow: [https, dns]}
+  - {name: hmi, from: office, to: plc, allow: [modbus], from-hosts: [10.1.0.7]}
+pins:
+  - {name: estop, from: 10.1.0.7, to: 10.2.0.9, allow: [tcp/5020], reason: "stop"}
+EOT
+sed 's/, from-hosts: .10.1.0.7.//; s/https, dns/https/; s/name: web/name: www/; /estop/d; /^pins/d' "$dir/old.yaml" >"$dir/new.yaml"
+flow() # SRC DST PROTO PORT ANSWERS
+{
+	printf '{"timestamp":"2026-11-25T07:0%s:00.000000+0000","event_type":"flow","src_ip":"%s","dest_ip":"%s","dest_port":%s,"proto":"%s","flow":{"pkts_toserver":1,"pkts_toclient":%s,"bytes_toserver":60,"bytes_toclient":90}}\n' "$5" "$1" "$2" "$4" "$3" "$5"
+}
+{
+	flow 10.1.0.9 8.8.8.8 UDP 53 1
+	flow 10.1.0.9 10.2.0.5 TCP 502 1
+	flow 10.1.0.9 10.2.0.6 TCP 22 2
+	flow 10.1.0.9 9.9.9.9 UDP 123 1
+	flow 10.1.0.9 9.9.9.8 UDP 123 0
+	echo junk
+} >"$dir/eve.json"
+wants 0 "no difference" diff "$dir/old.yaml" "$dir/old.yaml"; says out "no difference in meaning"
+wants 7 "differences" diff "$dir/new.yaml" "$dir/old.yaml"
+says out "conduit hmi                  widened  office(4) -> plc(1)  DOWN to level 1  OPENS A CRITICAL ZONE"
+says out "conduit web                  removed  office(4) -> net(5)"
+says out "pin estop REMOVED"
+grep -q "conduit www" "$dir/out" && { echo "FAIL a conduit that was only renamed is no change"; failed=1; }
+head -1 "$dir/out" | grep -q hmi || { echo "FAIL what opens a critical zone stands first"; failed=1; }
+wants 3 "a bad policy is not compared" diff "$bad" "$dir/old.yaml"
+wants 7 "simulate" simulate "$dir/new.yaml" "$dir/old.yaml" --flows "$dir/eve.json"
+says out "NEWLY DROPPED 10.1.0.9 > 8.8.8.8 udp/53  office -> net"
+says out "newly allowed 10.1.0.9 > 10.2.0.5 tcp/502"
+says out "4 kinds of connection looked at: 1 newly dropped, 1 newly allowed, 2 against the law before and after"
+says out "window: 2026-11-25T07:01:00.000000+0000 to 2026-11-25T07:02:00"; says err "1 of 6 lines are no JSON"
+wants 0 "nothing dropped" simulate "$dir/old.yaml" "$dir/old.yaml" --flows "$dir/eve.json"
+wants 1 "no such records" simulate "$dir/old.yaml" "$dir/old.yaml" --flows "$dir/none.json"
+wants 0 "learn" learn "$dir/old.yaml" --flows "$dir/eve.json"
+says out '  - {name: proposed-1, from: office, to: net, allow: [udp/123], from-hosts: ["10.1.0.9"], to-hosts: ["9.9.9.9"]}'
+says out "  # - {name: proposed-3, from: office, to: plc, allow: [tcp/22]"; says out "ADMINISTERS machines; OPENS CRITICAL"
+{ sed '/^pins/,$d' "$dir/old.yaml"; grep '^  - ' "$dir/out"; } >"$dir/learnt.yaml"
+wants 0 "what was learnt is a policy" check "$dir/learnt.yaml"
+wants 6 "no daemon to compare with" diff "$dir/new.yaml" --socket "$dir/none.sock"
+wants 6 "no daemon to apply to" apply "$dir/new.yaml" --socket "$dir/none.sock"
+wants 2 "a trial has bounds" apply "$dir/new.yaml" --within 2h
 exit $failed

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* "bulkhead policy" alone, so that policies are tested before the rest of the program is built. */
+/* "bulkhead policy" alone */
 #include "cli/cli.h"
 
 int main(int argc, char **argv)
