@@ -107,6 +107,8 @@ struct bh_plan {
  */
 int bh_plan_compile_as(const struct bh_policy *p, const uint8_t *states, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* < 0 -errno */
 int bh_plan_compile(const struct bh_policy *p, uint32_t generation, struct bh_plan *ret_plan) BH_MUST; /* states NULL */
+/* What belongs to a zone and to no zone inside it, as prefixes; malloc'ed. < 0 -errno */
+int bh_plan_zone_owns(const struct bh_policy *p, uint16_t zone, struct bh_prefixes *ret_own) BH_MUST;
 /* Makes permits, pins, remedies and management disjoint; compile has done it, a plan from text may need it. < 0 -errno */
 int bh_plan_normalise(struct bh_plan *plan) BH_MUST;
 int bh_plan_copy(const struct bh_plan *plan, struct bh_plan *ret_copy) BH_MUST; /* < 0 -errno */

@@ -42,8 +42,10 @@ struct bh_zone {
 	size_t n_interfaces;
 	uint8_t purdue, sl_t;
 	bool critical, ot, is_static, two_person;
+	uint8_t inside; /* enum bh_inside */
 	struct bh_pos pos;
 };
+enum bh_inside { BH_INSIDE_FREE, BH_INSIDE_DENY, BH_INSIDE_COUNT }; /* DENY: conduits from the zone to itself are its law */
 
 #define BH_ROLES(X)                                                                                   \
 	X(DC, "dc") X(DNS, "dns") X(DHCP, "dhcp") X(GATEWAY, "gateway") X(JUMP, "jump")                \
@@ -69,6 +71,18 @@ struct bh_phost {
 	bool never_isolate;
 	struct bh_pos pos;
 };
+/* From which response against a host of either zone on the conduit is down to a part (plan.h: enum bh_conduit_state). */
+enum bh_trip { BH_TRIP_NEVER, BH_TRIP_SHIELD, BH_TRIP_CONTAIN, BH_TRIP_ISOLATE, BH_TRIP_COUNT };
+struct bh_breaker {
+	uint8_t admin_off, pins_only; /* enum bh_trip */
+};
+/* Open every day from one minute of local time to another, closed otherwise. */
+enum bh_raise_on { BH_RAISE_NEVER, BH_RAISE_ALERT, BH_RAISE_ISOLATE, BH_RAISE_COUNT };
+struct bh_drawbridge {
+	uint16_t opens, closes; /* minutes after midnight, 0-1439 and 1-1440; closes <= opens: on the next day; both 0 = no drawbridge */
+	uint32_t days;		/* bit 0 = Monday: on which the window begins */
+	uint8_t raise_on;	/* enum bh_raise_on: what closes it early */
+};
 struct bh_conduit {
 	char name[BH_NAME];
 	uint16_t from, to; /* zone indices */
@@ -76,6 +90,8 @@ struct bh_conduit {
 	uint16_t *apps; /* enum bh_app values the flow must turn out to be; none = any */
 	size_t n_apps;
 	struct bh_prefixes from_hosts, to_hosts; /* none = the whole zone */
+	struct bh_breaker breaker;
+	struct bh_drawbridge drawbridge;
 	struct bh_pos pos;
 };
 struct bh_pin {
@@ -160,6 +176,8 @@ struct bh_judgement {
 /* May src open proto/dport to dst? Pins before conduits; an address outside every zone is UNZONED. */
 struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_addr *src, const struct bh_addr *dst,
 				    uint8_t proto, uint16_t dport);
+/* Is the drawbridge down (traffic passes) by its hours? ret_until: when that changes next. offset_s: seconds east of UTC. */
+bool bh_drawbridge_down(const struct bh_drawbridge *d, bh_ns at, int32_t offset_s, bh_ns *ret_until);
 /* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
 const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
 
@@ -173,5 +191,9 @@ int bh_policy_expect(const struct bh_policy *p, const char *text, size_t len, st
 const char *bh_mode_name(unsigned mode);
 const char *bh_profile_name(unsigned profile);
 const char *bh_role_name(unsigned role);
+const char *bh_inside_name(unsigned inside);
+const char *bh_trip_name(unsigned trip);
+const char *bh_raise_name(unsigned raise_on);
+const char *bh_day_name(unsigned day); /* 0 = "mon" */
 
 #endif

@@ -3,7 +3,7 @@
  * Policy to permits. A zone owns the addresses whose most specific zone prefix is its own, so
  * "internet: 0.0.0.0/0" means everything that is nobody else's; a permit towards it must not open
  * the zones inside it. Each target is therefore carved: cut down to what its zone really owns, as
- * prefixes. What stays inside a zone is free.
+ * prefixes. What stays inside a zone is free, unless the zone says otherwise.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -86,6 +86,19 @@ static int carve(const struct bh_policy *p, uint16_t zone, const struct bh_prefi
 		for (size_t i = 0; r == 0 && i < nets->n; i++)
 			r = carve_net(p, zone, &nets->v[i], &targets->v[t], io_list);
 	return r;
+}
+
+int bh_plan_zone_owns(const struct bh_policy *p, uint16_t zone, struct bh_prefixes *ret_own)
+{
+	struct prefix_list own = {0};
+	int r = carve(p, zone, &p->zones[zone].nets, &own);
+
+	if (r < 0) {
+		free(own.v);
+		return r;
+	}
+	*ret_own = (struct bh_prefixes){own.v, own.n};
+	return 0;
 }
 
 static int add_permit(struct growing *g, const struct bh_permit *permit)
@@ -187,8 +200,8 @@ static int add_conduit(struct growing *g, const struct bh_policy *p, const struc
 
 static int add_inside(struct growing *g, const struct bh_policy *p, uint16_t zone)
 {
-	struct prefix_list own = {0};
-	int r = carve(p, zone, &p->zones[zone].nets, &own);
+	struct bh_prefixes own = {0};
+	int r = bh_plan_zone_owns(p, zone, &own);
 
 	for (size_t i = 0; r == 0 && i < own.n; i++) {
 		struct bh_permit permit = {.from = zone, .conduit = 0, .dst = own.v[i]};
@@ -370,7 +383,8 @@ int bh_plan_compile_as(const struct bh_policy *p, const uint8_t *states, uint32_
 		r = add_conduit(&g, p, &p->conduits[i], i + 1,
 			states ? states[i] : BH_CONDUIT_NORMAL);
 	for (size_t i = 0; r == 0 && i < p->n_zones; i++)
-		r = add_inside(&g, p, (uint16_t)i);
+		if (p->zones[i].inside == BH_INSIDE_FREE)
+			r = add_inside(&g, p, (uint16_t)i);
 	for (size_t i = 0; r == 0 && i < p->n_pins; i++)
 		r = add_pins(&g, &p->pins[i]);
 	for (size_t i = 0; r == 0 && i < p->n_remedies; i++)

@@ -68,8 +68,7 @@ static void unknown_key(struct bh_load *l, const struct bh_shape *s, const struc
 
 	if (!bh_diags_full(l->d))
 		for (size_t i = 0; i < s->n; i++)
-			if (s->fields[i].type)
-				bh_guess_offer(&g, s->fields[i].key);
+			bh_guess_offer(&g, s->fields[i].key);
 	bh_diag(l->d, BH_DIAG_ERROR, key->at, "a %s has no key '%s'%s", s->what, key->text,
 		bh_guess_text(&g, buf));
 }
@@ -86,19 +85,14 @@ void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *
 
 		if (!f)
 			unknown_key(l, s, k);
-		else if (!f->type)
-			bh_diag(l->d, BH_DIAG_ERROR, k->at,
-				"'%s' is not available yet; remove it (%s)", k->text, f->doc);
-		else if (f->idle && !f->name)
-			bh_diag(l->d, BH_DIAG_WARNING, k->at, "'%s' has no effect yet: %s", k->text, f->idle);
 	}
 	for (size_t i = 0; i < s->n && !l->error; i++) {
 		const struct bh_field *f = &s->fields[i];
-		const struct bh_node *v = f->type ? bh_node_get(map, f->key) : NULL;
+		const struct bh_node *v = bh_node_get(map, f->key);
 
 		if (v)
 			f->type->load(l, f, v, (char *)base + f->off);
-		else if (f->type && f->required)
+		else if (f->required)
 			bh_diag(l->d, BH_DIAG_ERROR, map->at, "this %s has no '%s' (%s)", s->what,
 				f->key, f->doc);
 	}
@@ -184,8 +178,6 @@ void bh_shape_schema(const struct bh_shape *s, struct bh_text *t)
 
 	bh_put(t, "\"type\": \"object\", \"additionalProperties\": false,\n\"properties\": {");
 	for (size_t i = 0; i < s->n; i++) {
-		if (!s->fields[i].type)
-			continue;
 		bh_put(t, first ? "\n" : ",\n");
 		put_json(t, s->fields[i].key);
 		bh_put(t, ": ");
@@ -195,7 +187,7 @@ void bh_shape_schema(const struct bh_shape *s, struct bh_text *t)
 	bh_put(t, "}");
 	first = true;
 	for (size_t i = 0; i < s->n; i++) {
-		if (!s->fields[i].required || !s->fields[i].type)
+		if (!s->fields[i].required)
 			continue;
 		bh_put(t, first ? ",\n\"required\": [" : ", ");
 		put_json(t, s->fields[i].key);

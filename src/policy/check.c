@@ -295,9 +295,26 @@ static bool hosts_cover(const struct bh_prefixes *a, const struct bh_prefixes *b
 	return !a->n || (b->n && bh_nets_cover(a, b));
 }
 
+static bool gated(const struct bh_conduit *c)
+{
+	return c->breaker.admin_off || c->breaker.pins_only || c->drawbridge.closes;
+}
+
+/* a is open whenever b is */
+static bool gate_covers(const struct bh_conduit *a, const struct bh_conduit *b)
+{
+	const struct bh_drawbridge *x = &a->drawbridge, *y = &b->drawbridge;
+
+	if (!gated(a))
+		return true;
+	return a->breaker.admin_off == b->breaker.admin_off &&
+	       a->breaker.pins_only == b->breaker.pins_only && x->opens == y->opens &&
+	       x->closes == y->closes && x->days == y->days && x->raise_on == y->raise_on;
+}
+
 static bool conduit_covers(const struct bh_conduit *a, const struct bh_conduit *b)
 {
-	return apps_cover(a, b) && bh_svcs_cover(&a->allow, &b->allow) &&
+	return gate_covers(a, b) && apps_cover(a, b) && bh_svcs_cover(&a->allow, &b->allow) &&
 	       hosts_cover(&a->from_hosts, &b->from_hosts) &&
 	       hosts_cover(&a->to_hosts, &b->to_hosts);
 }
@@ -308,7 +325,17 @@ static bool report_shadow(struct check *c, uint32_t ia, uint32_t ib)
 	const struct bh_conduit *a = &c->p->conduits[ia], *b = &c->p->conduits[ib];
 	struct bh_mark at = bh_node_mark(c->l->conduit_at[ib], "name");
 
-	if (!a->allow.n || !b->allow.n || !conduit_covers(a, b))
+	if (!a->allow.n || !b->allow.n)
+		return false;
+	if (!conduit_covers(a, b) && gated(a) && !gated(b) && conduit_covers(b, a)) {
+		bh_diag(c->d, BH_DIAG_WARNING, bh_node_mark(c->l->conduit_at[ia], "name"),
+			"closing conduit '%s' closes nothing: all of it still passes by '%s'; "
+			"narrow '%s'",
+			a->name, b->name, b->name);
+		bh_diag(c->d, BH_DIAG_NOTE, at, "'%s' is here", b->name);
+		return true;
+	}
+	if (!conduit_covers(a, b))
 		return false;
 	if (conduit_covers(b, a))
 		bh_diag(c->d, BH_DIAG_ERROR, at, "conduit '%s' says the same as '%s'; remove one",
@@ -355,10 +382,10 @@ static void check_conduits(struct check *c)
 
 		if (u->from == BH_ZONE_NONE || u->to == BH_ZONE_NONE)
 			continue;
-		if (u->from == u->to) {
+		if (u->from == u->to && c->p->zones[u->to].inside == BH_INSIDE_FREE) {
 			bh_diag(c->d, BH_DIAG_ERROR, bh_node_mark(at, "to"),
 				"conduit '%s' stays inside zone '%s', where everything passes "
-				"already; remove it",
+				"already; remove it, or give the zone 'inside: deny'",
 				u->name, c->p->zones[u->to].name);
 			continue;
 		}

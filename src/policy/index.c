@@ -454,7 +454,7 @@ struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_a
 		j.rule = BH_RULE_UNZONED;
 		return j;
 	}
-	if (j.from == j.to) {
+	if (j.from == j.to && p->zones[j.from].inside == BH_INSIDE_FREE) {
 		j.rule = BH_RULE_SAME_ZONE;
 		return j;
 	}

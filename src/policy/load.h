@@ -114,21 +114,19 @@ struct bh_type {
 };
 struct bh_field {
 	const char *key, *doc;
-	const struct bh_type *type; /* NULL: known but not available yet */
+	const struct bh_type *type;
 	size_t off, size;           /* of the member it fills */
 	bool required;
 	uint8_t ref; /* lists of addresses: enum bh_ref */
 	uint32_t min, max;
 	const char *(*name)(unsigned i); /* words: name of the i-th below max */
-	const char *idle;    /* kept, but nothing acts on it yet: a warning says this */
-	unsigned idle_from;  /* words: of the i-th on */
 	const struct bh_shape *sub;
 };
 extern const struct bh_shape bh_root_shape;
 extern const struct bh_type bh_type_version, bh_type_name, bh_type_text, bh_type_uint, bh_type_bool,
 	bh_type_word, bh_type_words, bh_type_apps, bh_type_duration, bh_type_share, bh_type_mac,
 	bh_type_nets, bh_type_ends, bh_type_addrs, bh_type_interfaces, bh_type_services,
-	bh_type_zone, bh_type_map, bh_type_named, bh_type_list;
+	bh_type_zone, bh_type_window, bh_type_map, bh_type_named, bh_type_list;
 
 /* ---- the loader ---- */
 enum bh_ref {

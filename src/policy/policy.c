@@ -9,7 +9,7 @@
  * a mistake as far as it makes sense, so one run tells all of them, sorted by place.
  *
  * The law is short. Between zones nothing passes unless a pin or a conduit says so; inside a zone
- * everything does. Pins are asked first because nothing may overrule them. A conduit speaks of who
+ * everything does, unless the zone denies it too. Pins are asked first because nothing may overrule them. A conduit speaks of who
  * opens the connection; answers follow.
  */
 #include <errno.h>

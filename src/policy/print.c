@@ -97,6 +97,10 @@ static void put_zone(struct bh_text *t, const struct bh_zone *z)
 	flag(t, &first, "ot", z->ot);
 	flag(t, &first, "static", z->is_static);
 	flag(t, &first, "two-person", z->two_person);
+	if (z->inside) {
+		key(t, &first, "inside");
+		bh_put(t, bh_inside_name(z->inside));
+	}
 	bh_put(t, "}\n");
 }
 
@@ -136,6 +140,40 @@ static void put_host(struct bh_text *t, const struct bh_phost *h)
 	bh_put(t, "}\n");
 }
 
+static void put_breaker(struct bh_text *t, const struct bh_breaker *b)
+{
+	bool first = true;
+
+	bh_put(t, ", breaker: ");
+	if (b->admin_off) {
+		key(t, &first, "admin-off");
+		bh_put(t, bh_trip_name(b->admin_off));
+	}
+	if (b->pins_only) {
+		key(t, &first, "pins-only");
+		bh_put(t, bh_trip_name(b->pins_only));
+	}
+	bh_put(t, "}");
+}
+
+static void put_drawbridge(struct bh_text *t, const struct bh_drawbridge *d)
+{
+	bool comma = false;
+
+	bh_putf(t, ", drawbridge: {open: \"%02u:%02u-%02u:%02u\"", d->opens / 60, d->opens % 60,
+		d->closes / 60, d->closes % 60);
+	for (unsigned i = 0; d->days != 0x7f && i < 7; i++) {
+		if (!(d->days >> i & 1))
+			continue;
+		bh_putf(t, "%s%s", comma ? ", " : ", days: [", bh_day_name(i));
+		comma = true;
+	}
+	bh_put(t, comma ? "]" : "");
+	if (d->raise_on)
+		bh_putf(t, ", raise-on: %s", bh_raise_name(d->raise_on));
+	bh_put(t, "}");
+}
+
 static void put_conduit(struct bh_text *t, const struct bh_policy *p, const struct bh_conduit *c)
 {
 	bh_put(t, "  - {name: ");
@@ -157,6 +195,10 @@ static void put_conduit(struct bh_text *t, const struct bh_policy *p, const stru
 		bh_put(t, ", to-hosts: ");
 		put_nets(t, &c->to_hosts);
 	}
+	if (c->breaker.admin_off || c->breaker.pins_only)
+		put_breaker(t, &c->breaker);
+	if (c->drawbridge.closes)
+		put_drawbridge(t, &c->drawbridge);
 	bh_put(t, "}\n");
 }
 

@@ -131,6 +131,28 @@ static void end_conduit(struct bh_load *l, void *elem, const struct bh_node *at)
 		c->allow.n = 0;
 }
 
+static void end_breaker(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	const struct bh_breaker *b = elem;
+
+	if (!b->admin_off && !b->pins_only)
+		bh_diag(l->d, BH_DIAG_ERROR, at->at,
+			"a breaker that never acts; give 'admin-off' or 'pins-only' a response");
+	else if (b->admin_off && b->pins_only && b->admin_off >= b->pins_only)
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "admin-off"),
+			"'pins-only: %s' closes all of it no later than 'admin-off: %s' a part; "
+			"admin-off is the milder step and comes first",
+			bh_trip_name(b->pins_only), bh_trip_name(b->admin_off));
+}
+
+static void end_drawbridge(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	struct bh_drawbridge *d = elem;
+
+	if (!bh_node_get(at, "days"))
+		d->days = 0x7f;
+}
+
 static void *add_pin(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
 {
 	struct bh_pin *pin;
@@ -204,7 +226,8 @@ static const struct bh_field zone_fields[] = {
 	{"ot", "operational technology", &bh_type_bool, AT(bh_zone, ot)},
 	{"static", "new devices are unusual here", &bh_type_bool, AT(bh_zone, is_static)},
 	{"two-person", "isolation here takes two people", &bh_type_bool, AT(bh_zone, two_person)},
-	{"inside", "rules inside a zone", NULL, 0, 0},
+	{"inside", "free: all passes inside the zone; deny: only what conduits to itself allow",
+		&bh_type_word, AT(bh_zone, inside), .max = BH_INSIDE_COUNT, .name = bh_inside_name},
 };
 static const struct bh_shape zone_shape =
 	SHAPE("zone", zone_fields, .add = add_zone, .end = end_zone);
@@ -221,6 +244,25 @@ static const struct bh_field host_fields[] = {
 static const struct bh_shape host_shape =
 	SHAPE("host", host_fields, .add = add_host, .end = end_host);
 
+static const struct bh_field breaker_fields[] = {
+	{"admin-off", "from this response on, no protocol that administers machines", &bh_type_word,
+		AT(bh_breaker, admin_off), .max = BH_TRIP_COUNT, .name = bh_trip_name},
+	{"pins-only", "from this response on, nothing but pins", &bh_type_word,
+		AT(bh_breaker, pins_only), .max = BH_TRIP_COUNT, .name = bh_trip_name},
+};
+static const struct bh_shape breaker_shape = SHAPE("breaker", breaker_fields, .end = end_breaker);
+
+static const struct bh_field drawbridge_fields[] = {
+	{"open", "daily window in local time: 01:00-03:00", &bh_type_window, 0,
+		sizeof(struct bh_drawbridge), .required = true},
+	{"days", "days on which the window begins; all when left out", &bh_type_words,
+		AT(bh_drawbridge, days), .max = 7, .name = bh_day_name},
+	{"raise-on", "what closes it early, until the window is over", &bh_type_word,
+		AT(bh_drawbridge, raise_on), .max = BH_RAISE_COUNT, .name = bh_raise_name},
+};
+static const struct bh_shape drawbridge_shape =
+	SHAPE("drawbridge", drawbridge_fields, .end = end_drawbridge);
+
 static const struct bh_field conduit_fields[] = {
 	{"name", "name of the conduit", &bh_type_name, AT(bh_conduit, name), .required = true},
 	{"from", "zone that opens connections", &bh_type_zone, AT(bh_conduit, from),
@@ -234,8 +276,10 @@ static const struct bh_field conduit_fields[] = {
 		.ref = BH_REFER_CONDUIT_FROM},
 	{"to-hosts", "only these are reached", &bh_type_ends, AT(bh_conduit, to_hosts),
 		.ref = BH_REFER_CONDUIT_TO},
-	{"drawbridge", "opening hours", NULL, 0, 0},
-	{"breaker", "steps of closing", NULL, 0, 0},
+	{"breaker", "what of it closes when a host at either end is shielded, contained or isolated",
+		&bh_type_map, AT(bh_conduit, breaker), .sub = &breaker_shape},
+	{"drawbridge", "closed except in these hours", &bh_type_map, AT(bh_conduit, drawbridge),
+		.sub = &drawbridge_shape},
 };
 static const struct bh_shape conduit_shape =
 	SHAPE("conduit", conduit_fields, .add = add_conduit, .end = end_conduit);
@@ -275,8 +319,7 @@ static const struct bh_field ttl_fields[] = {
 	{"shield", "a shield around a critical zone", &bh_type_duration,
 		AT(bh_response, ttl_shield)},
 	{"contain", "closing admin protocols of a host", &bh_type_duration,
-		AT(bh_response, ttl_contain),
-		.idle = "the ladder goes from shield to isolate"},
+		AT(bh_response, ttl_contain)},
 	{"isolate", "isolation of a host", &bh_type_duration, AT(bh_response, ttl_isolate)},
 };
 static const struct bh_shape ttl_shape = SHAPE("ttl", ttl_fields);
@@ -296,8 +339,7 @@ static const struct bh_field response_fields[] = {
 	{"mode", "observe: count only; ask: propose; auto: act", &bh_type_word,
 		AT(bh_response, mode), .max = BH_MODE_COUNT, .name = bh_mode_name},
 	{"profile", "how far automatic action goes", &bh_type_word, AT(bh_response, profile),
-		.max = BH_PROFILE_COUNT, .name = bh_profile_name, .idle = "it acts like balanced",
-		.idle_from = BH_PROFILE_AGGRESSIVE},
+		.max = BH_PROFILE_COUNT, .name = bh_profile_name},
 	{"ttl", "how long each action lasts", &bh_type_map, 0, 0, .sub = &ttl_shape},
 	{"budget", "how much may be cut", &bh_type_map, 0, 0, .sub = &budget_shape},
 };

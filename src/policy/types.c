@@ -202,8 +202,6 @@ static void load_word(
 	i = word_of(l, f, v);
 	if (i < f->max)
 		*(uint8_t *)base = i;
-	if (f->idle && i < f->max && i >= f->idle_from)
-		bh_diag(l->d, BH_DIAG_WARNING, v->at, "'%s' has no effect yet: %s", v->text, f->idle);
 }
 
 static void put_words(const struct bh_field *f, struct bh_text *t)
@@ -331,6 +329,48 @@ static void load_share(
 static void schema_share(const struct bh_field *f, struct bh_text *t)
 {
 	bh_put(t, "\"type\": \"string\", \"pattern\": \"^[0-9]+([.][0-9]{1,4})?%$\"");
+}
+
+/* minutes of "hh:mm"; -1 = not that */
+static int minutes(const char *s)
+{
+	int m;
+
+	for (int i = 0; i < 5; i++)
+		if (i == 2 ? s[i] != ':' : s[i] < '0' || s[i] > '9')
+			return -1;
+	m = ((s[0] - '0') * 10 + s[1] - '0') * 60 + (s[3] - '0') * 10 + s[4] - '0';
+	return s[3] > '5' || m > 24 * 60 ? -1 : m;
+}
+
+static void load_window(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+{
+	struct bh_drawbridge *d = base;
+	int from, to;
+
+	if (!scalar(l, f, v))
+		return;
+	from = v->len == 11 && v->text[5] == '-' ? minutes(v->text) : -1;
+	to = from >= 0 ? minutes(v->text + 6) : -1;
+	if (from < 0 || to < 0 || from == 24 * 60) {
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"'%s' is a window of local time such as \"01:00-03:00\"", f->key);
+		return;
+	}
+	if (from == to) {
+		bh_diag(l->d, BH_DIAG_ERROR, v->at,
+			"a window that ends when it begins; a whole day is \"00:00-24:00\"");
+		return;
+	}
+	d->opens = (uint16_t)from;
+	d->closes = (uint16_t)(to ? to : 24 * 60);
+}
+
+static void schema_window(const struct bh_field *f, struct bh_text *t)
+{
+	bh_put(t, "\"type\": \"string\", \"pattern\": "
+		  "\"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$\"");
 }
 
 static void load_mac(
@@ -480,6 +520,7 @@ const struct bh_type bh_type_words = {load_words, schema_words};
 const struct bh_type bh_type_apps = {load_apps, schema_apps};
 const struct bh_type bh_type_duration = {load_duration, schema_duration};
 const struct bh_type bh_type_share = {load_share, schema_share};
+const struct bh_type bh_type_window = {load_window, schema_window};
 const struct bh_type bh_type_mac = {load_mac, schema_mac};
 const struct bh_type bh_type_interfaces = {load_interfaces, schema_interfaces};
 const struct bh_type bh_type_services = {load_services, schema_services};

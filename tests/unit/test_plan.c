@@ -66,7 +66,11 @@ static const char whole[] =
 	"cut isolate 10.10.2.3 ttl=15m order=12 because=smb.ransom\n"
 	"cut isolate net:10.10.9.0/24 ttl=1500ms order=13 because=operator\n"
 	"cut isolate mac:02:00:00:00:00:01 ttl=4h order=12\n"
-	"cut shield fd00:10::7 ttl=30m order=14 because=a.b-c_d\n";
+	"cut shield fd00:10::7 ttl=30m order=14 because=a.b-c_d\n"
+	"cut contain 10.10.2.3 ttl=1h order=15 because=scan.seq\n"
+	"cut island net:10.20.0.0/24 ttl=1h order=16 because=operator\n"
+	"cut kill tcp 10.10.2.3 49152 > 10.20.0.5 445 ttl=10m order=17 because=zone.violation\n"
+	"cut kill udp fd00:10::7 1 > fd00:70::1 65535 ttl=10m order=18\n";
 
 static void plan_text_prints_back_as_it_was_read(void **state)
 {
@@ -135,8 +139,8 @@ static void plan_errors_say_where(void **state)
 		{"plan generation=1 mode=auto policy=\"\"\nnever h\n", 2, 8, "neither"},
 		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.0/8 ttl=1s order=1\n",
 			2, 13, "net:"},
-		{"plan generation=1 mode=auto policy=\"\"\ncut kill 10.0.0.1 ttl=1s order=1\n", 2,
-			5, "isolate or shield"},
+		{"plan generation=1 mode=auto policy=\"\"\ncut sever 10.0.0.1 ttl=1s order=1\n", 2,
+			5, "expected isolate"},
 		{"plan generation=1 mode=auto policy=\"\"\ncut isolate 10.0.0.1 ttl=1s order=1 "
 		 "because=\"a b\"\n",
 			2, 45, "bare word"},
@@ -154,6 +158,29 @@ static void plan_errors_say_where(void **state)
 			!strstr(error.text, t[i].says))
 			fail_msg("case %zu: %u:%u %s", i, error.line, error.col, error.text);
 	}
+}
+
+static void a_cut_that_is_none_is_not_read(void **state)
+{
+	static const struct {
+		const char *text, *says;
+	} t[] = {
+		{"cut kill 10.1.0.1 1 > 10.1.0.2 2 ttl=1s order=1", "tcp or udp"},
+		{"cut kill icmp 10.1.0.1 1 > 10.1.0.2 2 ttl=1s order=1", "tcp or udp"},
+		{"cut kill tcp 10.1.0.1 0 > 10.1.0.2 2 ttl=1s order=1", "from 1"},
+		{"cut kill tcp 10.1.0.1 1 > 10.1.0.2 65536 ttl=1s order=1", "from 1"},
+		{"cut kill tcp 10.1.0.0/24 1 > 10.1.0.2 2 ttl=1s order=1", "one address"},
+		{"cut kill tcp 10.1.0.1 1 < 10.1.0.2 2 ttl=1s order=1", "expected >"},
+		{"cut kill tcp 10.1.0.1 1 > fd00::1 2 ttl=1s order=1", "two families"},
+		{"cut sever 10.1.0.1 ttl=1s order=1", "expected isolate"},
+	};
+	struct bh_plan_error error;
+	struct bh_cut c;
+
+	for (size_t i = 0; i < BH_COUNT(t); i++)
+		if (bh_cut_parse(t[i].text, strlen(t[i].text), &c, &error) != 1 ||
+			!strstr(error.text, t[i].says))
+			fail_msg("%s: %s", t[i].text, error.text);
 }
 
 static void a_reason_never_breaks_the_line(void **state)
@@ -185,6 +212,7 @@ struct world {
 	struct bh_conduit conduits[12];
 	struct bh_svc svc[12][3];
 	struct bh_prefix hosts[12][4];
+	uint8_t states[12];
 };
 
 static unsigned roll(uint64_t *seed, unsigned n)
@@ -193,8 +221,8 @@ static unsigned roll(uint64_t *seed, unsigned n)
 	return (unsigned)(*seed >> 33) % n;
 }
 
-/* zones nested in one another, conduits that overlap in every way; ports below 16 so a naive oracle
- * can try them all */
+/* zones nested in one another, conduits that overlap in every way, in every posture; few ports around
+ * those of ssh and telnet, so a naive oracle can try them all */
 static void make_world(struct world *w, uint64_t *seed)
 {
 	static const char *const nets[5][2] = {{"0.0.0.0/0", "::/0"}, {"10.0.0.0/28", "fd00::/124"},
@@ -214,11 +242,12 @@ static void make_world(struct world *w, uint64_t *seed)
 
 		snprintf(c->name, BH_NAME, "c%u", i);
 		c->from = (uint16_t)roll(seed, 5);
-		c->to = (uint16_t)((c->from + 1 + roll(seed, 4)) % 5);
+		c->to = (uint16_t)((c->from + (c->from == 3 ? 0 : 1) + roll(seed, 4)) % 5);
+		w->states[i] = (uint8_t)roll(seed, BH_CONDUIT_STATES);
 		c->allow.v = w->svc[i];
 		c->allow.n = 1 + roll(seed, 3);
 		for (size_t k = 0; k < c->allow.n; k++) {
-			unsigned lo = roll(seed, 16), hi = lo + roll(seed, 16 - lo);
+			unsigned lo = 12 + roll(seed, 16), hi = lo + roll(seed, 28 - lo);
 
 			w->svc[i][k] =
 				(struct bh_svc){protos[roll(seed, 4)], (uint16_t)lo, (uint16_t)hi};
@@ -235,6 +264,7 @@ static void make_world(struct world *w, uint64_t *seed)
 		if (roll(seed, 2))
 			c->to_hosts = (struct bh_prefixes){w->hosts[i] + 2, 1 + roll(seed, 2)};
 	}
+	w->zones[3].inside = BH_INSIDE_DENY;
 	w->p.zones = w->zones;
 	w->p.n_zones = 5;
 	w->p.conduits = w->conduits;
@@ -269,18 +299,21 @@ static bool policy_allows(const struct world *w, const struct bh_addr *s, const 
 {
 	unsigned from = owner(w, s), to = owner(w, d);
 
-	if (from == to)
+	if (from == to && from != 3)
 		return true;
 	for (size_t i = 0; i < 12; i++) {
 		const struct bh_conduit *c = &w->conduits[i];
+		bool no_admin = w->states[i] == BH_CONDUIT_NO_ADMIN;
 
+		if (w->states[i] == BH_CONDUIT_CLOSED || (no_admin && proto == 6 && (port == 22 || port == 23)))
+			continue;
 		if (c->from != from || c->to != to || !listed(&c->from_hosts, s) ||
 			!listed(&c->to_hosts, d))
 			continue;
 		for (size_t k = 0; k < c->allow.n; k++) {
 			const struct bh_svc *v = &c->allow.v[k];
 
-			if (v->proto == 0 ||
+			if ((v->proto == 0 && (!no_admin || proto != 47)) ||
 				(v->proto == proto &&
 					(proto == 1 || (port >= v->lo && port <= v->hi))))
 				return true;
@@ -324,7 +357,7 @@ static void compiled_permits_are_disjoint_and_mean_what_the_policy_means(void **
 		struct world w;
 
 		make_world(&w, &seed);
-		assert_int_equal(bh_plan_compile(&w.p, 7, &plan), 0);
+		assert_int_equal(bh_plan_compile_as(&w.p, w.states, 7, &plan), 0);
 		for (size_t i = 0; i < plan.n_permits; i++)
 			for (size_t k = 0; k < i; k++)
 				if (boxes_meet(&plan.permits[i], &plan.permits[k]))
@@ -334,7 +367,7 @@ static void compiled_permits_are_disjoint_and_mean_what_the_policy_means(void **
 			bool v6 = roll(&seed, 4) == 0;
 			struct bh_addr s = adr(v6 ? "fd00::" : "10.0.0.0"), d = s;
 			uint8_t proto = protos[roll(&seed, 4)];
-			unsigned port = proto == 6 || proto == 17 ? roll(&seed, 18) : 0;
+			unsigned port = proto == 6 || proto == 17 ? 11 + roll(&seed, 18) : 0;
 
 			s.b[15] = (uint8_t)roll(&seed, 40);
 			d.b[15] = (uint8_t)roll(&seed, 40);
@@ -345,6 +378,61 @@ static void compiled_permits_are_disjoint_and_mean_what_the_policy_means(void **
 		}
 		bh_plan_fini(&plan);
 	}
+}
+
+static size_t permits_of(const struct bh_plan *plan, const char *conduit, unsigned port)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_permits; i++)
+		n += !strcmp(plan->conduit_names[plan->permits[i].conduit], conduit) && plan->permits[i].lo <= port &&
+		     port <= plan->permits[i].hi;
+	return n;
+}
+
+static void without_admin_no_port_that_administers_is_left(void **state)
+{
+	static const uint8_t states[] = {BH_CONDUIT_NO_ADMIN, BH_CONDUIT_CLOSED, BH_CONDUIT_NORMAL};
+	struct bh_svc any = {0, 0, 65535}, smb = {6, 445, 445}, hosts[] = {{6, 445, 445}, {17, 445, 445}};
+	struct bh_prefix nets[] = {pfx("10.1.0.0/24"), pfx("10.2.0.0/24")};
+	struct bh_zone zones[] = {{.name = "a", .nets = {nets, 1}}, {.name = "b", .nets = {nets + 1, 1}}};
+	struct bh_conduit conduits[] = {{.name = "all", .from = 0, .to = 1, .allow = {&any, 1}},
+		{.name = "shut", .from = 1, .to = 0, .allow = {&any, 1}},
+		{.name = "files", .from = 1, .to = 0, .allow = {hosts, 2}}};
+	struct bh_policy p = {.zones = zones, .n_zones = 2, .conduits = conduits, .n_conduits = 3};
+	struct bh_plan plan;
+
+	assert_int_equal(bh_plan_compile_as(&p, states, 1, &plan), 0);
+	for (size_t i = 0; i < bh_plan_n_admin_ports; i++)
+		assert_int_equal(permits_of(&plan, "all", bh_plan_admin_ports[i]), 2); /* UDP and ICMP keep theirs */
+	assert_int_equal(permits_of(&plan, "all", 443), 3);
+	assert_int_equal(permits_of(&plan, "shut", 443), 0);
+	assert_int_equal(permits_of(&plan, "files", 445), 2); /* another conduit's state is its own */
+	assert_int_equal(permits_of(&plan, "@inside", 445), 2);
+	assert_string_equal(plan.conduit_names[2], "shut"); /* numbers stay, so counters keep their names */
+	bh_plan_fini(&plan);
+	conduits[0].allow.v = &smb;
+	assert_int_equal(bh_plan_compile_as(&p, states, 1, &plan), 0);
+	assert_int_equal(permits_of(&plan, "all", 445), 0);
+	bh_plan_fini(&plan);
+}
+
+static void a_zone_owns_what_no_other_zone_has_inside_it(void **state)
+{
+	struct bh_prefix nets[] = {pfx("10.0.0.0/14"), pfx("10.1.0.0/16"), pfx("fd00::/16")};
+	struct bh_zone zones[] = {{.name = "a", .nets = {nets, 1}}, {.name = "b", .nets = {nets + 1, 2}}};
+	struct bh_policy p = {.zones = zones, .n_zones = 2};
+	struct bh_prefixes own;
+	char text[BH_PREFIX_TEXT];
+
+	assert_int_equal(bh_plan_zone_owns(&p, 0, &own), 0);
+	assert_int_equal(own.n, 2);
+	assert_string_equal(bh_prefix_print(&own.v[0], text), "10.2.0.0/15");
+	assert_string_equal(bh_prefix_print(&own.v[1], text), "10.0.0.0/16");
+	free(own.v);
+	assert_int_equal(bh_plan_zone_owns(&p, 1, &own), 0);
+	assert_int_equal(own.n, 2);
+	free(own.v);
 }
 
 static void a_compiled_plan_survives_its_own_text(void **state)
@@ -475,6 +563,44 @@ static void the_guard_names_what_stands_in_the_way(void **state)
 	bh_plan_fini(&plan);
 }
 
+static void the_guard_knows_what_each_kind_may_stand_against(void **state)
+{
+	static const struct {
+		const char *cut;
+		unsigned code;
+	} t[] = {
+		{"cut contain 10.10.2.3 ttl=1h order=1", BH_REF_NONE},
+		{"cut contain net:10.10.2.0/24 ttl=1h order=1", BH_REF_WIDTH},
+		{"cut contain mac:02:00:00:00:00:01 ttl=1h order=1", BH_REF_WIDTH},
+		{"cut contain 10.10.0.10 ttl=1h order=1", BH_REF_NEVER},
+		{"cut island net:10.20.0.0/24 ttl=1h order=1", BH_REF_NONE},
+		{"cut island 10.20.0.1 ttl=1h order=1", BH_REF_WIDTH},
+		{"cut island net:10.10.0.0/24 ttl=1h order=1", BH_REF_NEVER},
+		{"cut island net:0.0.0.0/0 ttl=1h order=1", BH_REF_WIDTH},
+		{"cut kill tcp 10.10.2.3 49152 > 10.20.0.5 445 ttl=1h order=1", BH_REF_NONE},
+		{"cut kill tcp 10.10.0.10 49152 > 10.20.0.5 445 ttl=1h order=1", BH_REF_NONE}, /* isolates nobody */
+		{"cut kill tcp 10.10.2.3 49152 > 224.0.0.1 445 ttl=1h order=1", BH_REF_WIDTH},
+		{"cut kill tcp 10.10.2.3 49152 > 10.20.0.5 445 ttl=2d order=1", BH_REF_TTL},
+	};
+	struct bh_plan plan = plan_of(whole);
+	struct bh_cut flow = cut_of("cut kill tcp 10.10.2.3 49152 > 10.20.0.5 445 ttl=1h order=1");
+	struct bh_refused refused;
+
+	for (size_t i = 0; i < BH_COUNT(t); i++) {
+		struct bh_cut c = cut_of(t[i].cut);
+		int r = bh_plan_guard(&plan, &c, 0, NULL, 0, &refused);
+
+		if (r != (t[i].code != BH_REF_NONE) || (r && refused.code != t[i].code))
+			fail_msg("%s: %d %s", t[i].cut, r, r ? refused.text : "");
+	}
+	flow.kind = BH_CUT_ISOLATE;
+	assert_int_equal(bh_plan_guard(&plan, &flow, 0, NULL, 0, &refused), 1);
+	flow.kind = BH_CUT_KILL;
+	flow.proto = 1;
+	assert_int_equal(bh_plan_guard(&plan, &flow, 0, NULL, 0, &refused), 1);
+	bh_plan_fini(&plan);
+}
+
 static void the_guard_counts_the_quota_and_knows_observe(void **state)
 {
 	struct bh_plan plan = plan_of(whole);
@@ -514,6 +640,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plan_text_prints_back_as_it_was_read),
 		cmocka_unit_test(plan_errors_say_where),
+		cmocka_unit_test(a_cut_that_is_none_is_not_read),
+		cmocka_unit_test(without_admin_no_port_that_administers_is_left),
+		cmocka_unit_test(a_zone_owns_what_no_other_zone_has_inside_it),
+		cmocka_unit_test(the_guard_knows_what_each_kind_may_stand_against),
 		cmocka_unit_test(a_reason_never_breaks_the_line),
 		cmocka_unit_test(compiled_permits_are_disjoint_and_mean_what_the_policy_means),
 		cmocka_unit_test(a_compiled_plan_survives_its_own_text),

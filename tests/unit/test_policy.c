@@ -325,28 +325,97 @@ static void lines_that_are_no_assertion_are_told_apart(void **state)
 	assert_int_equal(expect("# nothing\n\n", why, sizeof why), 0);
 }
 
-static void what_has_no_effect_yet_is_kept_and_warned_about(void **state)
+static void a_zone_that_denies_inside_goes_by_its_own_conduits(void **state)
 {
-	static const char text[] = "version: 1\nsite: t\nzones: {a: {networks: [10.0.0.0/8]}}\n"
-				   "response: {profile: aggressive, ttl: {contain: 30m}}\n";
+	static const char line[] = "a -> a any: deny\na -> a ssh: allow\n";
+	struct bh_policy *p = must_load("version: 1\nzones: {a: {networks: [10.1.0.0/24], inside: deny}, b: "
+					"{networks: [10.2.0.0/24]}}\n"
+					"conduits: [{name: x, from: a, to: a, allow: [ssh], to-hosts: [10.1.0.9]}]\n"
+					"pins: [{name: p, from: 10.1.0.2, to: 10.1.0.3, allow: [sip], reason: r}]\n");
 	struct bh_diags d = {0};
-	struct bh_policy *p;
+	size_t n;
 
-	assert_int_equal(bh_policy_load(text, sizeof text - 1, "t", &d, &p), 0);
+	assert_int_equal(judge(p, "10.1.0.1", "10.1.0.9", 6, 22).rule, BH_RULE_CONDUIT);
+	assert_int_equal(judge(p, "10.1.0.1", "10.1.0.8", 6, 22).rule, BH_RULE_DENY);
+	assert_int_equal(judge(p, "10.1.0.1", "10.1.0.9", 6, 445).rule, BH_RULE_DENY);
+	assert_int_equal(judge(p, "10.1.0.2", "10.1.0.3", 17, 5060).rule, BH_RULE_PIN);
+	assert_int_equal(judge(p, "10.2.0.1", "10.2.0.2", 6, 445).rule, BH_RULE_SAME_ZONE);
+	assert_int_equal(bh_policy_expect(p, line, strlen(line), &d, &n), 1);
 	assert_int_equal(d.n, 2);
-	assert_int_equal(d.errors, 0);
-	assert_non_null(strstr(d.v[0].text, "'aggressive' has no effect yet"));
-	assert_non_null(strstr(d.v[1].text, "'contain' has no effect yet"));
-	assert_int_equal(p->response.profile, BH_PROFILE_AGGRESSIVE);
-	assert_int_equal(p->response.ttl_contain, BH_MIN(30));
+	assert_non_null(strstr(d.v[0].text, "is allowed by conduit 'x'"));
+	assert_non_null(strstr(d.v[1].text, "is denied"));
 	bh_diags_fini(&d);
 	bh_policy_free(p);
+}
+
+/* the window's words, a weekday and a local time (1970-01-05 is a Monday): is it down, and for how many minutes */
+static bool down(const char *window, unsigned day, unsigned minute, int32_t offset_s, unsigned *ret_minutes)
+{
+	char text[512];
+	struct bh_policy *p;
+	bh_ns until, at = BH_SEC(((4 + 7 + day) * 1440ull + minute) * 60) - BH_SEC(1) * (bh_ns)(int64_t)offset_s;
+	bool yes;
+
+	snprintf(text, sizeof text,
+		"version: 1\nzones: {a: {networks: [10.1.0.0/24]}, b: {networks: [10.2.0.0/24]}}\n"
+		"conduits: [{name: x, from: a, to: b, allow: [ssh], drawbridge: {open: %s}}]\n", window);
+	p = must_load(text);
+	yes = bh_drawbridge_down(&p->conduits[0].drawbridge, at, offset_s, &until);
+	*ret_minutes = (unsigned)((until - at) / BH_MIN(1));
+	bh_policy_free(p);
+	return yes;
+}
+
+static void a_drawbridge_is_down_in_its_hours_and_knows_the_next_change(void **state)
+{
+	unsigned left;
+
+	assert_false(down("01:00-03:00", 0, 59, 0, &left));
+	assert_int_equal(left, 1);
+	assert_true(down("01:00-03:00", 0, 60, 0, &left)); /* from the minute itself */
+	assert_int_equal(left, 120);
+	assert_true(down("01:00-03:00", 0, 179, 0, &left));
+	assert_int_equal(left, 1);
+	assert_false(down("01:00-03:00", 0, 180, 0, &left)); /* to the minute before */
+	assert_int_equal(left, 22 * 60);
+}
+
+static void a_window_over_midnight_belongs_to_the_day_it_begins_on(void **state)
+{
+	unsigned left;
+
+	assert_true(down("23:00-02:00, days: [mon]", 0, 23 * 60, 0, &left));
+	assert_int_equal(left, 180);
+	assert_true(down("23:00-02:00, days: [mon]", 1, 60, 0, &left)); /* Tuesday, one o'clock */
+	assert_int_equal(left, 60);
+	assert_false(down("23:00-02:00, days: [mon]", 0, 60, 0, &left)); /* Monday, one o'clock */
+	assert_int_equal(left, 22 * 60);
+	assert_false(down("23:00-02:00, days: [mon]", 1, 23 * 60, 0, &left));
+	assert_int_equal(left, 6 * 1440);
+	assert_true(down("00:00-24:00, days: [sun]", 6, 1439, 0, &left));
+	assert_int_equal(left, 1);
+	assert_false(down("00:00-24:00, days: [sun]", 0, 0, 0, &left));
+}
+
+static void a_drawbridge_goes_by_local_time(void **state)
+{
+	unsigned left;
+
+	for (int32_t h = -12; h <= 14; h++) {
+		assert_true(down("01:00-03:00", 2, 90, h * 3600, &left));
+		assert_int_equal(left, 90);
+		assert_false(down("01:00-03:00, days: [thu]", 2, 90, h * 3600, &left));
+		assert_int_equal(left, 1440 - 30);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_has_no_effect_yet_is_kept_and_warned_about),
+		cmocka_unit_test(a_zone_that_denies_inside_goes_by_its_own_conduits),
+		cmocka_unit_test(a_drawbridge_is_down_in_its_hours_and_knows_the_next_change),
+		cmocka_unit_test(a_window_over_midnight_belongs_to_the_day_it_begins_on),
+		cmocka_unit_test(a_drawbridge_goes_by_local_time),
 		cmocka_unit_test(everything_written_is_kept),
 		cmocka_unit_test(the_sha256_is_of_the_text),
 		cmocka_unit_test(the_most_specific_prefix_wins_and_families_stay_apart),

@@ -76,6 +76,22 @@ static void put_ends(struct bh_text *t, uint64_t *s, const char *key, unsigned z
 	bh_put(t, "]");
 }
 
+static void put_gates(struct bh_text *t, uint64_t *s)
+{
+	static const char *const days[] = {"", ", days: [mon, sun]", ", days: tue",
+		", days: [mon, tue, wed, thu, fri, sat, sun]"};
+	static const char *const breaker[] = {"", ", breaker: {admin-off: contain, pins-only: isolate}",
+		", breaker: {pins-only: shield}", ", breaker: {admin-off: isolate}"};
+	unsigned from = below(s, 24);
+
+	bh_put(t, breaker[below(s, BH_COUNT(breaker))]);
+	if (below(s, 3))
+		return;
+	bh_putf(t, ", drawbridge: {open: \"%02u:%02u-%02u:%02u\"%s, raise-on: %s}", from, below(s, 60),
+		(from + 1 + below(s, 22)) % 24, below(s, 60), days[below(s, BH_COUNT(days))],
+		bh_raise_name(below(s, BH_RAISE_COUNT)));
+}
+
 static void generate(struct bh_text *t, uint64_t *s)
 {
 	unsigned n = 2 + below(s, 6), k = below(s, 12), pins = below(s, 6);
@@ -86,8 +102,9 @@ static void generate(struct bh_text *t, uint64_t *s)
 	for (unsigned z = 0; z < n; z++)
 		bh_putf(t,
 			"  z%u: {networks: [10.%u.0.0/17, 10.%u.128.0/17, 'fd00:%x::/32'], purdue: "
-			"%u, critical: %s, sl-t: %u}\n",
-			z, z, z, z, below(s, 6), below(s, 2) ? "true" : "false", below(s, 5));
+			"%u, critical: %s, sl-t: %u%s}\n",
+			z, z, z, z, below(s, 6), below(s, 2) ? "true" : "false", below(s, 5),
+			z & 1 ? "" : ", inside: deny");
 	bh_put(t, "hosts:\n");
 	for (unsigned z = 0; z < n; z++)
 		bh_putf(t,
@@ -98,6 +115,9 @@ static void generate(struct bh_text *t, uint64_t *s)
 	for (unsigned i = 0; i < k; i++) {
 		unsigned a = below(s, n), b = (a + 1 + below(s, n - 1)) % n;
 
+		if (!(a & 1) && !below(s, 3))
+			b = a; /* inside: deny */
+
 		bh_putf(t, "  - {name: c%u, from: z%u, to: z%u, ", i, a, b);
 		put_services(t, s);
 		if (below(s, 2))
@@ -106,6 +126,7 @@ static void generate(struct bh_text *t, uint64_t *s)
 			put_ends(t, s, "to-hosts", b);
 		if (!below(s, 3))
 			bh_put(t, ", apps: [TLS, modbus]");
+		put_gates(t, s);
 		bh_put(t, "}\n");
 	}
 	bh_put(t, pins ? "pins:\n" : "");
@@ -174,7 +195,7 @@ static struct bh_judgement plain_judge(const struct bh_policy *p, const struct b
 		}
 	if (j.from == BH_ZONE_NONE || j.to == BH_ZONE_NONE)
 		j.rule = BH_RULE_UNZONED;
-	else if (j.from == j.to)
+	else if (j.from == j.to && !p->zones[j.from].inside)
 		j.rule = BH_RULE_SAME_ZONE;
 	for (size_t i = 0; i < p->n_conduits && j.rule == BH_RULE_DENY; i++) {
 		const struct bh_conduit *c = &p->conduits[i];

@@ -270,11 +270,73 @@ static void conduits_must_do_something(void **state)
 		0, 0, "");
 	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: []}\n", 1, 0,
 		"an empty list says nothing");
-	must_say(ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], breaker: {}}\n", 1,
-		0, "'breaker' is not available yet");
 	must_say(ZONES
 		"conduits:\n  - {name: x, from: a, to: b, allow: [ssh], to-hosts: [10.2.0.0/15]}\n",
 		1, 0, "not inside zone 'b'");
+}
+
+#define CONDUIT(rest) ZONES "conduits:\n  - {name: x, from: a, to: b, allow: [ssh], " rest "}\n"
+
+static void a_breaker_has_steps_and_the_milder_comes_first(void **state)
+{
+	must_say(CONDUIT("breaker: {}"), 1, 0, "a breaker that never acts");
+	must_say(CONDUIT("breaker: {admin-off: never}"), 1, 0, "a breaker that never acts");
+	must_say(CONDUIT("breaker: {admin-off: alert}"), 2, 0, "'alert' is not known for 'admin-off'");
+	must_say(CONDUIT("breaker: {admin-off: isolate, pins-only: contain}"), 1, 0, "comes first");
+	must_say(CONDUIT("breaker: {admin-off: isolate, pins-only: isolate}"), 1, 0, "comes first");
+	must_say(CONDUIT("breaker: {admin-off: shield, pins-only: isolate}"), 0, 0, "");
+	must_say(CONDUIT("breaker: {pins-only: shield}"), 0, 0, "");
+}
+
+static void a_drawbridge_has_hours(void **state)
+{
+	static const char *const bad[] = {"1:00-3:00", "01:00", "01:00-03:60", "24:00-01:00",
+		"01:00-24:01", "01:00 03:00", "01:00-03:000", "0x:00-03:00"};
+	char text[512];
+
+	for (size_t i = 0; i < BH_COUNT(bad); i++) {
+		snprintf(text, sizeof text, CONDUIT("drawbridge: {open: \"%s\"}"), bad[i]);
+		must_say(text, 1, 0, "is a window of local time");
+	}
+	must_say(CONDUIT("drawbridge: {}"), 1, 0, "has no 'open'");
+	must_say(CONDUIT("drawbridge: {open: \"01:00-01:00\"}"), 1, 0, "a whole day is");
+	must_say(CONDUIT("drawbridge: {open: \"01:00-03:00\", days: []}"), 1, 0, "an empty list");
+	must_say(CONDUIT("drawbridge: {open: \"01:00-03:00\", days: [mom]}"), 1, 0,
+		"did you mean 'mon'");
+	must_say(CONDUIT("drawbridge: {open: \"01:00-03:00\", raise-on: isolation}"), 1, 0,
+		"did you mean 'isolate'");
+	must_say(CONDUIT("drawbridge: {open: \"22:00-00:00\", days: [mon, fri], raise-on: alert}"), 0,
+		0, "");
+	must_say(CONDUIT("drawbridge: {open: \"00:00-24:00\", days: sun}"), 0, 0, "");
+}
+
+static void a_closed_conduit_beside_an_open_one_closes_nothing(void **state)
+{
+	must_say(CONDUIT("breaker: {pins-only: isolate}")
+		"  - {name: y, from: a, to: b, allow: [tcp/20-30]}\n",
+		0, 1, "closing conduit 'x' closes nothing");
+	must_say(ZONES "conduits:\n  - {name: y, from: a, to: b, allow: [tcp/20-30]}\n"
+		       "  - {name: x, from: a, to: b, allow: [ssh], drawbridge: {open: 01:00-02:00}}\n",
+		0, 1, "conduit 'x' changes nothing");
+	/* wider at night: both are wanted */
+	must_say(ZONES "conduits:\n  - {name: y, from: a, to: b, allow: [tcp/20-30], drawbridge: "
+		       "{open: 01:00-02:00}}\n  - {name: x, from: a, to: b, allow: [ssh]}\n",
+		0, 0, "");
+	must_say(CONDUIT("breaker: {pins-only: isolate}")
+		"  - {name: y, from: a, to: b, allow: [ssh], breaker: {pins-only: isolate}}\n",
+		1, 0, "says the same as 'x'");
+}
+
+static void only_a_zone_that_denies_inside_has_conduits_to_itself(void **state)
+{
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], inside: deny}}\n"
+		 "conduits: [{name: x, from: a, to: a, allow: [ssh]}]\n",
+		0, 0, "");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], inside: free}}\n"
+		 "conduits: [{name: x, from: a, to: a, allow: [ssh]}]\n",
+		1, 0, "give the zone 'inside: deny'");
+	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], inside: none}}\n", 1, 0,
+		"it is one of free, deny");
 }
 
 static void half_covered_conduits_are_not_called_shadowed(void **state)
@@ -368,6 +430,10 @@ int main(void)
 		cmocka_unit_test(what_a_file_holds_cannot_drive_the_terminal),
 		cmocka_unit_test(the_caret_line_copies_tabs),
 		cmocka_unit_test(conduits_must_do_something),
+		cmocka_unit_test(a_breaker_has_steps_and_the_milder_comes_first),
+		cmocka_unit_test(a_drawbridge_has_hours),
+		cmocka_unit_test(a_closed_conduit_beside_an_open_one_closes_nothing),
+		cmocka_unit_test(only_a_zone_that_denies_inside_has_conduits_to_itself),
 		cmocka_unit_test(half_covered_conduits_are_not_called_shadowed),
 		cmocka_unit_test(a_pin_needs_a_path_and_a_reason),
 		cmocka_unit_test(a_name_means_one_thing),
