@@ -168,17 +168,6 @@ static void collect(struct bh_core *c, struct bh_order *o, const struct bh_mac *
 	device(c, o);
 }
 
-bool bh_pin_touches(const struct bh_pin *p, const struct bh_prefix *net)
-{
-	for (size_t i = 0; i < p->from.n; i++)
-		if (bh_prefix_overlaps(&p->from.v[i], net))
-			return true;
-	for (size_t i = 0; i < p->to.n; i++)
-		if (bh_prefix_overlaps(&p->to.v[i], net))
-			return true;
-	return false;
-}
-
 /* pins that go on working; the first one inside a critical zone stands in the way of an isolation */
 static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
 {

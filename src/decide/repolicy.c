@@ -3,6 +3,17 @@
 #include <stdlib.h>
 #include "decide/inside.h"
 
+bool bh_pin_touches(const struct bh_pin *p, const struct bh_prefix *net)
+{
+	for (size_t i = 0; i < p->from.n; i++)
+		if (bh_prefix_overlaps(&p->from.v[i], net))
+			return true;
+	for (size_t i = 0; i < p->to.n; i++)
+		if (bh_prefix_overlaps(&p->to.v[i], net))
+			return true;
+	return false;
+}
+
 /* pins are kept in orders as places in the policy, which has changed */
 static void repin(struct bh_core *c, struct bh_order *o)
 {

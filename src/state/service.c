@@ -2,6 +2,11 @@
 /* Admin service classes by port: a class is about intent, so the port tried counts even when nothing answered. */
 #include <bulkhead/state.h>
 
+uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed)
+{
+	return bh_hash(a, sizeof *a, seed);
+}
+
 /* by port; no two rows share one */
 static const struct {
 	uint8_t proto;

@@ -58,11 +58,6 @@ struct bh_state {
 	struct bh_state_counters n;
 };
 
-uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed)
-{
-	return bh_hash(a, sizeof *a, seed);
-}
-
 static int planes_open(struct bh_state *s, const struct bh_state_limits *limits)
 {
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
@@ -215,41 +210,28 @@ struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a)
 	return at ? &s->hosts[at - 1] : NULL;
 }
 
+/* what the policy says of the host; a MAC learned meanwhile stays when it says none */
 static void describe(struct bh_state *s, struct bh_host *h)
 {
 	const struct bh_phost *d = bh_policy_host_by_addr(s->policy, &h->addr);
 
 	h->zone = bh_policy_zone_of(s->policy, &h->addr);
-	if (!d)
-		return;
-	h->declared = (uint32_t)(d - s->policy->hosts) + 1;
-	h->roles = d->roles;
-	h->mac = d->mac;
-	h->onlink = !bh_mac_none(&h->mac);
-	bh_strcpy(h->name, sizeof h->name, d->name);
+	h->declared = d ? (uint32_t)(d - s->policy->hosts) + 1 : 0;
+	h->roles = d ? d->roles : 0;
+	if (d)
+		bh_strcpy(h->name, sizeof h->name, d->name);
+	if (d && !bh_mac_none(&d->mac)) {
+		h->mac = d->mac;
+		h->onlink = true;
+	}
 }
 
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
-	for (uint32_t i = 0; i < s->used; i++) {
-		struct bh_host *h = &s->hosts[i];
-		const struct bh_phost *d;
-
-		if (bh_addr_none(&h->addr))
-			continue;
-		d = bh_policy_host_by_addr(policy, &h->addr);
-		h->zone = bh_policy_zone_of(policy, &h->addr);
-		h->declared = d ? (uint32_t)(d - policy->hosts) + 1 : 0;
-		h->roles = d ? d->roles : 0;
-		if (d) {
-			bh_strcpy(h->name, sizeof h->name, d->name);
-			if (!bh_mac_none(&d->mac)) {
-				h->mac = d->mac;
-				h->onlink = true;
-			}
-		}
-	}
+	for (uint32_t i = 0; i < s->used; i++)
+		if (!bh_addr_none(&s->hosts[i].addr))
+			describe(s, &s->hosts[i]);
 }
 
 /* A slot never used before is zero already, and its pages untouched. */
