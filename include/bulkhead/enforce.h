@@ -52,6 +52,21 @@ int bh_enforcer_verify(struct bh_enforcer *e) BH_MUST;
 /* Removes our table, nothing else. */
 int bh_enforcer_disarm(struct bh_enforcer *e) BH_MUST;
 
+/* A connection as conntrack knows it: the tuple of its first packet; packets and bytes are 0 without nf_conntrack_acct. */
+struct bh_ct_flow {
+	struct bh_addr src, dst;
+	uint8_t proto;
+	bool answered;
+	uint16_t sport, dport;
+	uint64_t packets, bytes; /* both directions */
+};
+/* Those with an end in one of the cuts' addresses, or all when n is 0; at most 65,536, the rest is counted. malloc'ed. */
+int bh_enforcer_flows(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_ct_flow **ret_flows, size_t *ret_n,
+		      uint64_t *ret_left_out) BH_MUST;
+#define BH_CT_FLOW_TEXT 224
+size_t bh_ct_flow_print(const struct bh_ct_flow *f, char buf[BH_CT_FLOW_TEXT]); /* "flow 6 10.1.2.3 49152 > 10.2.0.5 445 packets=…" */
+int bh_ct_flow_parse(const char *line, size_t len, struct bh_ct_flow *ret_flow) BH_MUST; /* 0, 1 malformed */
+
 struct bh_drift { /* a change that was not ours */
 	uint32_t generation, pid;
 	char prog[16];
@@ -85,7 +100,7 @@ struct bh_would {
 };
 int bh_enforcer_would(struct bh_enforcer *e, struct bh_would **ret_would, size_t *ret_n) BH_MUST; /* malloc'ed */
 #define BH_WOULD_TEXT 160
-size_t bh_would_print(const struct bh_would *w, char buf[BH_WOULD_TEXT]); /* "would 10.1.2.3 > 10.2.0.5 tcp/445 packets=12" */
+size_t bh_would_print(const struct bh_would *w, char buf[BH_WOULD_TEXT]); /* "would 10.1.2.3 > 10.2.0.5 6/445 packets=12" */
 int bh_would_parse(const char *line, size_t len, struct bh_would *ret_would) BH_MUST; /* 0, 1 malformed */
 
 /* ---- the role process: a request table over one stream socket; see src/enforce/serve.c for the protocol ---- */
@@ -100,6 +115,7 @@ enum bh_enf_request {
 	BH_ENF_APPLY, BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
 	BH_ENF_TRIAL,	 /* "hold=60s" on the first line of the body, then the plan */
 	BH_ENF_CONFIRM, BH_ENF_ROLLBACK,
+	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, then "left-out N" */
 	BH_ENF_COUNTERS, /* body: "counters pin=… iso=… …", then "would …" lines, see bh_would_print */
 	BH_ENF_REQUESTS
 };

@@ -5,18 +5,28 @@
 #include "enforcer.h"
 
 struct book_key {
-	uint8_t kind, what, bits, b[16];
+	uint8_t kind, what, bits, proto, b[16], peer[16];
+	uint16_t sport, dport;
 };
 
 static struct book_key key_of_cut(const struct bh_cut *c)
 {
-	struct book_key k = {c->kind, c->what, 0, {0}};
+	struct book_key k;
 
+	memset(&k, 0, sizeof k);
+	k.kind = c->kind;
+	k.what = c->what;
 	if (c->what == BH_CUT_MAC) {
 		memcpy(k.b, c->mac.b, 6);
 	} else {
 		k.bits = c->net.bits;
 		memcpy(k.b, c->net.net.b, 16);
+	}
+	if (c->what == BH_CUT_FLOW) {
+		k.proto = c->proto;
+		k.sport = c->sport;
+		k.dport = c->dport;
+		memcpy(k.peer, c->peer.net.b, 16);
 	}
 	return k;
 }
@@ -139,7 +149,7 @@ const struct bh_cut *bh_book_net_overlap(const struct book *k, const struct bh_c
 {
 	for (size_t i = 0; k->v && c->what == BH_CUT_NET && i <= k->mask; i++)
 		if (k->v[i].deadline && k->v[i].cut.what == BH_CUT_NET &&
-			!same_target(&k->v[i].cut, c) &&
+			k->v[i].cut.kind == c->kind && !same_target(&k->v[i].cut, c) &&
 			bh_prefix_overlaps(&k->v[i].cut.net, &c->net))
 			return &k->v[i].cut;
 	return NULL;

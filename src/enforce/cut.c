@@ -8,45 +8,108 @@
 #include <stdlib.h>
 #include "ruleset.h"
 
-const char *const bh_cut_sets[CUT_SETS] = {
-	"iso4", "iso6", "isomac", "isonet4", "isonet6", "shield4", "shield6"};
+static const struct cut_set {
+	const char *name, *fields;
+	uint8_t kind, what, proto;
+	bool v6;
+} cut_sets[] = {
+	{"iso4", "a", BH_CUT_ISOLATE, BH_CUT_ADDR, 0, false},
+	{"iso6", "a", BH_CUT_ISOLATE, BH_CUT_ADDR, 0, true},
+	{"isomac", "e", BH_CUT_ISOLATE, BH_CUT_MAC, 0, false},
+	{"isonet4", "a", BH_CUT_ISOLATE, BH_CUT_NET, 0, false},
+	{"isonet6", "a", BH_CUT_ISOLATE, BH_CUT_NET, 0, true},
+	{"shield4", "a", BH_CUT_SHIELD, BH_CUT_ADDR, 0, false},
+	{"shield6", "a", BH_CUT_SHIELD, BH_CUT_ADDR, 0, true},
+	{"contain4", "a", BH_CUT_CONTAIN, BH_CUT_ADDR, 0, false},
+	{"contain6", "a", BH_CUT_CONTAIN, BH_CUT_ADDR, 0, true},
+	{"island4", "a", BH_CUT_ISLAND, BH_CUT_NET, 0, false},
+	{"island6", "a", BH_CUT_ISLAND, BH_CUT_NET, 0, true},
+	{"kill_tcp4", "aapp", BH_CUT_KILL, BH_CUT_FLOW, 6, false},
+	{"kill_tcp6", "aapp", BH_CUT_KILL, BH_CUT_FLOW, 6, true},
+	{"kill_udp4", "aapp", BH_CUT_KILL, BH_CUT_FLOW, 17, false},
+	{"kill_udp6", "aapp", BH_CUT_KILL, BH_CUT_FLOW, 17, true},
+};
 
-bool bh_is_cut_set(const char *name)
+/* follow from the cuts, or are written by the kernel alone */
+static const char *const live_sets[] = {"island_in4", "island_in6", "trial", "would4", "would6",
+	"would_any4", "would_any6"};
+
+#define WOULD_SIZE 65535u
+
+void bh_cut_sets_put(struct batch *b)
 {
-	for (size_t i = 0; i < CUT_SETS; i++)
-		if (!strcmp(name, bh_cut_sets[i]))
+	for (size_t i = 0; i < BH_COUNT(cut_sets); i++) {
+		const struct cut_set *s = &cut_sets[i];
+		uint32_t range = s->what == BH_CUT_NET ? NFT_SET_INTERVAL : 0;
+
+		bh_set_add(b, s->name, s->fields, s->v6, NFT_SET_TIMEOUT | range, true);
+	}
+	for (int v6 = 0; v6 < 2; v6++) {
+		bh_set_add(b, v6 ? "island_in6" : "island_in4", "aa", v6,
+			NFT_SET_INTERVAL | NFT_SET_TIMEOUT, false);
+		bh_meter_add(b, v6 ? "would6" : "would4", "aalp", v6, WOULD_SIZE, 86400000);
+		bh_meter_add(b, v6 ? "would_any6" : "would_any4", "aal", v6, WOULD_SIZE, 86400000);
+	}
+}
+
+bool bh_is_live_set(const char *name)
+{
+	for (size_t i = 0; i < BH_COUNT(cut_sets); i++)
+		if (!strcmp(name, cut_sets[i].name))
+			return true;
+	for (size_t i = 0; i < BH_COUNT(live_sets); i++)
+		if (!strcmp(name, live_sets[i]))
 			return true;
 	return false;
 }
 
-void bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place)
+static const struct cut_set *set_of(const struct bh_cut *c)
 {
-	bool v4 = c->what != BH_CUT_MAC && bh_prefix_is4(&c->net);
-	struct bh_cut_place p = {.len = v4 ? 4 : 16};
+	bool v6 = c->what != BH_CUT_MAC && !bh_prefix_is4(&c->net);
+
+	for (size_t i = 0; i < BH_COUNT(cut_sets); i++) {
+		const struct cut_set *s = &cut_sets[i];
+
+		if (s->kind == c->kind && s->what == c->what && s->v6 == v6 &&
+			(s->what != BH_CUT_FLOW || s->proto == c->proto))
+			return s;
+	}
+	return NULL;
+}
+
+int bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place)
+{
+	const struct cut_set *s = set_of(c);
+	struct bh_cut_place p = {.len = 0};
 	struct key k = {.len = 0};
 
+	if (!s)
+		return -EINVAL;
+	p.set = s->name;
+	p.v6 = s->v6;
 	if (c->what == BH_CUT_MAC) {
-		p.set = "isomac";
 		p.len = 6;
 		memcpy(p.key, c->mac.b, 6);
 		*ret_place = p;
-		return;
+		return 0;
 	}
 	p.range = c->what == BH_CUT_NET;
-	if (c->kind == BH_CUT_SHIELD)
-		p.set = v4 ? "shield4" : "shield6";
-	else if (p.range)
-		p.set = v4 ? "isonet4" : "isonet6";
-	else
-		p.set = v4 ? "iso4" : "iso6";
 	bh_key_prefix(&k, &c->net);
-	memcpy(p.key, k.lo, p.len);
-	memcpy(p.last, k.hi, p.len);
+	if (c->what == BH_CUT_FLOW) {
+		bh_key_prefix(&k, &c->peer);
+		bh_key_ports(&k, c->sport, c->sport);
+		bh_key_ports(&k, c->dport, c->dport);
+	}
+	p.len = k.len;
+	memcpy(p.key, k.lo, k.len);
+	if (p.range)
+		memcpy(p.last, k.hi, k.len);
 	*ret_place = p;
+	return 0;
 }
 
 /* the kernel keeps milliseconds, and no timeout at all when it reads 0 */
-static uint64_t ms_of(bh_ns ns)
+uint64_t bh_cut_ms(bh_ns ns)
 {
 	uint64_t ms = (ns + BH_MS(1) - 1) / BH_MS(1);
 
@@ -56,7 +119,7 @@ static uint64_t ms_of(bh_ns ns)
 void bh_cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags)
 {
 	char comment[ELEM_COMMENT];
-	struct elem_extra x = {.timeout_ms = ms_of(c->ttl), .comment = comment};
+	struct elem_extra x = {.timeout_ms = bh_cut_ms(c->ttl), .comment = comment};
 	const struct elem_extra *extra = type == NFT_MSG_NEWSETELEM ? &x : NULL;
 	struct bh_cut_place p;
 	struct elems e;
@@ -65,11 +128,14 @@ void bh_cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t
 	for (char *s = comment; *s; s++)
 		if (*s < 0x20 || *s > 0x7e || *s == '"' || *s == '\\')
 			*s = '_';
-	bh_cut_place(c, &p);
+	if (bh_cut_place(c, &p) < 0) {
+		b->error = b->error ? b->error : -EINVAL;
+		return;
+	}
 	e = bh_elems_new(b, type, flags, p.set);
 	e.kind = "cut in set";
 	if (p.range)
-		bh_elem_range(&e, p.len == 16, p.key, p.last, extra);
+		bh_elem_range(&e, p.v6, p.key, p.last, extra);
 	else
 		bh_elem_exact(&e, p.key, p.len, extra);
 	bh_elems_end(&e);
@@ -78,10 +144,10 @@ void bh_cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t
 /* ---- reading ---- */
 
 struct reader {
-	const char *set;
+	const struct cut_set *set;
 	struct bh_cut *v;
 	size_t n, cap;
-	bool range, mac, shield, v6, open; /* open: a range whose end has not been seen */
+	bool open; /* a range whose end has not been seen */
 };
 
 static int reader_push(struct reader *rd, const struct bh_cut *c)
@@ -131,7 +197,7 @@ static void end_range(struct reader *rd, const uint8_t *key, unsigned len)
 	memcpy(last, key, len);
 	while (i > 0 && last[i - 1]-- == 0)
 		i--;
-	end = addr_of(last, rd->v6);
+	end = addr_of(last, rd->set->v6);
 	while (bits > 0 && (end.b[(bits - 1) / 8] >> (7 - (bits - 1) % 8) & 1) &&
 		!(c->net.net.b[(bits - 1) / 8] >> (7 - (bits - 1) % 8) & 1))
 		bits--;
@@ -174,31 +240,40 @@ static int by_address(const void *a, const void *b)
 static int each_cut(const struct elem_seen *x, void *ctx)
 {
 	struct reader *rd = ctx;
-	struct bh_cut c = {
-		.kind = rd->shield ? BH_CUT_SHIELD : BH_CUT_ISOLATE, .ttl = BH_MS(x->left_ms)};
+	const struct cut_set *s = rd->set;
+	unsigned width = s->v6 ? 16 : 4;
+	struct bh_cut c = {.kind = s->kind, .what = s->what, .ttl = BH_MS(x->left_ms)};
 
 	if (x->is_end) {
 		if (rd->open)
 			end_range(rd, x->key, x->key_len);
 		return 0;
 	}
-	if (rd->mac) {
-		c.what = BH_CUT_MAC;
+	if (s->what == BH_CUT_MAC) {
 		memcpy(c.mac.b, x->key, 6);
 	} else {
-		c.what = rd->range ? BH_CUT_NET : BH_CUT_ADDR;
-		c.net.net = addr_of(x->key, rd->v6);
+		c.net.net = addr_of(x->key, s->v6);
 		c.net.bits = 128;
 	}
+	if (s->what == BH_CUT_FLOW) {
+		struct bh_bytes ports = bh_bytes(x->key + 2 * width, 8);
+
+		c.peer.net = addr_of(x->key + width, s->v6);
+		c.peer.bits = 128;
+		c.proto = s->proto;
+		c.sport = bh_be16(&ports);
+		(void)bh_be16(&ports);
+		c.dport = bh_be16(&ports);
+	}
 	read_comment(&c, x->comment);
-	rd->open = rd->range;
+	rd->open = s->what == BH_CUT_NET;
 	return reader_push(rd, &c);
 }
 
 static int read_ranges(struct nl *nl, struct reader *rd)
 {
 	struct ranges l = {0};
-	int r = bh_elems_dump(nl, rd->set, each_range, &l);
+	int r = bh_elems_dump(nl, rd->set->name, each_range, &l);
 
 	if (r == 0 && l.n)
 		qsort(l.v, l.n, sizeof *l.v, by_address);
@@ -207,7 +282,7 @@ static int read_ranges(struct nl *nl, struct reader *rd)
 	if (r == 0 && rd->open) { /* to the end of the address space */
 		static const uint8_t past[16];
 
-		end_range(rd, past, rd->v6 ? 16 : 4);
+		end_range(rd, past, rd->set->v6 ? 16 : 4);
 	}
 	free(l.v);
 	return r;
@@ -215,17 +290,14 @@ static int read_ranges(struct nl *nl, struct reader *rd)
 
 static int read_once(struct nl *nl, struct reader *rd)
 {
-	for (size_t i = 0; i < CUT_SETS; i++) {
-		const char *s = bh_cut_sets[i];
+	for (size_t i = 0; i < BH_COUNT(cut_sets); i++) {
+		const struct cut_set *s = &cut_sets[i];
 		int r;
 
 		rd->set = s;
-		rd->mac = !strcmp(s, "isomac");
-		rd->range = !strncmp(s, "isonet", 6);
-		rd->shield = !strncmp(s, "shield", 6);
-		rd->v6 = s[strlen(s) - 1] == '6';
 		rd->open = false;
-		r = rd->range ? read_ranges(nl, rd) : bh_elems_dump(nl, s, each_cut, rd);
+		r = s->what == BH_CUT_NET ? read_ranges(nl, rd)
+					  : bh_elems_dump(nl, s->name, each_cut, rd);
 		if (r < 0 && r != -ENOENT)
 			return r;
 	}

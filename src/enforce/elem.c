@@ -9,7 +9,7 @@
 #include "elem.h"
 
 /* nft's numbers of its data types: they only tell nft how to print */
-enum { TYPE_IP = 7, TYPE_IP6 = 8, TYPE_ETHER = 9, TYPE_SERVICE = 13 };
+enum { TYPE_NFPROTO = 2, TYPE_PROTOCOL = 12, TYPE_IP = 7, TYPE_IP6 = 8, TYPE_ETHER = 9, TYPE_SERVICE = 13 };
 
 static unsigned field(char f, bool v6, unsigned *ret_type)
 {
@@ -20,14 +20,25 @@ static unsigned field(char f, bool v6, unsigned *ret_type)
 	case 'p':
 		*ret_type = TYPE_SERVICE;
 		return 2;
+	case 'l':
+		*ret_type = TYPE_PROTOCOL;
+		return 1;
+	case 'n':
+		*ret_type = TYPE_NFPROTO;
+		return 1;
 	default:
 		*ret_type = TYPE_ETHER;
 		return 6;
 	}
 }
 
+struct meter {
+	uint32_t size;
+	uint64_t timeout_ms;
+};
+
 static void put_set(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
-	bool counted)
+	bool counted, const struct meter *meter)
 {
 	struct nftnl_set *s = nftnl_set_alloc();
 	struct nftnl_expr *counter = counted ? nftnl_expr_alloc("counter") : NULL;
@@ -58,6 +69,10 @@ static void put_set(struct batch *b, const char *name, const char *fields, bool 
 		nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, type);
 		nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, len);
 		nftnl_set_set_u32(s, NFTNL_SET_FLAGS, flags);
+		if (meter) {
+			nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, meter->size);
+			nftnl_set_set_u64(s, NFTNL_SET_TIMEOUT, meter->timeout_ms);
+		}
 		if (flags & NFT_SET_MAP)
 			nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, NFT_DATA_VERDICT);
 		if ((flags & NFT_SET_CONCAT) &&
@@ -78,12 +93,20 @@ static void put_set(struct batch *b, const char *name, const char *fields, bool 
 void bh_set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
 	bool counted)
 {
-	put_set(b, name, fields, v6, flags, counted);
+	put_set(b, name, fields, v6, flags, counted, NULL);
+}
+
+void bh_meter_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t size,
+	uint64_t timeout_ms)
+{
+	struct meter m = {size, timeout_ms};
+
+	put_set(b, name, fields, v6, NFT_SET_EVAL | NFT_SET_TIMEOUT, false, &m);
 }
 
 void bh_map_add(struct batch *b, const char *name, bool v6)
 {
-	put_set(b, name, "a", v6, NFT_SET_MAP | NFT_SET_INTERVAL, false);
+	put_set(b, name, "a", v6, NFT_SET_MAP | NFT_SET_INTERVAL, false, NULL);
 }
 
 void bh_key_prefix(struct key *k, const struct bh_prefix *p)
@@ -196,6 +219,13 @@ void bh_elem_concat(struct elems *e, const struct key *k)
 	put(e, 0, k->lo, k->hi, k->len, NULL);
 }
 
+void bh_elem_concat_timed(struct elems *e, const struct key *k, uint64_t timeout_ms)
+{
+	struct elem_extra x = {.timeout_ms = timeout_ms};
+
+	put(e, 0, k->lo, k->hi, k->len, &x);
+}
+
 void bh_elem_range(
 	struct elems *e, bool v6, const uint8_t *lo, const uint8_t *hi, const struct elem_extra *x)
 {
@@ -255,6 +285,20 @@ static void read_comment(const struct nlattr *a, struct elem_seen *x)
 	}
 }
 
+static void read_counter(const struct nlattr *expr, struct elem_seen *x)
+{
+	struct nlattr *a, *d;
+
+	mnl_attr_for_each_nested(a, expr)
+	{
+		if (mnl_attr_get_type(a) != NFTA_EXPR_DATA)
+			continue;
+		mnl_attr_for_each_nested(d, a) if (mnl_attr_get_type(d) == NFTA_COUNTER_PACKETS &&
+						   mnl_attr_get_payload_len(d) >= 8) x->packets =
+			be64toh(mnl_attr_get_u64(d));
+	}
+}
+
 static void read_elem(const struct nlattr *elem, struct elem_seen *x)
 {
 	struct nlattr *a;
@@ -284,6 +328,9 @@ static void read_elem(const struct nlattr *elem, struct elem_seen *x)
 		case NFTA_SET_ELEM_EXPIRATION:
 			if (mnl_attr_get_payload_len(a) >= 8)
 				x->left_ms = be64toh(mnl_attr_get_u64(a));
+			break;
+		case NFTA_SET_ELEM_EXPR: /* counters are the only kind we make */
+			read_counter(a, x);
 			break;
 		case NFTA_SET_ELEM_USERDATA:
 			read_comment(a, x);

@@ -7,10 +7,13 @@
 #include <bulkhead/plan.h>
 #include "nl.h"
 
-/* fields: one letter each, a address, p port, e Ethernet address; more than one with
- * NFT_SET_INTERVAL is a concatenation */
+/* fields: one letter each, a address, p port, e Ethernet address, l protocol above IP, n family;
+ * more than one with NFT_SET_INTERVAL is a concatenation */
 void bh_set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
 	bool counted);
+/* filled by rules, one counter an element */
+void bh_meter_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t size,
+	uint64_t timeout_ms);
 void bh_map_add(struct batch *b, const char *name, bool v6); /* address ranges to verdicts */
 
 #define KEY_MAX 40
@@ -40,6 +43,7 @@ struct elem_extra {
 };
 void bh_elem_exact(struct elems *e, const void *key, unsigned len, const struct elem_extra *x);
 void bh_elem_concat(struct elems *e, const struct key *k); /* lo to hi in each field */
+void bh_elem_concat_timed(struct elems *e, const struct key *k, uint64_t timeout_ms);
 /* One range lo-hi of addresses: a start, and an end just behind hi unless hi is the last address
  * there is. */
 void bh_elem_range(
@@ -50,7 +54,7 @@ struct elem_seen {
 	uint8_t key[KEY_MAX];
 	unsigned key_len;
 	bool is_end; /* of an interval */
-	uint64_t timeout_ms, left_ms;
+	uint64_t timeout_ms, left_ms, packets;
 	char comment[ELEM_COMMENT];
 	uint64_t digest; /* of key, end, data, flags and comment: what a law element is */
 };

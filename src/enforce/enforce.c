@@ -97,6 +97,7 @@ void bh_enforcer_close(struct bh_enforcer *e)
 	bh_nl_close(&e->route);
 	bh_batch_fini(&e->batch);
 	bh_plan_fini(&e->law);
+	bh_plan_fini(&e->trial.law);
 	bh_book_fini(&e->book);
 	free(e->self);
 	free(e);
@@ -173,78 +174,9 @@ int bh_self_read(struct bh_enforcer *e)
 
 /* ---- law ---- */
 
-static int hash_law(const struct bh_plan *law, uint64_t *ret_hash)
-{
-	struct bh_plan bare = *law; /* shallow: only printed */
-	size_t len;
-	char *text;
-	int r;
-
-	bare.generation = 1;
-	bare.n_cuts = 0;
-	r = bh_plan_print(&bare, &text, &len);
-	if (r < 0)
-		return r;
-	*ret_hash = bh_hash(text, len, 0);
-	free(text);
-	return 0;
-}
-
-/*
- * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken
- * for another law's: not when a restarted core begins again at 1, not when the same number comes
- * with another policy.
- */
-static uint16_t choose_stamp(const struct snapshot *standing, uint32_t wanted, uint64_t hash)
-{
-	if (!standing->present || standing->stamp == 0 || wanted > standing->stamp)
-		return (uint16_t)wanted;
-	if (standing->law_hash == hash)
-		return standing->stamp;
-	return (uint16_t)(standing->stamp % 65535u + 1);
-}
-
-int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
-{
-	struct ruleset rs = {
-		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash};
-	bh_ns now = bh_clock_now();
-	int r;
-
-	r = bh_counters_read(&e->nl, &rs.counters);
-	if (r == -ENOENT)
-		memset(&rs.counters, 0, sizeof rs.counters);
-	else if (r < 0)
-		return fail(e, r, "counters");
-	bh_batch_begin(&e->batch, &e->nl);
-	bh_ruleset_put(&rs);
-	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
-		struct bh_cut c = cuts->v[i].cut;
-
-		if (cuts->v[i].deadline <= now)
-			continue;
-		c.ttl = cuts->v[i].deadline - now;
-		bh_cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-	}
-	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
-	if (r == 0) {
-		e->lost = false;
-		bh_watch_drain(e);
-		e->lost = false; /* our own load may have flooded the watch; the reading below sees
-				    the outcome */
-		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
-		if (r > 0)
-			r = -EIO;
-		else if (r < 0)
-			(void)fail(e, r, "reading back");
-	}
-	bh_ruleset_fini(&rs);
-	return r;
-}
-
 /* moves cuts into next as far as the guard lets them; strict: a refusal is an error, else the cut
  * is left out */
-static int admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
+int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
 	size_t n, bool strict, struct book *next, bh_ns now)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -275,6 +207,25 @@ static int admit(struct bh_enforcer *e, const struct bh_plan *law, const struct 
 	return 0;
 }
 
+/*
+ * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken
+ * for another law's: not when a restarted core begins again at 1, not when the same number comes
+ * with another policy, not when a law was on trial under it and taken back.
+ */
+static void choose_stamp(
+	struct bh_enforcer *e, const struct snapshot *standing, uint32_t wanted, uint64_t hash)
+{
+	uint16_t used = standing->present ? standing->used : 0;
+
+	if (used && wanted <= used && standing->law_hash == hash) {
+		e->stamp = standing->stamp;
+		e->used = used;
+		return;
+	}
+	e->stamp = bh_stamp_fresh(used, wanted);
+	e->used = e->stamp;
+}
+
 int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 {
 	struct bh_plan law = {0};
@@ -290,15 +241,7 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		return fail(e, -EINVAL, "generation");
 	r = bh_self_read(e);
 	if (r == 0)
-		r = bh_plan_copy(plan, &law);
-	if (r == 0) {
-		free(law.cuts);
-		law.cuts = NULL;
-		law.n_cuts = 0;
-		r = bh_plan_normalise(&law);
-	}
-	if (r == 0)
-		r = hash_law(&law, &hash);
+		r = bh_law_make(e, plan, &law, &hash);
 	if (r == 0)
 		r = bh_snapshot_head(&e->nl, &head);
 	if (r == 0 && head.present)
@@ -306,26 +249,31 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 	if (r < 0)
 		(void)fail(e, r, "apply");
 	if (r == 0)
-		r = admit(e, &law, plan->cuts, plan->n_cuts, true, &next, now);
+		r = bh_cuts_admit(e, &law, plan->cuts, plan->n_cuts, true, &next, now);
 	if (r == 0)
-		r = admit(e, &law, standing, n_standing, false, &next, now);
+		r = bh_cuts_admit(e, &law, standing, n_standing, false, &next, now);
 	if (r == 0) {
 		struct bh_plan old = e->law;
-		uint16_t old_stamp = e->stamp;
+		struct trial trial = e->trial;
+		uint16_t old_stamp = e->stamp, old_used = e->used;
 		uint64_t old_hash = e->law_hash;
 
 		e->law = law;
 		e->law_hash = hash;
-		e->stamp = choose_stamp(&head, plan->generation, hash);
+		e->trial = (struct trial){.deadline = 0};
+		choose_stamp(e, &head, plan->generation, hash);
 		r = bh_law_put(e, &next);
 		if (r < 0) {
 			law = e->law;
 			e->law = old;
 			e->stamp = old_stamp;
+			e->used = old_used;
 			e->law_hash = old_hash;
+			e->trial = trial;
 		} else {
 			law = old;
 			e->have_law = true;
+			bh_plan_fini(&trial.law);
 			bh_book_fini(&e->book);
 			e->book = next;
 			next = (struct book){0};
@@ -340,7 +288,8 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 {
 	struct bh_plan law;
-	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation};
+	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
+		.used = (uint16_t)plan->generation};
 	int r;
 
 	if (plan->generation == 0 || plan->generation > 65535)
@@ -382,7 +331,9 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 	}
 	bh_watch_drain(e);
 	bh_plan_fini(&e->law);
+	bh_plan_fini(&e->trial.law);
 	bh_book_fini(&e->book);
+	e->trial.deadline = 0;
 	e->have_law = false;
 	e->applied = (struct snapshot){0};
 	return 0;
@@ -469,5 +420,6 @@ int bh_enforcer_verify(struct bh_enforcer *e)
 		snprintf(e->why, sizeof e->why, "%s", what);
 		return 1;
 	}
-	return bh_cuts_compare(e);
+	r = bh_trial_compare(e);
+	return r ? r : bh_cuts_compare(e);
 }

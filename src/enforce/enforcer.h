@@ -30,6 +30,7 @@ bh_ns bh_clock_now(void);
 struct snapshot {
 	bool present;
 	uint16_t stamp;    /* of the table comment; 0 = none of ours */
+	uint16_t used;     /* likewise: the last stamp given to any law */
 	uint64_t law_hash; /* likewise */
 	uint64_t table, chains, rules, sets, objects, elements;
 	size_t n_chains, n_rules, n_sets, n_elements;
@@ -41,14 +42,23 @@ int bh_snapshot_head(
 	struct nl *nl, struct snapshot *ret) BH_MUST; /* table, stamp and law hash only */
 int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST;
 
+/* a law on probation; deadline 0 = none */
+struct trial {
+	struct bh_plan law;
+	uint64_t hash;
+	bh_ns deadline; /* CLOCK_BOOTTIME */
+	uint16_t stamp;
+};
+
 #define DRIFTS 8
 struct bh_enforcer {
 	struct nl nl, watch, route;
 	struct batch batch;
 	struct bh_plan law; /* without cuts: those are in the book */
 	bool have_law, br_netfilter;
-	uint16_t stamp;
+	uint16_t stamp, used;
 	uint64_t law_hash;
+	struct trial trial;
 	struct snapshot applied;
 	struct book book;
 	struct bh_addr *self;
@@ -59,8 +69,24 @@ struct bh_enforcer {
 	char why[NL_WHY];
 };
 int bh_self_read(struct bh_enforcer *e) BH_MUST;
-int bh_law_put(struct bh_enforcer *e,
-	const struct book *cuts) BH_MUST; /* commits e->law with these cuts, reads back */
+/* law.c: a copy of plan's law, made disjoint, without cuts */
+int bh_law_make(struct bh_enforcer *e, const struct bh_plan *plan, struct bh_plan *ret_law,
+	uint64_t *ret_hash) BH_MUST;
+/* A stamp no connection carries: wanted when it is beyond used, else the one after used. */
+uint16_t bh_stamp_fresh(uint16_t used, uint32_t wanted);
+/* commits e->law, the law on trial and these cuts, reads back */
+int bh_law_put(struct bh_enforcer *e, const struct book *cuts) BH_MUST;
+/* likewise under new stamps: every connection is judged again at its next packet */
+int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts) BH_MUST;
+bool bh_trial_on(const struct bh_enforcer *e, bh_ns now);
+int bh_trial_compare(struct bh_enforcer *e) BH_MUST; /* kernel against ours: 0, 1, < 0 -errno */
+/* moves cuts into next as far as the guard of law lets them; strict: a refusal ends it (1) */
+int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
+	size_t n, bool strict, struct book *next, bh_ns now) BH_MUST;
+/* island.c */
+void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
+/* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */
+int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(
 	struct bh_enforcer *e) BH_MUST; /* kernel against book: 0, 1 differs, < 0 -errno */
 void bh_watch_drain(

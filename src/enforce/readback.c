@@ -72,17 +72,18 @@ static void read_table_comment(const struct nlattr *a, struct snapshot *s)
 		uint8_t type = bh_u8(&c), len = bh_u8(&c);
 		const uint8_t *p = bh_take(&c, len);
 		unsigned long long hash;
-		unsigned stamp;
+		unsigned stamp, used = 0;
 		char text[256];
 
 		if (!p || type != NFTNL_UDATA_TABLE_COMMENT || len == 0)
 			continue;
 		memcpy(text, p, len);
 		text[len - 1] = '\0';
-		if (sscanf(text, "bulkhead generation=%5u mode=%*15s law=%16llx", &stamp, &hash) ==
-				2 &&
-			stamp && stamp <= 65535) {
+		if (sscanf(text, "bulkhead generation=%5u mode=%*15s law=%16llx used=%5u", &stamp,
+			    &hash, &used) >= 2 &&
+			stamp && stamp <= 65535 && used <= 65535) {
 			s->stamp = (uint16_t)stamp;
+			s->used = (uint16_t)(used ? used : stamp);
 			s->law_hash = hash;
 		}
 	}
@@ -231,7 +232,7 @@ static int read_elements(
 		struct counting c = {0};
 		size_t *slot;
 
-		if (bh_is_cut_set(rd->sets[i]))
+		if (bh_is_live_set(rd->sets[i]))
 			continue;
 		r = bh_elems_dump(nl, rd->sets[i], each_element, &c);
 		rd->s.elements += bh_hash(rd->sets[i], strlen(rd->sets[i]), c.sum);
@@ -310,6 +311,9 @@ static int each_counter(const struct nlmsghdr *h, void *ctx)
 		{"c_shield", offsetof(struct bh_enforce_counters, shield)},
 		{"c_invalid", offsetof(struct bh_enforce_counters, invalid)},
 		{"c_would_deny", offsetof(struct bh_enforce_counters, would_deny)},
+		{"c_contain", offsetof(struct bh_enforce_counters, contain)},
+		{"c_island", offsetof(struct bh_enforce_counters, island)},
+		{"c_kill", offsetof(struct bh_enforce_counters, kill)},
 	};
 	char name[NL_NAME] = "";
 	uint64_t packets = 0;

@@ -182,6 +182,22 @@ void bh_x_load_ct_port(struct rule *r, unsigned word)
 	ct(r, NFT_CT_PROTO_DST, 0, word);
 }
 
+void bh_x_load_ct_sport(struct rule *r, unsigned word)
+{
+	ct(r, NFT_CT_PROTO_SRC, 0, word);
+}
+
+void bh_x_load_l4proto(struct rule *r, unsigned word)
+{
+	meta(r, NFT_META_L4PROTO, word);
+}
+
+void bh_x_in_nfproto(struct rule *r, const char *set)
+{
+	meta(r, NFT_META_NFPROTO, 0);
+	bh_x_in(r, 0, set);
+}
+
 void bh_x_is8(struct rule *r, unsigned word, uint8_t value)
 {
 	cmp(r, NFT_CMP_EQ, word, &value, sizeof value);
@@ -202,6 +218,22 @@ void bh_x_in(struct rule *r, unsigned word, const char *set)
 		return;
 	u32(e, NFTNL_EXPR_LOOKUP_SREG, WORD(word));
 	str(r, e, NFTNL_EXPR_LOOKUP_SET, set);
+}
+
+void bh_x_update(struct rule *r, const char *set)
+{
+	struct nftnl_expr *e = expr(r, "dynset"), *counter = nftnl_expr_alloc("counter");
+
+	if (!e || !counter) {
+		r->bad = true;
+		if (counter)
+			nftnl_expr_free(counter);
+		return;
+	}
+	u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, WORD(0));
+	u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	str(r, e, NFTNL_EXPR_DYNSET_SET_NAME, set);
+	nftnl_expr_set(e, NFTNL_EXPR_DYNSET_EXPR, counter, 0); /* it owns the counter now */
 }
 
 void bh_x_vmap(struct rule *r, unsigned word, const char *map)
@@ -315,6 +347,11 @@ void bh_x_accept(struct rule *r)
 void bh_x_drop(struct rule *r)
 {
 	verdict(r, NF_DROP, NULL);
+}
+
+void bh_x_return(struct rule *r)
+{
+	verdict(r, NFT_RETURN, NULL);
 }
 
 void bh_x_goto(struct rule *r, const char *chain)

@@ -24,9 +24,13 @@ void bh_x_load_addr(struct rule *r, bool destination, unsigned word); /* ip sadd
 void bh_x_load_ct_addr(
 	struct rule *r, bool destination, unsigned word); /* ct original ip saddr … */
 void bh_x_load_ct_port(struct rule *r, unsigned word);    /* ct original proto-dst */
+void bh_x_load_ct_sport(struct rule *r, unsigned word);   /* ct original proto-src */
+void bh_x_load_l4proto(struct rule *r, unsigned word);
+void bh_x_in_nfproto(struct rule *r, const char *set); /* meta nfproto @set */
 void bh_x_is8(struct rule *r, unsigned word, uint8_t value);
 void bh_x_is16(struct rule *r, unsigned word, uint16_t value);
 void bh_x_in(struct rule *r, unsigned word, const char *set);
+void bh_x_update(struct rule *r, const char *set); /* update @set { from word 0 on, counter } */
 void bh_x_vmap(struct rule *r, unsigned word, const char *map);
 void bh_x_state(struct rule *r, uint32_t bits); /* ct state, any of the bits */
 void bh_x_reply(struct rule *r);                /* ct direction reply */
@@ -39,6 +43,7 @@ void bh_x_count(struct rule *r, const char *counter);
 void bh_x_reject(struct rule *r, unsigned type, unsigned code);
 void bh_x_accept(struct rule *r);
 void bh_x_drop(struct rule *r);
+void bh_x_return(struct rule *r);
 void bh_x_goto(struct rule *r, const char *chain);
 void bh_x_jump(struct rule *r, const char *chain);
 

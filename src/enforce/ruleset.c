@@ -27,11 +27,6 @@
 
 #define MARK_MASK 0xffff0000u
 
-static char fam(bool v6)
-{
-	return v6 ? '6' : '4';
-}
-
 static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
 {
 	struct nftnl_table *t = nftnl_table_alloc();
@@ -125,66 +120,11 @@ static void put_counter(struct ruleset *rs, const char *name, uint64_t packets)
 		nftnl_obj_free(o);
 }
 
-/* ---- phrases ---- */
-
-/* [src .] dst [. port] of the connection's first packet, in set */
-static void match_tuple(struct rule *r, enum svc s, bool src, const char *set)
-{
-	unsigned word = 0, width = r->v6 ? 4 : 1;
-
-	if (s != SVC_ANY)
-		bh_x_l4proto(r, bh_svc_l4proto(s, r->v6));
-	if (src) {
-		bh_x_load_ct_addr(r, false, word);
-		word += width;
-	}
-	bh_x_load_ct_addr(r, true, word);
-	word += width;
-	if (svc_has_ports(s))
-		bh_x_load_ct_port(r, word);
-	bh_x_in(r, 0, set);
-}
-
-static void match_packet(struct rule *r, bool destination, const char *set)
-{
-	bh_x_family(r);
-	bh_x_load_addr(r, destination, 0);
-	bh_x_in(r, 0, set);
-}
-
-static void put_goto(struct ruleset *rs, const char *chain, const char *target)
-{
-	struct rule r = bh_rule_new(chain, false);
-
-	bh_x_goto(&r, target);
-	bh_rule_add(rs->b, &r);
-}
-
-static void put_jump(struct ruleset *rs, const char *chain, const char *target)
-{
-	struct rule r = bh_rule_new(chain, false);
-
-	bh_x_jump(&r, target);
-	bh_rule_add(rs->b, &r);
-}
-
-static void put_final(struct ruleset *rs, const char *chain, const char *counter, bool drop)
-{
-	struct rule r = bh_rule_new(chain, false);
-
-	bh_x_count(&r, counter);
-	if (drop)
-		bh_x_drop(&r);
-	else
-		bh_x_accept(&r);
-	bh_rule_add(rs->b, &r);
-}
-
 /* ---- chains ---- */
 
 static void put_permit(struct ruleset *rs)
 {
-	struct rule r = bh_rule_new("permit", false);
+	struct rule r = bh_rule_new(rs->name.permit, false);
 
 	bh_x_mark_set(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
 	bh_x_accept(&r);
@@ -198,9 +138,7 @@ static void put_pin_segment(
 {
 	struct rule r = bh_rule_new(chain, v6);
 	unsigned width = v6 ? 4 : 1;
-	char set[NL_NAME];
 
-	snprintf(set, sizeof set, "pin_%s%c", bh_svc_name[s], fam(v6));
 	bh_x_family(&r);
 	bh_x_l4proto(&r, 6);
 	bh_x_not_syn(&r);
@@ -208,7 +146,7 @@ static void put_pin_segment(
 	bh_x_load_addr(&r, !reversed, width);
 	if (svc_has_ports(s))
 		bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, reversed ? 0 : 2, 2, 2 * width);
-	bh_x_in(&r, 0, set);
+	bh_x_in(&r, 0, rs->name.v[v6].pin[s]);
 	bh_x_count(&r, "c_pin");
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
@@ -216,17 +154,14 @@ static void put_pin_segment(
 
 static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 {
-	const char *chain = v6 ? "pins6" : "pins4";
+	const char *chain = rs->name.v[v6].pins;
 	struct rule r;
 
 	for (enum svc s = 0; s < SVCS; s++) {
-		char set[NL_NAME];
-
 		if (!l->pins[s][v6])
 			continue;
-		snprintf(set, sizeof set, "pin_%s%c", bh_svc_name[s], fam(v6));
 		r = bh_rule_new(chain, v6);
-		match_tuple(&r, s, true, set);
+		bh_match_tuple(&r, s, true, rs->name.v[v6].pin[s]);
 		bh_x_count(&r, "c_pin");
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);
@@ -238,7 +173,7 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 		bh_x_state(&r, CT_RELATED);
 		bh_x_load_ct_addr(&r, false, 0);
 		bh_x_load_ct_addr(&r, true, v6 ? 4 : 1);
-		bh_x_in(&r, 0, v6 ? "pin_pair6" : "pin_pair4");
+		bh_x_in(&r, 0, rs->name.v[v6].pin_pair);
 		bh_x_count(&r, "c_pin");
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);
@@ -249,57 +184,6 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 		if (l->pins[SVC_ANY][v6])
 			put_pin_segment(rs, chain, v6, SVC_ANY, reversed);
 	}
-}
-
-/* what an isolated host may still reach; answers: the same seen from the peer's side */
-static void put_remedies(
-	struct ruleset *rs, const struct layout *l, const char *chain, bool v6, bool answers)
-{
-	for (enum svc s = 0; s < SVCS; s++) {
-		struct rule r;
-		char set[NL_NAME];
-
-		if (!l->remedies[s][v6])
-			continue;
-		snprintf(set, sizeof set, "remedy_%s%c", bh_svc_name[s], fam(v6));
-		r = bh_rule_new(chain, v6);
-		match_tuple(&r, s, false, set);
-		if (answers)
-			bh_x_reply(&r);
-		else if (s == SVC_UDP)
-			bh_x_limit(&r, 50, 100); /* DNS, not a tunnel */
-		bh_x_accept(&r);
-		bh_rule_add(rs->b, &r);
-	}
-}
-
-static void put_quarantine(struct ruleset *rs, const struct layout *l, bool v6)
-{
-	const char *src = v6 ? "q_src6" : "q_src4", *dst = v6 ? "q_dst6" : "q_dst4",
-		   *pins = v6 ? "pins6" : "pins4";
-	struct rule r;
-
-	put_jump(rs, src, pins);
-	put_remedies(rs, l, src, v6, false);
-	put_final(rs, src, "c_iso", true);
-
-	put_jump(rs, dst, pins);
-	put_remedies(rs, l, dst, v6, true);
-	r = bh_rule_new(dst, v6);
-	bh_x_count(&r, "c_iso");
-	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(dst, v6); /* the healthy peer learns at once, not after its own time-out */
-	bh_x_l4proto(&r, 6);
-	bh_x_limit(&r, 200, 50);
-	bh_x_reject(&r, NFT_REJECT_TCP_RST, 0);
-	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(dst, v6);
-	bh_x_limit(&r, 200, 50);
-	bh_x_reject(&r, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
-	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(dst, v6);
-	bh_x_drop(&r);
-	bh_rule_add(rs->b, &r);
 }
 
 static void put_zone_chains(struct ruleset *rs, const struct layout *l)
@@ -313,87 +197,57 @@ static void put_zone_chains(struct ruleset *rs, const struct layout *l)
 		bh_zone_chain_name(rs, g->zone, g->v6, chain);
 		bh_group_set_name(rs, g, set);
 		r = bh_rule_new(chain, g->v6);
-		match_tuple(&r, g->svc, g->hosts, set);
-		bh_x_goto(&r, "permit");
+		bh_match_tuple(&r, g->svc, g->hosts, set);
+		bh_x_goto(&r, rs->name.permit);
 		bh_rule_add(rs->b, &r);
 		if (!next || next->zone != g->zone || next->v6 != g->v6)
-			put_goto(rs, chain, g->v6 ? "deny6" : "deny4");
+			bh_put_goto(rs, chain, rs->name.v[g->v6].deny);
 	}
-}
-
-static void put_isolation(struct ruleset *rs, const char *chain, bool v6, bool destination,
-	const char *set, const char *target)
-{
-	struct rule r = bh_rule_new(chain, v6);
-
-	match_packet(&r, destination, set);
-	bh_x_goto(&r, target);
-	bh_rule_add(rs->b, &r);
-}
-
-static void put_isolated_mac(
-	struct ruleset *rs, const char *chain, bool v6, bool with_family, const char *target)
-{
-	struct rule r = bh_rule_new(chain, v6);
-
-	if (with_family)
-		bh_x_family(&r);
-	bh_x_ether(&r);
-	bh_x_load(&r, NFT_PAYLOAD_LL_HEADER, 6, 6, 0);
-	bh_x_in(&r, 0, "isomac");
-	bh_x_goto(&r, target);
-	bh_rule_add(rs->b, &r);
 }
 
 static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 {
-	const char *chain = v6 ? "fwd6" : "fwd4", *src = v6 ? "q_src6" : "q_src4",
-		   *dst = v6 ? "q_dst6" : "q_dst4";
-	const char *deny = v6 ? "deny6" : "deny4";
-	char map[NL_NAME];
+	const char *chain = rs->name.v[v6].fwd, *deny = rs->name.v[v6].deny;
+	bool cuts = rs->law->mode != BH_MODE_OBSERVE; /* cuts of a law beside it are not its own */
 	struct rule r;
 
-	put_isolation(rs, chain, v6, false, v6 ? "iso6" : "iso4", src);
-	put_isolation(rs, chain, v6, true, v6 ? "iso6" : "iso4", dst);
-	put_isolation(rs, chain, v6, false, v6 ? "isonet6" : "isonet4", src);
-	put_isolation(rs, chain, v6, true, v6 ? "isonet6" : "isonet4", dst);
-	put_isolated_mac(rs, chain, v6, false, src);
-	if (l->critical[v6]) {
+	if (cuts)
+		bh_isolation_put(rs, v6);
+	if (cuts && l->critical[v6]) {
 		r = bh_rule_new(chain, v6);
-		match_packet(&r, false, v6 ? "shield6" : "shield4");
+		bh_match_packet(&r, false, v6 ? "shield6" : "shield4");
 		bh_x_state(&r, CT_NEW);
 		bh_x_load_ct_addr(&r, true, 0);
-		bh_x_in(&r, 0, v6 ? "crit6" : "crit4");
-		bh_x_goto(&r, v6 ? "shielded6" : "shielded4");
+		bh_x_in(&r, 0, rs->name.v[v6].crit);
+		bh_x_goto(&r, rs->name.v[v6].shielded);
 		bh_rule_add(rs->b, &r);
 	}
 	r = bh_rule_new(chain, v6);
 	bh_x_mark_is(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
+	if (cuts)
+		bh_slow_cuts_put(rs, v6);
 	r = bh_rule_new(
 		chain, v6); /* has no connection, so the mark above cannot have let it through */
 	bh_x_state(&r, CT_INVALID);
 	bh_x_count(&r, "c_invalid");
 	bh_x_goto(&r, deny);
 	bh_rule_add(rs->b, &r);
-	snprintf(map, sizeof map, "src%c_g%u", fam(v6), rs->stamp);
 	r = bh_rule_new(chain, v6);
 	bh_x_load_ct_addr(&r, false, 0);
-	bh_x_vmap(&r, 0, map);
+	bh_x_vmap(&r, 0, rs->name.v[v6].src);
 	bh_rule_add(rs->b, &r);
-	put_goto(rs, chain, deny);
+	bh_put_goto(rs, chain, deny);
 }
 
 static void put_management(struct ruleset *rs, const struct layout *l, bool v6)
 {
 	for (enum svc s = 0; s < SVCS; s++) {
 		struct rule r;
-		char set[NL_NAME];
 
 		if (!l->mgmt[s][v6])
 			continue;
-		snprintf(set, sizeof set, "mgmt_%s%c", bh_svc_name[s], fam(v6));
 		r = bh_rule_new("input", v6);
 		bh_x_family(&r);
 		if (s != SVC_ANY)
@@ -401,22 +255,20 @@ static void put_management(struct ruleset *rs, const struct layout *l, bool v6)
 		bh_x_load_addr(&r, false, 0);
 		if (svc_has_ports(s))
 			bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, v6 ? 4 : 1);
-		bh_x_in(&r, 0, set);
+		bh_x_in(&r, 0, rs->name.v[v6].mgmt[s]);
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);
 	}
 }
 
-/* the box itself: management first, then what the link needs to work, then isolated hosts; nobody
- * else is touched */
-static void put_input(struct ruleset *rs, const struct layout *l)
+/* The box itself: management of every law in the table first (written with each law), then what the
+ * link needs to work, then isolated hosts; nobody else is touched. */
+static void put_input(struct ruleset *rs)
 {
 	static const uint8_t discovery[] = {
 		133, 135, 136}; /* router and neighbour solicitation, advertisement */
 	struct rule r;
 
-	put_management(rs, l, false);
-	put_management(rs, l, true);
 	r = bh_rule_new("input", false);
 	bh_x_iifname(&r, "lo");
 	bh_x_accept(&r);
@@ -432,47 +284,21 @@ static void put_input(struct ruleset *rs, const struct layout *l)
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);
 	}
-	for (int v6 = 0; v6 < 2; v6++) {
-		const char *target = v6 ? "router_q6" : "router_q4";
-
-		put_isolation(rs, "input", v6, false, v6 ? "iso6" : "iso4", target);
-		put_isolation(rs, "input", v6, false, v6 ? "isonet6" : "isonet4", target);
-		put_isolated_mac(rs, "input", v6, true, target);
-	}
-}
-
-static void put_router_quarantine(struct ruleset *rs, const struct layout *l, bool v6)
-{
-	const char *chain = v6 ? "router_q6" : "router_q4";
-	struct rule r;
-
-	put_jump(rs, chain, v6 ? "pins6" : "pins4");
-	r = bh_rule_new(chain, v6); /* keep its lease, or the address we isolate wanders */
-	bh_x_l4proto(&r, 17);
-	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
-	bh_x_is16(&r, 0, v6 ? 546 : 68);
-	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 0);
-	bh_x_is16(&r, 0, v6 ? 547 : 67);
-	bh_x_accept(&r);
-	bh_rule_add(rs->b, &r);
-	put_remedies(rs, l, chain, v6, false);
-	r = bh_rule_new(chain, v6); /* answers to what this box asked */
-	bh_x_reply(&r);
-	bh_x_state(&r, CT_ESTABLISHED);
-	bh_x_accept(&r);
-	bh_rule_add(rs->b, &r);
-	put_final(rs, chain, "c_iso", true);
 }
 
 static void put_chains(struct ruleset *rs, const struct layout *l)
 {
-	static const char *const names[] = {"permit", "pins4", "pins6", "q_src4", "q_src6",
-		"q_dst4", "q_dst6", "deny4", "deny6", "shielded4", "shielded6", "router_q4",
-		"router_q6", "fwd4", "fwd6"};
-	bool observe = rs->law->mode == BH_MODE_OBSERVE;
+	put_chain(rs, rs->name.permit, -1, 0, NULL);
+	for (int v6 = 0; v6 < 2; v6++) {
+		const char *const names[] = {rs->name.v[v6].pins, rs->name.v[v6].q_src,
+			rs->name.v[v6].q_dst, rs->name.v[v6].deny, rs->name.v[v6].shielded,
+			rs->name.v[v6].killed, rs->name.v[v6].contained, rs->name.v[v6].island_src,
+			rs->name.v[v6].island_dst, rs->name.v[v6].router_q, rs->name.v[v6].in,
+			rs->name.v[v6].fwd};
 
-	for (size_t i = 0; i < BH_COUNT(names); i++)
-		put_chain(rs, names[i], -1, 0, NULL);
+		for (size_t i = 0; i < BH_COUNT(names); i++)
+			put_chain(rs, names[i], -1, 0, NULL);
+	}
 	for (size_t z = 0; z < rs->law->n_zones; z++)
 		for (int v6 = 0; v6 < 2; v6++) {
 			char name[NL_NAME];
@@ -481,8 +307,6 @@ static void put_chains(struct ruleset *rs, const struct layout *l)
 			if (l->chain[z][v6])
 				put_chain(rs, name, -1, 0, rs->law->zones[z].name);
 		}
-	put_chain(rs, "forward", NF_INET_FORWARD, observe ? NF_ACCEPT : NF_DROP, NULL);
-	put_chain(rs, "input", NF_INET_LOCAL_IN, NF_ACCEPT, NULL);
 }
 
 static void put_rules(struct ruleset *rs, const struct layout *l)
@@ -491,44 +315,127 @@ static void put_rules(struct ruleset *rs, const struct layout *l)
 
 	put_permit(rs);
 	for (int v6 = 0; v6 < 2; v6++) {
-		const char *deny = v6 ? "deny6" : "deny4",
-			   *shielded = v6 ? "shielded6" : "shielded4";
-		struct rule r;
+		const char *deny = rs->name.v[v6].deny, *shielded = rs->name.v[v6].shielded;
 
 		put_pins_chain(rs, l, v6);
-		put_quarantine(rs, l, v6);
-		put_jump(rs, deny, v6 ? "pins6" : "pins4");
-		put_final(rs, deny, observe ? "c_would_deny" : "c_deny", !observe);
-		put_jump(rs, shielded, v6 ? "pins6" : "pins4");
-		put_final(rs, shielded, "c_shield", true);
-		put_router_quarantine(rs, l, v6);
+		bh_quarantine_put(rs, l, v6);
+		bh_put_jump(rs, deny, rs->name.v[v6].pins);
+		if (observe)
+			bh_would_put(rs, v6);
+		bh_put_final(rs, deny, observe ? "c_would_deny" : "c_deny", !observe);
+		bh_put_jump(rs, shielded, rs->name.v[v6].pins);
+		bh_put_final(rs, shielded, "c_shield", true);
+		bh_router_put(rs, l, v6);
 		put_forward(rs, l, v6);
-		r = bh_rule_new("forward", v6);
-		bh_x_family(&r);
-		bh_x_goto(&r, v6 ? "fwd6" : "fwd4");
-		bh_rule_add(rs->b, &r);
 	}
 	put_zone_chains(rs, l);
-	put_input(rs, l);
+	put_management(rs, l, false);
+	put_management(rs, l, true);
 }
 
-void bh_ruleset_put(struct ruleset *rs)
+static void put_law(struct ruleset *rs)
 {
-	static const char *const modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
-	const struct bh_enforce_counters *c = &rs->counters;
 	struct layout *l = calloc(1, sizeof *l);
-	char comment[128];
 
 	if (!l || bh_layout_make(rs->law, l) < 0) {
 		rs->b->error = -ENOMEM;
 		free(l);
 		return;
 	}
+	bh_names_make(&rs->name, rs->stamp);
+	bh_sets_put(rs, l);
+	put_chains(rs, l);
+	put_rules(rs, l);
+	bh_elements_put(rs, l);
+	bh_layout_fini(l);
+	free(l);
+}
+
+/* from a hook into the chains of the law whose names are set */
+static void put_entry(struct ruleset *rs, const char *chain, bool v6, const char *target)
+{
+	struct rule r = bh_rule_new(chain, v6);
+
+	bh_x_family(&r);
+	bh_x_goto(&r, target);
+	bh_rule_add(rs->b, &r);
+}
+
+static void put_entries(struct ruleset *rs, const char *forward, const char *input)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		put_entry(rs, forward, v6, rs->name.v[v6].fwd);
+		put_entry(rs, input, v6, rs->name.v[v6].in);
+	}
+}
+
+/* While the elements of set trial live, its law judges; that is the kernel's clock, not ours. */
+static void put_trial(struct ruleset *rs, const char *hook, const char *entry)
+{
+	struct rule r = bh_rule_new(hook, false);
+
+	bh_x_in_nfproto(&r, "trial");
+	bh_x_goto(&r, entry);
+	bh_rule_add(rs->b, &r);
+}
+
+static void put_trial_set(struct ruleset *rs)
+{
+	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};
+	struct elem_extra x = {.timeout_ms = rs->trial_ms};
+	struct elems e;
+
+	bh_set_add(rs->b, "trial", "n", false, NFT_SET_TIMEOUT, false);
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "trial");
+	for (size_t i = 0; i < BH_COUNT(families); i++)
+		bh_elem_exact(&e, &families[i], 1, &x);
+	bh_elems_end(&e);
+}
+
+static void put_laws(struct ruleset *rs)
+{
+	const struct bh_plan *standing = rs->law;
+	uint16_t stamp = rs->stamp;
+
+	if (rs->trial) {
+		char in[NL_NAME];
+
+		rs->law = rs->trial;
+		rs->stamp = rs->trial_stamp;
+		put_law(rs);
+		put_trial_set(rs);
+		snprintf(in, sizeof in, "in_g%u", rs->stamp);
+		put_chain(rs, rs->name.families, -1, 0, NULL);
+		put_chain(rs, in, -1, 0, NULL);
+		put_entries(rs, rs->name.families, in);
+		rs->law = standing;
+		rs->stamp = stamp;
+		put_law(rs); /* its management comes before the entry of either */
+		put_input(rs);
+		bh_names_make(&rs->name, rs->trial_stamp);
+		put_trial(rs, "forward", rs->name.families);
+		put_trial(rs, "input", in);
+		bh_names_make(&rs->name, stamp);
+	} else {
+		put_law(rs);
+		put_input(rs);
+	}
+	put_entries(rs, "forward", "input");
+}
+
+void bh_ruleset_put(struct ruleset *rs)
+{
+	static const char *const modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
+	const struct bh_enforce_counters *c = &rs->counters;
+	bool observe = rs->law->mode == BH_MODE_OBSERVE;
+	char comment[128];
+
 	/* replaces whatever stands: the table must exist to be deleted */
 	put_table(rs, NFT_MSG_NEWTABLE, NULL);
 	put_table(rs, NFT_MSG_DELTABLE, NULL);
-	snprintf(comment, sizeof comment, "bulkhead generation=%u mode=%s law=%016llx policy=%.16s",
-		rs->stamp, modes[rs->law->mode], (unsigned long long)rs->law_hash,
+	snprintf(comment, sizeof comment,
+		"bulkhead generation=%u mode=%s law=%016llx used=%u policy=%.16s", rs->stamp,
+		modes[rs->law->mode], (unsigned long long)rs->law_hash, rs->used,
 		rs->law->policy_sha256);
 	put_table(rs, NFT_MSG_NEWTABLE, comment);
 	put_counter(rs, "c_pin", c->pin);
@@ -537,10 +444,12 @@ void bh_ruleset_put(struct ruleset *rs)
 	put_counter(rs, "c_invalid", c->invalid);
 	put_counter(rs, "c_shield", c->shield);
 	put_counter(rs, "c_would_deny", c->would_deny);
-	bh_sets_put(rs, l);
-	put_chains(rs, l);
-	put_rules(rs, l);
-	bh_elements_put(rs, l);
-	bh_layout_fini(l);
-	free(l);
+	put_counter(rs, "c_contain", c->contain);
+	put_counter(rs, "c_island", c->island);
+	put_counter(rs, "c_kill", c->kill);
+	bh_cut_sets_put(rs->b);
+	bh_admin_ports_put(rs);
+	put_chain(rs, "forward", NF_INET_FORWARD, observe ? NF_ACCEPT : NF_DROP, NULL);
+	put_chain(rs, "input", NF_INET_LOCAL_IN, NF_ACCEPT, NULL);
+	put_laws(rs);
 }

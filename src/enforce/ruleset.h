@@ -12,17 +12,33 @@ struct expect {
 	char set[NL_NAME];
 	size_t n;
 };
+/* Everything of a law carries its stamp in its name: a law on trial and the standing one lie side
+ * by side. */
+struct law_names {
+	char permit[NL_NAME], families[NL_NAME];
+	struct {
+		char fwd[NL_NAME], pins[NL_NAME], q_src[NL_NAME], q_dst[NL_NAME], deny[NL_NAME],
+			shielded[NL_NAME], killed[NL_NAME], contained[NL_NAME], island_src[NL_NAME],
+			island_dst[NL_NAME], in[NL_NAME], router_q[NL_NAME], crit[NL_NAME],
+			pin_pair[NL_NAME], src[NL_NAME];
+		char pin[4][NL_NAME], remedy[4][NL_NAME], mgmt[4][NL_NAME]; /* by enum svc */
+	} v[2];
+};
 struct ruleset {
 	struct batch *b;
-	const struct bh_plan *law; /* normalised */
-	uint16_t stamp;            /* the generation in the ct mark and in set names */
+	const struct bh_plan *law;   /* normalised; the one being written */
+	const struct bh_plan *trial; /* another one on probation, or NULL */
+	uint16_t stamp, trial_stamp; /* the generation in the ct mark and in names */
+	uint16_t used;               /* the last stamp given to any law */
+	uint64_t trial_ms;           /* time it has left */
 	uint64_t law_hash;
+	struct law_names name; /* of the law being written */
 	struct bh_enforce_counters counters; /* to begin with: a replaced table keeps its counts */
 	struct expect *expect;
 	size_t n_expect, cap_expect;
 };
 
-/* Everything of the law, from an empty table on; errors are sticky in the batch. */
+/* Everything of the law or the two laws, from an empty table on; errors are sticky in the batch. */
 void bh_ruleset_put(struct ruleset *rs);
 void bh_ruleset_fini(struct ruleset *rs);
 
@@ -54,23 +70,44 @@ void bh_zone_chain_name(const struct ruleset *rs, size_t zone, bool v6, char nam
 /* sets.c */
 int bh_layout_make(const struct bh_plan *law, struct layout *l) BH_MUST;
 void bh_layout_fini(struct layout *l);
+void bh_names_make(struct law_names *n, uint16_t stamp);
 void bh_sets_put(struct ruleset *rs, const struct layout *l); /* the empty sets */
+void bh_admin_ports_put(struct ruleset *rs); /* the same for every law */
 void bh_elements_put(
 	struct ruleset *rs, const struct layout *l); /* what they hold; chains must exist */
+
+/* phrase.c: what several chains say */
+struct rule;
+char bh_fam(bool v6);
+/* [src .] dst [. port] of the connection's first packet, in set */
+void bh_match_tuple(struct rule *r, enum svc s, bool src, const char *set);
+void bh_match_packet(struct rule *r, bool destination, const char *set);
+void bh_put_goto(struct ruleset *rs, const char *chain, const char *target);
+void bh_put_jump(struct ruleset *rs, const char *chain, const char *target);
+void bh_put_final(struct ruleset *rs, const char *chain, const char *counter, bool drop);
+
+/* quarantine.c: what a cut leads to */
+void bh_quarantine_put(struct ruleset *rs, const struct layout *l, bool v6);
+void bh_isolation_put(struct ruleset *rs, bool v6);   /* forward, before what was judged */
+void bh_slow_cuts_put(struct ruleset *rs, bool v6);   /* forward, after it */
+void bh_router_put(struct ruleset *rs, const struct layout *l, bool v6); /* towards this box */
+void bh_would_put(struct ruleset *rs, bool v6);	       /* observe: written down, not dropped */
 
 /* cut.c: where a cut lives in the kernel */
 struct bh_cut_place {
 	const char *set;
-	uint8_t key[16], last[16];
+	uint8_t key[KEY_MAX], last[16];
 	unsigned len;
-	bool range;
+	bool range, v6;
 };
-void bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place);
+/* -EINVAL: no such cut */
+int bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place) BH_MUST;
+uint64_t bh_cut_ms(bh_ns ns);
 void bh_cut_put(
 	struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags); /* one message */
-#define CUT_SETS 7
-extern const char *const bh_cut_sets[CUT_SETS];
-bool bh_is_cut_set(const char *name);
+void bh_cut_sets_put(struct batch *b); /* the empty sets */
+/* what comes and goes by itself: cuts, the trial, what rules wrote down; no part of the digests */
+bool bh_is_live_set(const char *name);
 /* All cuts standing in the kernel; appended to a malloc'ed array. -EINTR is handled here. */
 int bh_cuts_read(struct nl *nl, struct bh_cut **ret_cuts, size_t *ret_n) BH_MUST;
 

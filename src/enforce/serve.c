@@ -275,6 +275,98 @@ static void do_dump(struct server *s, struct bh_enf_reply *reply)
 	free(cuts);
 }
 
+static void do_trial(struct server *s, const char *body, size_t len, struct bh_enf_reply *reply)
+{
+	const char *nl = memchr(body, '\n', len), *end = nl ? nl : body;
+	struct bh_plan_error error = {.line = 1, .col = 1, .text = "expected hold=DURATION"};
+	struct bh_plan plan;
+	bh_ns hold;
+	int r;
+
+	if (end - body < 6 || memcmp(body, "hold=", 5) || bh_duration_parse(body + 5, (size_t)(end - body) - 5, &hold)) {
+		error_text(reply, &error);
+		return;
+	}
+	r = bh_plan_parse(end + 1, len - (size_t)(end + 1 - body), &plan, &error);
+	if (r) {
+		error.line++;
+		if (r > 0)
+			error_text(reply, &error);
+		else
+			reply->status = r;
+		return;
+	}
+	reply->status = bh_enforcer_trial(s->e, &plan, hold);
+	bh_plan_fini(&plan);
+}
+
+/* lines of at most room bytes each, printed one after the other into the reply's body */
+static bool body_room(struct bh_enf_reply *reply, size_t lines, size_t room, struct bh_text *ret_text)
+{
+	size_t cap = lines * (room + 1) + 512;
+
+	reply->body = malloc(cap);
+	if (!reply->body) {
+		reply->status = -ENOMEM;
+		return false;
+	}
+	*ret_text = bh_text(reply->body, cap);
+	return true;
+}
+
+static void do_flows(struct server *s, const char *body, size_t len, struct bh_enf_reply *reply)
+{
+	struct bh_ct_flow *flows;
+	struct bh_cut *cuts;
+	uint64_t left_out;
+	struct bh_text t;
+	size_t n, n_flows;
+
+	if (parse_order(body, len, &cuts, &n, reply))
+		return;
+	reply->status = bh_enforcer_flows(s->e, cuts, n, &flows, &n_flows, &left_out);
+	free(cuts);
+	if (reply->status < 0)
+		return;
+	if (body_room(reply, n_flows, BH_CT_FLOW_TEXT, &t)) {
+		char line[BH_CT_FLOW_TEXT];
+
+		for (size_t i = 0; i < n_flows; i++) {
+			bh_putn(&t, line, bh_ct_flow_print(&flows[i], line));
+			bh_put(&t, "\n");
+		}
+		bh_putf(&t, "left-out %llu\n", (unsigned long long)left_out);
+		reply->body_len = t.len;
+	}
+	free(flows);
+}
+
+static void do_counters(struct server *s, struct bh_enf_reply *reply)
+{
+	struct bh_enforce_counters c;
+	struct bh_would *would = NULL;
+	struct bh_text t;
+	size_t n = 0;
+
+	reply->status = bh_enforcer_counters(s->e, &c);
+	if (reply->status == 0)
+		reply->status = bh_enforcer_would(s->e, &would, &n);
+	if (reply->status == 0 && body_room(reply, n, BH_WOULD_TEXT, &t)) {
+		char line[BH_WOULD_TEXT];
+
+		bh_putf(&t, "counters pin=%llu iso=%llu deny=%llu shield=%llu invalid=%llu would=%llu contain=%llu island=%llu kill=%llu\n",
+			(unsigned long long)c.pin, (unsigned long long)c.iso, (unsigned long long)c.deny, (unsigned long long)c.shield,
+			(unsigned long long)c.invalid, (unsigned long long)c.would_deny, (unsigned long long)c.contain, (unsigned long long)c.island,
+			(unsigned long long)c.kill);
+		for (size_t i = 0; i < n; i++) {
+			bh_putn(&t, line, bh_would_print(&would[i], line));
+			bh_put(&t, "\n");
+		}
+		reply->body_len = t.len;
+	}
+	free(would);
+}
+
 /* < 0: the peer does not speak our language; the caller ends */
 static int handle(struct server *s, const char *payload, size_t len)
 {
@@ -302,8 +394,21 @@ static int handle(struct server *s, const char *payload, size_t len)
 	case BH_ENF_VERIFY:
 		reply.status = bh_enforcer_verify(s->e);
 		break;
-	default:
-		reply.status = -ENOSYS;
+	case BH_ENF_TRIAL:
+		do_trial(s, body, body_len, &reply);
+		break;
+	case BH_ENF_CONFIRM:
+		reply.status = bh_enforcer_confirm(s->e);
+		break;
+	case BH_ENF_ROLLBACK:
+		reply.status = bh_enforcer_rollback(s->e);
+		break;
+	case BH_ENF_FLOWS:
+		do_flows(s, body, body_len, &reply);
+		break;
+	case BH_ENF_COUNTERS:
+		do_counters(s, &reply);
+		break;
 	}
 	if (reply.status && !reply.text[0])
 		bh_strcpy(reply.text, sizeof reply.text, bh_enforcer_why(s->e));
@@ -387,6 +492,14 @@ static int report_drift(struct server *s)
 	return r;
 }
 
+/* until the law on trial has run out and its remains are cleared away */
+static int patience(const struct server *s)
+{
+	bh_ns left = bh_enforcer_trial_left(s->e);
+
+	return left == 0 ? -1 : left > BH_SEC(60) ? 60000 : (int)(left / BH_MS(1)) + 1;
+}
+
 static int loop(struct server *s)
 {
 	struct pollfd p[2] = {{s->fd, 0, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
@@ -395,7 +508,8 @@ static int loop(struct server *s)
 	while (r == 0) {
 		p[0].events =
 			(short)((busy(s) ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
-		if (poll(p, 2, -1) < 0) {
+		/* what cannot be cleared now judges nothing any more, and is tried again */
+		if (poll(p, 2, bh_enforcer_expire(s->e) < 0 ? 1000 : patience(s)) < 0) {
 			if (errno != EINTR)
 				r = -errno;
 			continue;

@@ -33,6 +33,39 @@ void bh_zone_chain_name(const struct ruleset *rs, size_t zone, bool v6, char nam
 	snprintf(name, NL_NAME, "z%u_v%c_g%u", (unsigned)zone, v6 ? '6' : '4', rs->stamp);
 }
 
+void bh_names_make(struct law_names *n, uint16_t stamp)
+{
+	snprintf(n->permit, NL_NAME, "permit_g%u", stamp);
+	snprintf(n->families, NL_NAME, "law_g%u", stamp);
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct {
+			char *out;
+			const char *stem;
+		} plain[] = {{n->v[v6].fwd, "fwd"}, {n->v[v6].pins, "pins"},
+			{n->v[v6].q_src, "q_src"}, {n->v[v6].q_dst, "q_dst"},
+			{n->v[v6].deny, "deny"}, {n->v[v6].shielded, "shielded"},
+			{n->v[v6].killed, "killed"}, {n->v[v6].contained, "contained"},
+			{n->v[v6].island_src, "island_src"}, {n->v[v6].island_dst, "island_dst"},
+			{n->v[v6].in, "in"}, {n->v[v6].router_q, "router_q"},
+			{n->v[v6].crit, "crit"}, {n->v[v6].pin_pair, "pin_pair"},
+			{n->v[v6].src, "src"}};
+
+		for (size_t i = 0; i < BH_COUNT(plain); i++)
+			snprintf(plain[i].out, NL_NAME, "%s%c_g%u", plain[i].stem, v6 ? '6' : '4',
+				stamp);
+		for (enum svc s = 0; s < SVCS; s++) {
+			const char *svc = bh_svc_name[s];
+
+			snprintf(n->v[v6].pin[s], NL_NAME, "pin_%s%c_g%u", svc, v6 ? '6' : '4',
+				stamp);
+			snprintf(n->v[v6].remedy[s], NL_NAME, "remedy_%s%c_g%u", svc,
+				v6 ? '6' : '4', stamp);
+			snprintf(n->v[v6].mgmt[s], NL_NAME, "mgmt_%s%c_g%u", svc, v6 ? '6' : '4',
+				stamp);
+		}
+	}
+}
+
 /* ---- layout: which permits share a set ---- */
 
 struct sortable {
@@ -119,41 +152,32 @@ void bh_layout_fini(struct layout *l)
 
 /* ---- the empty sets ---- */
 
-static void put_named(struct ruleset *rs, const char *stem, enum svc s, bool v6,
+static void put_named(struct ruleset *rs, const char *name, enum svc s, bool v6,
 	const char *with_ports, bool counted)
 {
-	char name[NL_NAME], fields[8];
+	char fields[8];
 
-	snprintf(name, sizeof name, "%s_%s%c", stem, bh_svc_name[s], v6 ? '6' : '4');
 	snprintf(fields, sizeof fields, "%s%s", with_ports, svc_has_ports(s) ? "p" : "");
 	bh_set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, counted);
 }
 
 void bh_sets_put(struct ruleset *rs, const struct layout *l)
 {
-	bh_set_add(rs->b, "isomac", "e", false, NFT_SET_TIMEOUT, true);
 	for (int v6 = 0; v6 < 2; v6++) {
-		char name[NL_NAME];
-
-		bh_set_add(rs->b, v6 ? "iso6" : "iso4", "a", v6, NFT_SET_TIMEOUT, true);
-		bh_set_add(rs->b, v6 ? "isonet6" : "isonet4", "a", v6,
-			NFT_SET_INTERVAL | NFT_SET_TIMEOUT, true);
-		bh_set_add(rs->b, v6 ? "shield6" : "shield4", "a", v6, NFT_SET_TIMEOUT, true);
 		if (l->critical[v6])
-			bh_set_add(rs->b, v6 ? "crit6" : "crit4", "a", v6, NFT_SET_INTERVAL, false);
+			bh_set_add(rs->b, rs->name.v[v6].crit, "a", v6, NFT_SET_INTERVAL, false);
 		for (enum svc s = 0; s < SVCS; s++) {
 			if (l->pins[s][v6])
-				put_named(rs, "pin", s, v6, "aa", true);
+				put_named(rs, rs->name.v[v6].pin[s], s, v6, "aa", true);
 			if (l->remedies[s][v6])
-				put_named(rs, "remedy", s, v6, "a", false);
+				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a", false);
 			if (l->mgmt[s][v6])
-				put_named(rs, "mgmt", s, v6, "a", false);
+				put_named(rs, rs->name.v[v6].mgmt[s], s, v6, "a", false);
 		}
 		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
-			bh_set_add(rs->b, v6 ? "pin_pair6" : "pin_pair4", "aa", v6,
+			bh_set_add(rs->b, rs->name.v[v6].pin_pair, "aa", v6,
 				NFT_SET_INTERVAL, false);
-		snprintf(name, sizeof name, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
-		bh_map_add(rs->b, name, v6);
+		bh_map_add(rs->b, rs->name.v[v6].src, v6);
 	}
 	for (size_t i = 0; i < l->n_groups; i++) {
 		const struct group *g = &l->groups[i];
@@ -276,8 +300,8 @@ static void put_pin_pairs(struct ruleset *rs)
 	if (bh_plan_normalise(&pairs) < 0) {
 		rs->b->error = -ENOMEM;
 	} else {
-		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, false, "pin_pair4");
-		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, true, "pin_pair6");
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, false, rs->name.v[0].pin_pair);
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, true, rs->name.v[1].pin_pair);
 	}
 	bh_plan_fini(&pairs);
 }
@@ -285,11 +309,9 @@ static void put_pin_pairs(struct ruleset *rs)
 static void put_ends(struct ruleset *rs, bool mgmt, enum svc s, bool v6)
 {
 	size_t n = mgmt ? rs->law->n_mgmt : rs->law->n_remedies;
-	char name[NL_NAME];
+	const char *name = mgmt ? rs->name.v[v6].mgmt[s] : rs->name.v[v6].remedy[s];
 	struct elems e;
 
-	snprintf(name, sizeof name, "%s_%s%c", mgmt ? "mgmt" : "remedy", bh_svc_name[s],
-		v6 ? '6' : '4');
 	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_plan_mgmt *m = mgmt ? &rs->law->mgmt[i] : NULL;
@@ -396,12 +418,11 @@ static void flatten(const struct owned *p, size_t n, struct owned *stack, struct
 static void put_segments(
 	struct ruleset *rs, const struct layout *l, const struct segments *s, bool v6)
 {
-	char map[NL_NAME], chain[NL_NAME];
-	const char *crit = v6 ? "crit6" : "crit4";
+	char chain[NL_NAME];
+	const char *map = rs->name.v[v6].src, *crit = rs->name.v[v6].crit;
 	unsigned skip = v6 ? 0 : 12;
 	struct elems e;
 
-	snprintf(map, sizeof map, "src%c_g%u", v6 ? '6' : '4', rs->stamp);
 	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, map);
 	for (size_t i = 0; i < s->n; i++) {
 		struct elem_extra x = {.chain = chain};
@@ -461,15 +482,29 @@ static void put_zones(struct ruleset *rs, const struct layout *l, bool v6)
 	free(out.v);
 }
 
+void bh_admin_ports_put(struct ruleset *rs)
+{
+	struct elems e;
+
+	bh_set_add(rs->b, "admin_tcp", "p", false, 0, false);
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "admin_tcp");
+	for (size_t i = 0; i < bh_plan_n_admin_ports; i++) {
+		const uint8_t port[2] = {
+			(uint8_t)(bh_plan_admin_ports[i] >> 8), (uint8_t)bh_plan_admin_ports[i]};
+
+		bh_elem_exact(&e, port, sizeof port, NULL);
+	}
+	bh_elems_end(&e);
+	expect(rs, "admin_tcp", e.count);
+}
+
 void bh_elements_put(struct ruleset *rs, const struct layout *l)
 {
-	char name[NL_NAME];
-
 	for (int v6 = 0; v6 < 2; v6++) {
 		for (enum svc s = 0; s < SVCS; s++) {
-			snprintf(name, sizeof name, "pin_%s%c", bh_svc_name[s], v6 ? '6' : '4');
 			if (l->pins[s][v6])
-				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, name);
+				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6,
+					rs->name.v[v6].pin[s]);
 			put_ends(rs, false, s, v6);
 			put_ends(rs, true, s, v6);
 		}

@@ -16,7 +16,7 @@
 
 static const char *const requests[BH_ENF_REQUESTS] = {
 	"apply", "cut", "release", "dump", "dry", "verify", "trial", "confirm", "rollback",
-	"counters"};
+	"flows", "counters"};
 
 static int frame(const char *head, size_t head_len, const char *body, size_t body_len,
 	char **ret_frame, size_t *ret_len)

@@ -202,7 +202,7 @@ class Test:
         self.nft('add', 'rule', 'inet', 'theirs', 'fw', 'ct', 'state', 'established,related', 'accept')
         before = self.nft('list', 'table', 'inet', 'theirs').stdout
         self.cli('isolate', 'pc-a', '--reason', 'drift', '--ttl', '120s')
-        self.nft('flush', 'chain', 'inet', 'bulkhead', 'fwd4')
+        self.nft('flush', 'chain', 'inet', 'bulkhead', 'forward')
         fixed = self.until(lambda: not self.reaches(), 4)
         self.ok(fixed and self.until(lambda: self.records('reverted'), 3), 'a flushed chain is noticed and repaired')
         rec = self.records('reverted')

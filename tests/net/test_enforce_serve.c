@@ -280,11 +280,11 @@ static void a_foreign_change_is_named_and_undone_with_the_time_that_was_left(voi
 		"delete element inet bulkhead iso4 { 10.1.0.2 }",
 		"flush ruleset",
 		"insert rule inet bulkhead forward accept",
-		"flush chain inet bulkhead fwd4",
+		"flush chain inet bulkhead fwd4_g7",
 		"add element inet bulkhead z0_tcp4_g7 { 10.2.0.0/16 . 1-65535 }",
 		"add element inet bulkhead iso4 { 10.1.0.99 timeout 1h }",
 		"add chain inet bulkhead forward { policy accept; }",
-		"delete element inet bulkhead pin_udp4 { 10.1.0.2 . 10.2.0.2 . 7000 }",
+		"delete element inet bulkhead pin_udp4_g7 { 10.1.0.2 . 10.2.0.2 . 7000 }",
 	};
 	struct served s = serve();
 	struct flow f, pin;

@@ -97,7 +97,7 @@ static void a_range_to_the_end_of_the_address_space_ends_there(void **state)
 	assert_int_equal(lab_nft(&lab, "list map inet bulkhead src6_g1", &map), 0);
 	assert_non_null(strstr(map, "::/0 : goto z0_v6_g1"));
 	free(map);
-	assert_int_equal(lab_nft(&lab, "list set inet bulkhead crit4", &map), 0);
+	assert_int_equal(lab_nft(&lab, "list set inet bulkhead crit4_g1", &map), 0);
 	assert_non_null(strstr(map, "0.0.0.0-9.255.255.255"));
 	assert_null(strstr(map, "10.0.0.0"));
 	free(map);

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The law in the kernel, and the law on trial beside it. Both lie in the table in full, told apart
+ * by the stamp in every name; a set with a timeout decides which of them judges, so the end of a
+ * trial needs nobody. Each stamps the connections it permits with its own number, so a connection
+ * is judged again, once, whenever the law above it changes, in either direction; a number is not
+ * given twice, until 65,535 others have been.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "enforcer.h"
+
+static int fail(struct bh_enforcer *e, int r, const char *what)
+{
+	snprintf(e->why, sizeof e->why, "%s: %s%s", what, strerror(-r), bh_nl_hint(r));
+	return r;
+}
+
+static int hash_law(const struct bh_plan *law, uint64_t *ret_hash)
+{
+	struct bh_plan bare = *law; /* shallow: only printed */
+	size_t len;
+	char *text;
+	int r;
+
+	bare.generation = 1;
+	bare.n_cuts = 0;
+	r = bh_plan_print(&bare, &text, &len);
+	if (r < 0)
+		return r;
+	*ret_hash = bh_hash(text, len, 0);
+	free(text);
+	return 0;
+}
+
+int bh_law_make(
+	struct bh_enforcer *e, const struct bh_plan *plan, struct bh_plan *ret_law, uint64_t *ret_hash)
+{
+	int r = bh_plan_copy(plan, ret_law);
+
+	if (r < 0)
+		return fail(e, r, "law");
+	free(ret_law->cuts);
+	ret_law->cuts = NULL;
+	ret_law->n_cuts = 0;
+	r = bh_plan_normalise(ret_law);
+	if (r == 0)
+		r = hash_law(ret_law, ret_hash);
+	return r < 0 ? fail(e, r, "law") : 0;
+}
+
+uint16_t bh_stamp_fresh(uint16_t used, uint32_t wanted)
+{
+	return wanted > used ? (uint16_t)wanted : (uint16_t)(used % 65535u + 1);
+}
+
+bool bh_trial_on(const struct bh_enforcer *e, bh_ns now)
+{
+	return e->trial.deadline > now;
+}
+
+int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
+{
+	struct ruleset rs = {
+		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
+		.used = e->used};
+	bh_ns now = bh_clock_now();
+	int r;
+
+	if (bh_trial_on(e, now)) {
+		rs.trial = &e->trial.law;
+		rs.trial_stamp = e->trial.stamp;
+		rs.trial_ms = bh_cut_ms(e->trial.deadline - now);
+	}
+	r = bh_counters_read(&e->nl, &rs.counters);
+	if (r == -ENOENT)
+		memset(&rs.counters, 0, sizeof rs.counters);
+	else if (r < 0)
+		return fail(e, r, "counters");
+	bh_batch_begin(&e->batch, &e->nl);
+	bh_ruleset_put(&rs);
+	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
+		struct bh_cut c = cuts->v[i].cut;
+
+		if (cuts->v[i].deadline <= now)
+			continue;
+		c.ttl = cuts->v[i].deadline - now;
+		bh_cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	}
+	bh_islands_put(&e->batch, cuts, now);
+	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
+	if (r == 0) {
+		e->lost = false;
+		bh_watch_drain(e);
+		e->lost = false; /* our own load may have flooded the watch; the reading below sees
+				    the outcome */
+		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
+		if (r > 0)
+			r = -EIO;
+		else if (r < 0)
+			(void)fail(e, r, "reading back");
+	}
+	bh_ruleset_fini(&rs);
+	return r;
+}
+
+int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts)
+{
+	uint16_t stamp = e->stamp, used = e->used, trial = e->trial.stamp;
+	int r;
+
+	e->stamp = e->used = bh_stamp_fresh(e->used, 0);
+	if (e->trial.deadline)
+		e->trial.stamp = e->used = bh_stamp_fresh(e->used, 0);
+	r = bh_law_put(e, cuts);
+	if (r < 0) {
+		e->stamp = stamp;
+		e->used = used;
+		e->trial.stamp = trial;
+	}
+	return r;
+}
+
+/* ---- trial ---- */
+
+static void end_trial(struct bh_enforcer *e)
+{
+	bh_plan_fini(&e->trial.law);
+	e->trial = (struct trial){.deadline = 0};
+}
+
+int bh_enforcer_trial(struct bh_enforcer *e, const struct bh_plan *plan, bh_ns hold)
+{
+	uint16_t used = e->used;
+	int r = bh_enforcer_expire(e);
+
+	if (r < 0)
+		return r;
+	if (!e->have_law)
+		return fail(e, -ENODATA, "no law stands beside which another could be tried");
+	if (plan->generation == 0 || plan->generation > 65535)
+		return fail(e, -EINVAL, "generation");
+	if (hold < BH_SEC(1) || hold > BH_HOUR(24))
+		return fail(e, -EINVAL, "a trial lasts from a second to a day");
+	if (e->trial.deadline) {
+		snprintf(e->why, sizeof e->why, "a law is on trial already: confirm or roll back");
+		return 1;
+	}
+	r = bh_self_read(e);
+	if (r == 0)
+		r = bh_law_make(e, plan, &e->trial.law, &e->trial.hash);
+	if (r == 0) {
+		e->trial.stamp = e->used = bh_stamp_fresh(e->used, plan->generation);
+		e->trial.deadline = bh_clock_now() + hold;
+		r = bh_law_put(e, &e->book);
+	}
+	if (r < 0) {
+		end_trial(e);
+		e->used = used;
+	}
+	return r;
+}
+
+bh_ns bh_enforcer_trial_left(const struct bh_enforcer *e)
+{
+	bh_ns now = bh_clock_now();
+
+	if (!e->trial.deadline)
+		return 0;
+	return e->trial.deadline > now ? e->trial.deadline - now : 1; /* over, not yet cleared */
+}
+
+/* the table with the standing law alone */
+static int put_standing(struct bh_enforcer *e)
+{
+	bh_ns deadline = e->trial.deadline;
+	int r;
+
+	e->trial.deadline = 0;
+	r = bh_law_put(e, &e->book);
+	if (r < 0) {
+		e->trial.deadline = deadline; /* the kernel ends it; asked again later */
+		return r;
+	}
+	end_trial(e);
+	return 0;
+}
+
+int bh_enforcer_expire(struct bh_enforcer *e)
+{
+	int r;
+
+	if (!e->trial.deadline || bh_trial_on(e, bh_clock_now()))
+		return 0;
+	r = put_standing(e);
+	return r < 0 ? r : 1;
+}
+
+static int none_on_trial(struct bh_enforcer *e)
+{
+	int r = bh_enforcer_expire(e);
+
+	if (r == 0 && e->trial.deadline)
+		return 0;
+	if (r >= 0)
+		snprintf(e->why, sizeof e->why,
+			r ? "the law on trial ran out" : "no law is on trial");
+	return r < 0 ? r : 1;
+}
+
+int bh_enforcer_rollback(struct bh_enforcer *e)
+{
+	int r = none_on_trial(e);
+
+	return r ? r : put_standing(e);
+}
+
+/* what stands by the book, as far as the guard of the law that takes over lets it */
+static int carry_over(struct bh_enforcer *e, struct book *next, bh_ns now)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && e->book.v && i <= e->book.mask; i++) {
+		struct bh_cut c = e->book.v[i].cut;
+
+		if (e->book.v[i].deadline <= now)
+			continue;
+		c.ttl = e->book.v[i].deadline - now;
+		if (c.ttl > e->trial.law.max_ttl) /* time it was given under another limit */
+			c.ttl = e->trial.law.max_ttl;
+		r = bh_cuts_admit(e, &e->trial.law, &c, 1, false, next, now);
+	}
+	return r;
+}
+
+int bh_enforcer_confirm(struct bh_enforcer *e)
+{
+	struct bh_plan standing = e->law;
+	struct trial trial = e->trial;
+	uint16_t stamp = e->stamp;
+	uint64_t hash = e->law_hash;
+	struct book next = {0};
+	int r = none_on_trial(e);
+
+	if (r)
+		return r;
+	r = carry_over(e, &next, bh_clock_now());
+	if (r == 0) {
+		e->law = trial.law;
+		e->law_hash = trial.hash;
+		e->stamp = trial.stamp;
+		e->trial = (struct trial){.deadline = 0};
+		r = bh_law_put(e, &next);
+	}
+	if (r < 0) {
+		e->law = standing;
+		e->law_hash = hash;
+		e->stamp = stamp;
+		e->trial = trial;
+		bh_book_fini(&next);
+		return r;
+	}
+	bh_plan_fini(&standing);
+	bh_book_fini(&e->book);
+	e->book = next;
+	return 0;
+}
+
+struct trial_seen {
+	size_t n;
+	uint64_t least_ms, most_ms;
+};
+
+static int each_trial(const struct elem_seen *x, void *ctx)
+{
+	struct trial_seen *s = ctx;
+
+	if (s->n == 0 || x->left_ms < s->least_ms)
+		s->least_ms = x->left_ms;
+	if (x->left_ms > s->most_ms)
+		s->most_ms = x->left_ms;
+	s->n++;
+	return 0;
+}
+
+/* gone at its own time is no difference; gone early or made longer is */
+int bh_trial_compare(struct bh_enforcer *e)
+{
+	struct trial_seen s = {0};
+	bh_ns now, left;
+	int r;
+
+	if (!e->trial.deadline)
+		return 0;
+	r = bh_elems_dump(&e->nl, "trial", each_trial, &s);
+	if (r < 0 && r != -ENOENT)
+		return fail(e, r, "reading the trial");
+	now = bh_clock_now();
+	left = bh_trial_on(e, now) ? e->trial.deadline - now : 0;
+	if ((left > BH_SEC(2) && (s.n != 2 || BH_MS(s.least_ms) + BH_SEC(2) < left)) ||
+		BH_MS(s.most_ms) > left + BH_SEC(2)) {
+		snprintf(e->why, sizeof e->why, "the time of the law on trial was changed");
+		return 1;
+	}
+	return 0;
+}
