@@ -18,12 +18,13 @@
 #define BH_API_SOCKET "/run/bulkhead/api.sock"
 #define BH_API_LINE 1024
 
-enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_COUNTERS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
 struct bh_api_request {
 	uint8_t verb, mode;
 	bool dry;
 	bh_ns ttl;
 	char target[64], reason[96];
+	struct bh_addr session; /* of a preview: where the person asking sits, none = here */
 	uint32_t bytes; /* POLICY_APPLY: so many bytes of policy text follow the line; target is the file's name, ttl the probation */
 };
 #define BH_API_BODY (4u << 20)
@@ -50,6 +51,49 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap);
 size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap);
 size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap);  /* connections remembered, and since when */
 size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap); /* the policy in force, in canonical form */
+
+/* ---- what a cut would break ---- */
+enum bh_preview_fate {
+	BH_PREVIEW_CUT,
+	BH_PREVIEW_KEPT,   /* pin, remedy, or not touched by this kind of cut */
+	BH_PREVIEW_BARRED, /* not permitted before either */
+	BH_PREVIEW_BEYOND, /* does not pass this box: cannot be cut here */
+	BH_PREVIEW_FATES
+};
+const char *bh_preview_fate_name(unsigned fate);
+struct bh_preview_line { /* connections of one kind: who, to whom, service */
+	struct bh_addr src, dst;
+	uint16_t sport, dport; /* sport: 0 but for the cut of a single connection */
+	uint16_t app;	       /* enum bh_app; 0 when nobody recorded it */
+	uint8_t proto, fate;
+	bool critical;	  /* the far end lies in a critical zone */
+	uint32_t live;	  /* open connections in this box's table now; 0 = recorded only */
+	uint32_t pin;	  /* index in the policy, or UINT32_MAX */
+	const char *why;  /* of BEYOND */
+	uint64_t flows, packets, bytes;
+	bh_ns first, last; /* recorded; 0 = never */
+};
+/* The most important first: cut before kept, critical before others, open before recorded, then by bytes. */
+int bh_preview_line_cmp(const void *a, const void *b);
+struct bh_preview {
+	struct bh_preview_line *v;
+	size_t n;
+	uint64_t left_out;	 /* connections nobody looked at */
+	const char *live_missing; /* why the connection table was not looked at, or NULL */
+	const char *boxes;	 /* one a line: what passed and would not, of all packets there could be; or NULL */
+	struct bh_addr session;
+	bool session_inside, session_managed;
+};
+size_t bh_api_preview(const struct bh_api_view *v, const struct bh_order *order, const struct bh_preview *pv, char *buf, size_t cap);
+
+struct bh_api_would {
+	struct bh_addr src, dst;
+	uint8_t proto;
+	uint16_t dport;
+	uint64_t packets;
+};
+/* counters: "name=number …"; what observe mode let pass against the law, summed by zones and service. */
+size_t bh_api_counters(const struct bh_api_view *v, const char *counters, struct bh_api_would *would, size_t n, char *buf, size_t cap);
 /* code: an exit code. order and refused may be NULL. */
 size_t bh_api_answer(const struct bh_api_view *v, int code, const char *text, const struct bh_order *order,
 		     const struct bh_refused *refused, char *buf, size_t cap);

@@ -26,6 +26,7 @@ int bh_cli_replay(int argc, char **argv);
 int bh_cli_drill(int argc, char **argv);
 int bh_cli_status(int argc, char **argv);
 int bh_cli_hosts(int argc, char **argv);
+int bh_cli_counters(int argc, char **argv);
 int bh_cli_detectors(int argc, char **argv);
 int bh_cli_isolate(int argc, char **argv);
 int bh_cli_release(int argc, char **argv);

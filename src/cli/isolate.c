@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/preview.h"
 
 static const char *str(json_t *o, const char *key)
 {
@@ -60,6 +61,8 @@ static void tell(json_t *o)
 	printf("%s\n", i ? "" : " management and remedies only");
 	if (json_integer_value(json_object_get(order, "kernel_us")))
 		printf("  in the kernel after %lld us\n", (long long)json_integer_value(json_object_get(order, "kernel_us")));
+	if (json_object_get(o, "preview"))
+		bh_cli_preview_print(json_object_get(o, "preview"));
 }
 
 static int order(const char *socket_path, const struct bh_api_request *q, bool json)
@@ -87,7 +90,7 @@ static const char more_release[] = "       TARGET           address, MAC, host n
 static const char more[] = "       TARGET           address, MAC, host name, zone:NAME\n"
 			   "       --ttl DURATION   90s, 30m, 4h; default: the policy's\n"
 			   "       --reason TEXT    kept in the record\n"
-			   "       --dry-run        say what would be cut and kept, change nothing\n"
+			   "       --dry-run        say which connections would be lost and kept, change nothing\n"
 			   "       --shield         only bar new connections to critical zones\n"
 			   "       --json --socket PATH\n";
 
@@ -137,6 +140,8 @@ static int run(int argc, char **argv, const char *name, unsigned verb)
 		fprintf(stderr, "bulkhead: an isolation needs a --reason: somebody will ask at 8 a.m.\n");
 		return BH_EXIT_USAGE;
 	}
+	if (q.dry)
+		bh_cli_session(&q.session);
 	return order(socket_path, &q, json);
 }
 

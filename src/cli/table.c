@@ -10,6 +10,7 @@ const struct bh_command bh_commands[] = {
 	{"replay", "CAPTURE [--policy FILE] [--json] [--eve -] [--events -] [--plan -]", "a capture file: findings, and what would have been cut", bh_cli_replay},
 	{"drill", "[NAME] [--mode MODE] [--json]", "an attack in throw-away namespaces, found and cut, with a score", bh_cli_drill},
 	{"status", "[--json]", "mode, sensors, drops, isolated hosts, drift", bh_cli_status},
+	{"counters", "[--json]", "packets let through and dropped, and what observe mode would drop", bh_cli_counters},
 	{"hosts", "[TEXT] [--json]", "who is on the network, with zone, role and score", bh_cli_hosts},
 	{"detectors", "[NAME] [--json]", "what is looked for, why, and what it mistakes", bh_cli_detectors},
 	{"isolate", "TARGET [--ttl 4h] --reason TEXT [--dry-run] [--json]", "cut a host, MAC or zone:NAME; pins stay", bh_cli_isolate},

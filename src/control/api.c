@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
-#include <bulkhead/control.h>
+#include "control/inside.h"
 
-static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "policy", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
+static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "policy", "counters", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
 
 bool bh_api_writes(unsigned verb)
 {
@@ -31,6 +31,8 @@ static int parse_key(struct bh_api_request *r, struct bh_word key, struct bh_wor
 		r->bytes = (uint32_t)n;
 		return 0;
 	}
+	if (bh_word_is(key, "session"))
+		return bh_addr_parse(value.p, value.len, &r->session);
 	if (bh_word_is(key, "dry")) {
 		r->dry = bh_word_is(value, "1");
 		return 0;
@@ -101,6 +103,11 @@ size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE])
 		bh_putf(&t, " bytes=%u", r->bytes);
 	if (r->dry)
 		bh_put(&t, " dry=1");
+	if (!bh_addr_none(&r->session)) {
+		char a[BH_ADDR_TEXT];
+
+		bh_putf(&t, " session=%s", bh_addr_print(&r->session, a));
+	}
 	if (r->reason[0]) {
 		bh_put(&t, " reason=");
 		bh_put_quoted(&t, r->reason, strlen(r->reason));
@@ -108,7 +115,7 @@ size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE])
 	return t.truncated ? 0 : t.len;
 }
 
-static size_t finish(struct bh_json *j)
+size_t bh_api_finish(struct bh_json *j)
 {
 	bh_json_close(j, '}');
 	if (j->truncated || j->len == j->cap)
@@ -117,7 +124,7 @@ static size_t finish(struct bh_json *j)
 	return j->len;
 }
 
-static void put_order(struct bh_json *j, const struct bh_api_view *v, const char *key, const struct bh_order *o)
+void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char *key, const struct bh_order *o)
 {
 	char buf[BH_PREFIX_TEXT];
 
@@ -203,9 +210,9 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_open(&j, "orders", '[');
 	for (size_t i = 0; i < n; i++)
 		if (o[i].state == BH_VERB_REQUESTED || o[i].state == BH_VERB_APPLIED)
-			put_order(&j, v, NULL, &o[i]);
+			bh_api_put_order(&j, v, NULL, &o[i]);
 	bh_json_close(&j, ']');
-	return finish(&j);
+	return bh_api_finish(&j);
 }
 
 static bool host_matches(const struct bh_host *h, const struct bh_policy *p, const char *filter)
@@ -270,7 +277,7 @@ size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, 
 	}
 	bh_json_close(&j, ']');
 	bh_json_u64(&j, "left_out", left_out);
-	return finish(&j);
+	return bh_api_finish(&j);
 }
 
 size_t bh_api_answer(const struct bh_api_view *v, int code, const char *text, const struct bh_order *order,
@@ -294,6 +301,6 @@ size_t bh_api_answer(const struct bh_api_view *v, int code, const char *text, co
 		bh_json_close(&j, '}');
 	}
 	if (order)
-		put_order(&j, v, "order", order);
-	return finish(&j);
+		bh_api_put_order(&j, v, "order", order);
+	return bh_api_finish(&j);
 }

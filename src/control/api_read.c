@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What a person looks at before changing a law: the one in force, and who has been speaking to whom. */
 #include <stdlib.h>
-#include <bulkhead/control.h>
+#include "control/inside.h"
 
-static size_t finish(struct bh_json *j)
-{
-	bh_json_close(j, '}');
-	if (j->truncated || j->len == j->cap)
-		return 0;
-	j->p[j->len++] = '\n';
-	return j->len;
-}
-
-static const char *zone_name(const struct bh_policy *p, const struct bh_addr *a)
+const char *bh_api_zone(const struct bh_policy *p, const struct bh_addr *a)
 {
 	uint16_t z = bh_policy_zone_of(p, a);
 
@@ -27,8 +18,8 @@ static void put_flow(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_u64(j, "proto", s->proto);
 	bh_json_u64(j, "dport", s->dport);
 	bh_json_str(j, "app", bh_app_name(s->app));
-	bh_json_str(j, "from", zone_name(v->policy, &s->src));
-	bh_json_str(j, "to", zone_name(v->policy, &s->dst));
+	bh_json_str(j, "from", bh_api_zone(v->policy, &s->src));
+	bh_json_str(j, "to", bh_api_zone(v->policy, &s->dst));
 	bh_json_u64(j, "flows", s->flows);
 	bh_json_u64(j, "bytes", s->bytes);
 	bh_json_time(j, "first", s->first, v->offset_s);
@@ -57,7 +48,7 @@ size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap)
 		if (bh_seen_at(t, i))
 			put_flow(&j, v, bh_seen_at(t, i));
 	bh_json_close(&j, ']');
-	return finish(&j);
+	return bh_api_finish(&j);
 }
 
 size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap)
@@ -82,5 +73,5 @@ size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap)
 	}
 	bh_json_strn(&j, "policy", text, t.truncated ? 0 : t.len);
 	free(text);
-	return t.truncated ? 0 : finish(&j);
+	return t.truncated ? 0 : bh_api_finish(&j);
 }

@@ -59,6 +59,7 @@ static void hang_up(struct client *c)
 	close(c->fd);
 	free(c->out);
 	free(c->body);
+	free(c->preview);
 	memset(c, 0, sizeof *c);
 	c->fd = -1;
 }
@@ -82,6 +83,7 @@ static void say(struct proc *p, struct client *c, const char *text, size_t len)
 {
 	c->order = 0;
 	c->policy_wait = false;
+	c->token = 0;
 	c->out_at = 0;
 	c->out_len = len;
 	c->out = malloc(len ? len : 1);
@@ -103,6 +105,25 @@ static void answer(struct proc *p, struct client *c, int code, const char *text,
 void core_answer(struct proc *p, struct client *c, int code, const char *text)
 {
 	answer(p, c, code, text, NULL, NULL);
+}
+
+void core_say_preview(struct proc *p, struct client *c, const struct bh_preview *pv)
+{
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view v = view(p, &s);
+
+	if (pv)
+		say(p, c, p->reply, bh_api_preview(&v, c->preview, pv, p->reply, REPLY));
+	else
+		answer(p, c, 1, "the effect of it could not be computed", c->preview, NULL);
+}
+
+void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n)
+{
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view v = view(p, &s);
+
+	say(p, c, p->reply, bh_api_counters(&v, counters, would, n, p->reply, REPLY));
 }
 
 static int refusal_exit(const struct bh_refused *r)
@@ -188,6 +209,8 @@ static void request(struct proc *p, struct client *c)
 		say(p, c, p->reply, bh_api_flows(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_POLICY)
 		say(p, c, p->reply, bh_api_policy(&v, p->reply, REPLY));
+	else if (q.verb == BH_API_COUNTERS)
+		core_counters(p, c);
 	else if (q.verb == BH_API_STATUS)
 		say(p, c, p->reply, bh_api_status(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_HOSTS)
@@ -195,7 +218,10 @@ static void request(struct proc *p, struct client *c)
 	else if (q.dry) {
 		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
 
-		answer(p, c, refused ? refusal_exit(&r) : 0, refused ? "would be refused" : "dry run: nothing was changed", &o, refused ? &r : NULL);
+		if (refused)
+			answer(p, c, refusal_exit(&r), "would be refused", &o, &r);
+		else
+			core_preview(p, c, &q, &o);
 	} else {
 		answer_command(p, c, &q);
 	}
@@ -275,7 +301,7 @@ static struct client *place(struct proc *p, bool root)
 
 		if (c->fd < 0)
 			return c;
-		if (!c->order && !c->policy_wait && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
+		if (!c->order && !c->policy_wait && !c->token && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
 			oldest = c;
 	}
 	if (oldest)
@@ -322,6 +348,8 @@ void core_waiters(struct proc *p)
 			c->deadline = p->now + PATIENCE;
 		if (c->fd >= 0 && c->policy_wait && p->now > c->deadline)
 			core_answer(p, c, 8, "the kernel has not answered yet; `bulkhead status` shows what stands");
+		if (c->fd >= 0 && c->token && p->now > c->deadline)
+			core_live_late(p, c);
 		if (c->fd >= 0 && !c->order && p->now > c->deadline)
 			hang_up(c);
 		if (c->fd < 0 || !c->order)

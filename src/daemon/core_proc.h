@@ -21,7 +21,9 @@ struct client {
 	size_t len;
 	char *out; /* what its socket did not take yet, malloc'ed */
 	size_t out_at, out_len;
-	struct bh_api_request q; /* with a body still to come */
+	uint32_t token;		  /* of what the enforcer was asked for it; 0 = nothing */
+	struct bh_order *preview; /* malloc'ed: the order that would be */
+	struct bh_api_request q;  /* with a body still to come, or of a preview */
 	char *body;
 	size_t body_len;
 };
@@ -52,6 +54,7 @@ struct proc {
 	uint8_t law_mode; /* mode of the law the enforcer was given */
 	bh_ns adopting;	  /* until then, or the dump, no event is taken: order numbers may be taken in the kernel */
 	struct bh_out out;
+	uint32_t tokens;
 	char *reply;
 };
 
@@ -69,7 +72,14 @@ void core_policy_replied(struct proc *p, const struct bh_enf_reply *r, unsigned 
 void core_policy_lost(struct proc *p, const char *why);
 void core_policy_tick(struct proc *p);
 void core_boot_tick(struct proc *p);
+/* core_preview.c: answers that need the kernel's word first */
+void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o);
+void core_counters(struct proc *p, struct client *c);
+void core_live_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request, uint32_t token);
+void core_live_late(struct proc *p, struct client *c); /* no word came */
 /* core_api.c */
+void core_say_preview(struct proc *p, struct client *c, const struct bh_preview *pv); /* NULL: it could not be made */
+void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n);
 void core_answer(struct proc *p, struct client *c, int code, const char *text);
 struct bh_stats core_stats(struct proc *p);
 void core_client_new(struct proc *p);

@@ -225,6 +225,10 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 	case BH_ENF_ROLLBACK:
 		core_policy_replied(p, reply, request);
 		break;
+	case BH_ENF_FLOWS:
+	case BH_ENF_COUNTERS:
+		core_live_replied(p, reply, request, order);
+		break;
 	case BH_ENF_DUMP:
 		if (reply->status == 0)
 			reconcile(p, reply);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BH_CONTROL_INSIDE_H
+#define BH_CONTROL_INSIDE_H
+
+#include <bulkhead/control.h>
+
+size_t bh_api_finish(struct bh_json *j); /* closes the object and its line */
+void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char *key, const struct bh_order *o);
+const char *bh_api_zone(const struct bh_policy *p, const struct bh_addr *a); /* "" = none */
+
+#endif
