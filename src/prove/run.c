@@ -1,0 +1,828 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A box of packets on its way through the chains. One box at a time is taken from a pile and
+ * followed; where a rule tells its parts from each other, the parts go their own ways and wait on
+ * the pile. Jumps are kept as a list of places to come back to, so nothing here calls itself.
+ *
+ * What is not certain (a limit, a MAC address nobody named, a set whose elements come and go) goes
+ * both ways with the whole box. So the accepted boxes together are never less than what can be
+ * accepted, and the dropped ones never less than what can be dropped: "nothing gets through" is
+ * asked of the first, "nothing of it is lost" of the second.
+ *
+ * A conduit's set has many elements, and what lies in none of them would fall into as many pieces.
+ * Where everything that is in the set is accepted on the spot, and nobody asks about drops, the
+ * whole box goes on instead: whatever of it is accepted later was accepted here already or is
+ * accepted rightly, so the union stays exact.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "inside.h"
+
+#define PILE_MAX (1u << 19)
+#define STEPS_MAX 500000000u
+#define FRAMES_MAX (1u << 20)
+
+struct item {
+	struct bh_box b;
+	uint32_t chain, rule, step; /* rule: in its chain */
+	uint32_t frame;		    /* where to come back to; NONE */
+	uint32_t set, elem;	    /* looked up last */
+	bool maybe;
+};
+struct frame {
+	uint32_t chain, rule, up, depth;
+};
+struct run {
+	struct bh_model *m;
+	const struct bh_scenario *sc;
+	struct bh_seens *seen;
+	struct marks *marks;
+	struct item *pile;
+	struct frame *frames;
+	struct item *been; /* places come back to */
+	uint32_t *buckets;
+	size_t n_pile, cap_pile, n_frames, cap_frames, n_been, cap_been, n_buckets;
+	bool drops, no_ct;
+};
+
+void bh_seens_fini(struct bh_seens *l)
+{
+	free(l->v);
+	*l = (struct bh_seens){0};
+}
+
+static int push(struct run *u, const struct item *it)
+{
+	int r;
+
+	if (u->n_pile >= PILE_MAX)
+		return -E2BIG;
+	r = bh_grow((void **)&u->pile, &u->cap_pile, u->n_pile, sizeof *u->pile);
+	if (r == 0)
+		u->pile[u->n_pile++] = *it;
+	return r;
+}
+
+static int push_next(struct run *u, const struct item *it, const struct bh_box *b, bool maybe)
+{
+	struct item next = *it;
+
+	next.b = *b;
+	next.rule++;
+	next.step = 0;
+	next.maybe |= maybe;
+	return push(u, &next);
+}
+
+static int see(struct run *u, const struct item *it, unsigned fate)
+{
+	struct bh_seens *l = u->seen;
+	int r;
+
+	if (fate == BH_FATE_DROP && !u->drops)
+		return 0;
+	if (l->n >= BH_BOXES_MAX)
+		return -E2BIG;
+	r = bh_grow((void **)&l->v, &l->cap, l->n, sizeof *l->v);
+	if (r == 0)
+		l->v[l->n++] = (struct bh_seen){.box = it->b,
+			.fate = (uint8_t)fate,
+			.maybe = it->maybe,
+			.chain = it->chain,
+			.rule = it->rule,
+			.set = it->set,
+			.elem = it->elem};
+	return r;
+}
+
+/* ---- places come back to: reached in the same way by several paths, they are gone on from once ---- */
+
+static bool same_place(const struct item *a, const struct item *b)
+{
+	return a->chain == b->chain && a->rule == b->rule && a->frame == b->frame &&
+	       a->maybe == b->maybe && bh_box_holds(&a->b, &b->b) && bh_box_holds(&b->b, &a->b);
+}
+
+static size_t been_bucket(const struct run *u, const struct item *it)
+{
+	struct {
+		bh_u128 slo, dlo;
+		uint32_t chain, rule, frame, ports;
+	} k;
+	size_t at;
+
+	memset(&k, 0, sizeof k);
+	k.slo = it->b.slo;
+	k.dlo = it->b.dlo;
+	k.chain = it->chain;
+	k.rule = it->rule;
+	k.frame = it->frame;
+	k.ports = (uint32_t)it->b.dplo << 16 | it->b.plo;
+	at = bh_hash(&k, sizeof k, 11) & (u->n_buckets - 1);
+	while (u->buckets[at] != NONE && !same_place(&u->been[u->buckets[at]], it))
+		at = (at + 1) & (u->n_buckets - 1);
+	return at;
+}
+
+static int been_room(struct run *u)
+{
+	size_t n = u->n_buckets ? u->n_buckets * 2 : 1024;
+	int r = bh_grow((void **)&u->been, &u->cap_been, u->n_been, sizeof *u->been);
+	uint32_t *v;
+
+	if (r < 0 || 2 * u->n_been < u->n_buckets)
+		return r;
+	v = malloc(n * sizeof *v);
+	if (!v)
+		return -ENOMEM;
+	free(u->buckets);
+	u->buckets = v;
+	u->n_buckets = n;
+	for (size_t i = 0; i < n; i++)
+		v[i] = NONE;
+	for (size_t i = 0; i < u->n_been; i++)
+		v[been_bucket(u, &u->been[i])] = (uint32_t)i;
+	return 0;
+}
+
+static int push_once(struct run *u, const struct item *it)
+{
+	size_t at;
+	int r = been_room(u);
+
+	if (r < 0)
+		return r;
+	at = been_bucket(u, it);
+	if (u->buckets[at] != NONE)
+		return 0;
+	u->been[u->n_been] = *it;
+	u->buckets[at] = (uint32_t)u->n_been++;
+	return push(u, it);
+}
+
+/* ---- fields under the scenario ---- */
+
+static unsigned end_of(const struct run *u, unsigned field) /* enum bh_cut_side, or BOTH */
+{
+	bool reply = u->sc->reply;
+
+	switch (field) {
+	case BH_F_SADDR4:
+	case BH_F_SADDR6:
+	case BH_F_ETHER:
+		return reply ? BH_SIDE_DST : BH_SIDE_SRC;
+	case BH_F_DADDR4:
+	case BH_F_DADDR6:
+		return reply ? BH_SIDE_SRC : BH_SIDE_DST;
+	case BH_F_CT_SRC4:
+	case BH_F_CT_SRC6:
+		return BH_SIDE_SRC;
+	case BH_F_CT_DST4:
+	case BH_F_CT_DST6:
+		return BH_SIDE_DST;
+	}
+	return BH_SIDE_BOTH;
+}
+
+static enum dim dim_of(const struct run *u, unsigned field, const struct bh_box *b)
+{
+	const struct bh_scenario *sc = u->sc;
+	bool ports = b->plo == b->phi && (b->plo == 6 || b->plo == 17) && !sc->icmp_error;
+
+	switch (field) {
+	case BH_F_NFPROTO:
+	case BH_F_CT_STATE:
+	case BH_F_CT_DIR:
+		return DIM_CONST;
+	case BH_F_L4PROTO:
+		return DIM_P;
+	case BH_F_CT_PROTO:
+		return sc->icmp_error ? DIM_OPEN : DIM_P;
+	case BH_F_SADDR4:
+	case BH_F_SADDR6:
+		if (sc->icmp_error) /* a router on the way may speak */
+			return DIM_OPEN;
+		/* fall through */
+	case BH_F_DADDR4:
+	case BH_F_DADDR6:
+		if ((bh_field_len(field) == 4) != (b->fam == 4))
+			return DIM_OPEN;
+		return end_of(u, field) == BH_SIDE_SRC ? DIM_S : DIM_D;
+	case BH_F_CT_SRC4:
+	case BH_F_CT_SRC6:
+		return DIM_S;
+	case BH_F_CT_DST4:
+	case BH_F_CT_DST6:
+		return DIM_D;
+	case BH_F_SPORT:
+		return !ports ? DIM_OPEN : sc->reply ? DIM_DP : DIM_SP;
+	case BH_F_DPORT:
+		return !ports ? DIM_OPEN : sc->reply ? DIM_SP : DIM_DP;
+	case BH_F_CT_SPORT:
+		return DIM_SP;
+	case BH_F_CT_DPORT:
+		return DIM_DP;
+	}
+	return DIM_OPEN;
+}
+
+/* a load that cannot be done ends the rule */
+static bool loads(const struct run *u, unsigned field, const struct bh_box *b)
+{
+	if (field == BH_F_CT_SRC4 || field == BH_F_CT_DST4)
+		return !u->no_ct && b->fam == 4;
+	if (field == BH_F_CT_SRC6 || field == BH_F_CT_DST6)
+		return !u->no_ct && b->fam == 6;
+	return !u->no_ct || field < BH_F_CT_DIR;
+}
+
+/* ---- comparisons ---- */
+
+static enum bh_tri of_bool(bool b)
+{
+	return b ? BH_YES : BH_NO;
+}
+
+static enum bh_tri turned(enum bh_tri t, const struct step *s)
+{
+	return t == BH_MAYBE || s->cmp == BH_EQ ? t : t == BH_YES ? BH_NO : BH_YES;
+}
+
+static uint32_t word(const uint8_t p[4])
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static bool remember(struct mark *v, size_t *n, uint32_t mask, uint32_t value)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (v[i].mask == mask && v[i].value == value)
+			return true;
+	if (*n == MARKS)
+		return false;
+	v[(*n)++] = (struct mark){mask, value};
+	return true;
+}
+
+static bool equal(const struct step *s, const uint8_t *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if ((v[i] & s->mask[i]) != s->value[i])
+			return false;
+	return true;
+}
+
+/* fields that are no dimension of a box */
+static enum bh_tri compare_open(const struct run *u, const struct step *s, const struct bh_box *b)
+{
+	static const uint32_t states[] = {8, 2, 4, 1, 64}; /* by enum bh_state */
+	const struct bh_scenario *sc = u->sc;
+	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply;
+	const uint16_t ethernet = 1;
+
+	if (s->cmp != BH_EQ && s->cmp != BH_NEQ)
+		return BH_MAYBE;
+	switch (s->field) {
+	case BH_F_NFPROTO:
+		return turned(of_bool(equal(s, &family, 1)), s);
+	case BH_F_CT_DIR:
+		return turned(of_bool(equal(s, &dir, 1)), s);
+	case BH_F_CT_STATE:
+		return turned(
+			of_bool((states[sc->state] & word(s->mask)) == word(s->value)), s);
+	case BH_F_CT_MARK:
+		return turned(sc->stamped, s);
+	case BH_F_TCP_FLAGS:
+		if (sc->icmp_error || b->plo != 6 || b->phi != 6 || s->mask[0] != 2 || sc->syn == BH_MAYBE)
+			return BH_MAYBE;
+		return turned(of_bool((sc->syn == BH_YES ? 2 : 0) == s->value[0]), s);
+	case BH_F_IIFTYPE:
+		return sc->mac ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)
+			       : BH_MAYBE;
+	case BH_F_ETHER:
+		return sc->mac ? turned(of_bool(equal(s, sc->mac->b, 6)), s) : BH_MAYBE;
+	}
+	return BH_MAYBE;
+}
+
+/* the range of values a comparison by dimension lets pass; false: it is none */
+static bool range_of(const struct step *s, enum dim d, const struct bh_box *b, struct span *ret)
+{
+	bh_u128 base = (d == DIM_S || d == DIM_D) && b->fam == 4 ? (bh_u128)0xffff << 32 : 0;
+	bh_u128 full = s->len == 16 ? ~(bh_u128)0 : ((bh_u128)1 << 8 * s->len) - 1;
+	bh_u128 mask = bh_u128_of(s->mask, s->len), value = bh_u128_of(s->value, s->len);
+	bh_u128 open = full & ~mask;
+
+	if (s->cmp == BH_EQ || s->cmp == BH_NEQ) {
+		if ((open & (open + 1)) || (value & open))
+			return false; /* not a prefix */
+		*ret = (struct span){base | value, base | value | open};
+		return true;
+	}
+	*ret = (struct span){base, base | full};
+	if (s->cmp == BH_GT || s->cmp == BH_GTE)
+		ret->lo = base | (value + (s->cmp == BH_GT));
+	else
+		ret->hi = base | (value - (s->cmp == BH_LT));
+	if ((s->cmp == BH_GT && value == full) || (s->cmp == BH_LT && value == 0))
+		*ret = (struct span){1, 0};
+	return true;
+}
+
+/* the part of it->b that goes on in the rule stays in it->b; the rest waits before the next rule.
+ * *ret_on false: nothing goes on */
+static int compare(struct run *u, struct item *it, const struct step *s, bool *ret_on)
+{
+	enum dim d = dim_of(u, s->field, &it->b);
+	struct bh_box out[10], hit = it->b;
+	struct span want;
+	enum bh_tri t;
+	size_t n;
+	int r = 0;
+
+	if (s->field == BH_F_CT_MARK && u->marks &&
+		!remember(u->marks->compared, &u->marks->n_compared, word(s->mask), word(s->value)))
+		return -E2BIG;
+	if (d >= DIMS || !range_of(s, d, &it->b, &want)) {
+		t = d >= DIMS ? compare_open(u, s, &it->b) : BH_MAYBE;
+		*ret_on = t != BH_NO;
+		if (t != BH_YES)
+			r = push_next(u, it, &it->b, t == BH_MAYBE);
+		it->maybe |= t == BH_MAYBE;
+		return r;
+	}
+	if (want.lo > want.hi || !bh_box_cut(&hit, d, want))
+		n = 0, *ret_on = false;
+	else
+		n = bh_box_minus(&it->b, &hit, out), *ret_on = true;
+	if (s->cmp != BH_NEQ) {
+		if (!*ret_on)
+			return push_next(u, it, &it->b, false);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			r = push_next(u, it, &out[i], false);
+		it->b = hit;
+		return r;
+	}
+	if (!*ret_on) { /* all of it is unequal */
+		*ret_on = true;
+		return 0;
+	}
+	r = push_next(u, it, &hit, false);
+	for (size_t i = 1; r == 0 && i < n; i++) {
+		struct item other = *it;
+
+		other.b = out[i];
+		other.step++;
+		r = push(u, &other);
+	}
+	*ret_on = n > 0;
+	if (n)
+		it->b = out[0];
+	return r;
+}
+
+/* ---- lookups ---- */
+
+struct edge {
+	bh_u128 at;
+	uint32_t elem;
+	bool end;
+};
+
+static int by_edge(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return (int)y->end - (int)x->end; /* an interval ends before the next begins */
+}
+
+/* starts and ends of one field, as ranges: what begins reaches to the next mark, whatever it is */
+static int prep_ranges(const struct mset *s, enum dim d, uint8_t fam, struct bh_boxes *l, uint32_t **ret_elem)
+{
+	bool address = d == DIM_S || d == DIM_D;
+	bh_u128 base = address && fam == 4 ? (bh_u128)0xffff << 32 : 0;
+	struct edge *e = malloc((s->n ? s->n : 1) * sizeof *e);
+	uint32_t *elem = malloc((s->n ? s->n : 1) * sizeof *elem);
+	struct bh_box all = bh_box_all(fam);
+	struct span whole = bh_box_span(&all, d);
+	int r = e && elem ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < s->n; i++)
+		e[i] = (struct edge){base | bh_u128_of(s->keys + i * 2 * s->s.key_len, s->s.key_len),
+			(uint32_t)i, s->meta[i].end};
+	if (r == 0)
+		qsort(e, s->n, sizeof *e, by_edge);
+	for (size_t i = 0; r == 0 && i < s->n; i++) {
+		struct span x = {e[i].at, i + 1 < s->n ? e[i + 1].at - 1 : whole.hi};
+		struct bh_box b = all;
+
+		if (e[i].end || (i + 1 < s->n && e[i + 1].at == e[i].at))
+			continue;
+		bh_box_narrow(&b, d, x);
+		elem[l->n] = e[i].elem;
+		r = bh_boxes_add(l, &b);
+	}
+	free(e);
+	if (r < 0) {
+		free(elem);
+		elem = NULL;
+	}
+	*ret_elem = elem;
+	return r;
+}
+
+static int prep_boxes(const struct mset *s, const struct step *st, const enum dim *d, uint8_t fam,
+	struct bh_boxes *l, uint32_t **ret_elem)
+{
+	uint32_t *elem = malloc((s->n ? s->n : 1) * sizeof *elem);
+	int r = elem ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < s->n; i++) {
+		const uint8_t *lo = s->keys + i * 2 * s->s.key_len, *hi = lo + s->s.key_len;
+		struct bh_box b = bh_box_all(fam);
+		bool any = true;
+
+		for (unsigned k = 0; any && k < st->n_parts; k++) {
+			const struct part *p = &st->parts[k];
+			bh_u128 base = p->len == 4 ? (bh_u128)0xffff << 32 : 0;
+			struct span x = {base | bh_u128_of(lo + p->off, p->len),
+				base | bh_u128_of(hi + p->off, p->len)};
+
+			any = x.lo <= x.hi && bh_box_cut(&b, d[k], x);
+		}
+		if (!any)
+			continue; /* matches nothing: no key is twice the same field and differs */
+		elem[l->n] = (uint32_t)i;
+		r = bh_boxes_add(l, &b);
+	}
+	if (r < 0) {
+		free(elem);
+		elem = NULL;
+	}
+	*ret_elem = elem;
+	return r;
+}
+
+static int prep_get(struct run *u, const struct step *st, const enum dim *d, uint8_t fam,
+	struct prep **ret_prep)
+{
+	struct mset *s = &u->m->sets[st->set];
+	struct bh_boxes l = {0};
+	uint32_t key = fam, *elem = NULL;
+	struct prep *p = s->prep;
+	int r;
+
+	for (unsigned k = 0; k < st->n_parts; k++)
+		key = key << 4 | (d[k] + 1);
+	for (; p < s->prep + PREPS && p->key; p++)
+		if (p->key == key) {
+			*ret_prep = p;
+			return 0;
+		}
+	if (p == s->prep + PREPS) { /* one way more than there is room for: the oldest goes */
+		p = s->prep;
+		bh_index_fini(&p->ix);
+		p->key = 0;
+	}
+	r = s->s.interval ? prep_ranges(s, d[0], fam, &l, &elem)
+			  : prep_boxes(s, st, d, fam, &l, &elem);
+	if (r == 0)
+		r = bh_index_make(l.v, l.n, &p->ix);
+	for (size_t i = 0; r == 0 && i < p->ix.n; i++)
+		p->ix.id[i] = elem[p->ix.id[i]];
+	free(elem);
+	bh_boxes_fini(&l);
+	if (r == 0) {
+		p->key = key;
+		*ret_prep = p;
+	}
+	return r;
+}
+
+/* a single field that is no dimension: is the one value in the set? */
+static enum bh_tri has_value(const struct mset *s, const uint8_t *v)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!s->meta[i].end && !memcmp(s->keys + i * 2 * s->s.key_len, v, s->s.key_len))
+			return BH_YES;
+	return BH_NO;
+}
+
+static enum bh_tri in_as_whole(const struct run *u, const struct step *st, const struct bh_box *b)
+{
+	const struct mset *s = &u->m->sets[st->set];
+	uint8_t family = b->fam == 4 ? 2 : 10;
+
+	if (s->n == 0)
+		return BH_NO;
+	if (st->parts[0].field == BH_F_NFPROTO && !s->s.interval)
+		return has_value(s, &family);
+	if (st->parts[0].field == BH_F_ETHER && u->sc->mac && !s->s.interval)
+		return has_value(s, u->sc->mac->b);
+	return BH_MAYBE;
+}
+
+/* how the scenario wants this set taken */
+static unsigned taken_as(const struct run *u, const struct step *st)
+{
+	const struct mset *s = &u->m->sets[st->set];
+	unsigned side = BH_SIDES;
+
+	if (s->s.role == BH_MS_LAW)
+		return BH_AS_IT_IS;
+	if (s->s.role == BH_MS_TRIAL)
+		return u->sc->trial == BH_MAYBE ? BH_AS_IT_IS
+		       : u->sc->trial == BH_YES ? BH_AS_HIT
+						: BH_AS_MISS;
+	for (unsigned i = 0; i < st->n_parts; i++) {
+		unsigned end = end_of(u, st->parts[i].field);
+
+		if (end == BH_SIDE_BOTH)
+			continue;
+		side = side == BH_SIDES || side == end ? end : (unsigned)BH_SIDE_BOTH;
+	}
+	return u->sc->cuts[s->s.role][side == BH_SIDES ? BH_SIDE_BOTH : side];
+}
+
+static bool jumps(const struct run *u, const struct item *it)
+{
+	const struct chain *c = &u->m->chains[it->chain];
+	const struct rule *r = &u->m->rules[c->first + it->rule];
+	const struct step *last = &u->m->steps[r->first + r->n - 1];
+
+	return last->op == BH_X_VERDICT && last->verdict == BH_V_JUMP;
+}
+
+static int in_whole(struct run *u, struct item *it, const struct step *st, enum bh_tri t, bool *ret_on)
+{
+	struct item rest = *it;
+
+	it->set = st->set;
+	it->elem = NONE;
+	it->maybe |= t == BH_MAYBE;
+	*ret_on = t != BH_NO;
+	if (t == BH_YES)
+		return 0;
+	rest.rule++;
+	rest.step = 0;
+	rest.maybe |= t == BH_MAYBE;
+	return t == BH_MAYBE && jumps(u, it) ? push_once(u, &rest) : push(u, &rest);
+}
+
+static int decide(struct run *u, struct item *it, unsigned verdict, uint32_t chain, bool *ret_on);
+
+static int map_hit(struct run *u, const struct item *it, const struct step *st, uint32_t elem)
+{
+	const struct mset *s = &u->m->sets[st->set];
+	struct item hit = *it;
+	bool on = false;
+	int r = decide(u, &hit, s->meta[elem].verdict, s->meta[elem].chain, &on);
+
+	return r < 0 || !on ? r : push(u, &hit);
+}
+
+static int lookup(struct run *u, struct item *it, const struct step *st, bool *ret_on)
+{
+	unsigned as = taken_as(u, st);
+	struct bh_boxes rest = {0};
+	enum dim d[BH_COUNT(st->parts)];
+	struct item from = *it;
+	struct prep *p;
+	bool known = true;
+	int r = 0;
+
+	for (unsigned i = 0; i < st->n_parts; i++) {
+		d[i] = dim_of(u, st->parts[i].field, &it->b);
+		known &= d[i] < DIMS;
+	}
+	if (as != BH_AS_IT_IS)
+		return in_whole(u, it, st,
+			as == BH_AS_HIT	   ? BH_YES
+			: as == BH_AS_MISS ? BH_NO
+					   : BH_MAYBE,
+			ret_on);
+	if (!known && st->op == BH_X_IN)
+		return in_whole(u, it, st, in_as_whole(u, st, &it->b), ret_on);
+	if (!known) {
+		bh_model_refuse(u->m, "chain %s rule %u: a verdict by what is not known",
+			u->m->names[u->m->chains[it->chain].name], it->rule + 1);
+		return 1;
+	}
+	r = prep_get(u, st, d, it->b.fam, &p);
+	*ret_on = false;
+	for (size_t i = r == 0 ? bh_index_next(&p->ix, 0, &from.b) : 0; r == 0 && i < p->ix.n;
+		i = bh_index_next(&p->ix, i + 1, &from.b)) {
+		struct item hit = from;
+
+		(void)bh_box_meets(&from.b, &p->ix.v[i], &hit.b);
+		hit.set = st->set;
+		hit.elem = p->ix.id[i];
+		if (st->op == BH_X_MAP) {
+			r = map_hit(u, &hit, st, p->ix.id[i]);
+			continue;
+		}
+		if (*ret_on) { /* the one before waits */
+			struct item wait = *it;
+
+			wait.step++;
+			r = push(u, &wait);
+		}
+		*it = hit;
+		*ret_on = true;
+	}
+	if (r)
+		return r;
+	if (*ret_on && st->pure && !u->drops && !u->no_ct)
+		return push_next(u, &from, &from.b, false);
+	r = bh_index_minus(&p->ix, &from.b, &rest);
+	for (size_t i = 0; r == 0 && i < rest.n; i++)
+		r = push_next(u, &from, &rest.v[i], false);
+	bh_boxes_fini(&rest);
+	return r;
+}
+
+/* ---- verdicts ---- */
+
+static int come_back(struct run *u, struct item *it, bool *ret_on)
+{
+	const struct chain *base;
+	struct item back = *it;
+
+	*ret_on = false;
+	if (it->frame == NONE) { /* the end: the policy of the hook */
+		uint32_t c = u->m->base[u->sc->hook];
+
+		base = &u->m->chains[c];
+		back.chain = c;
+		back.rule = NONE - 1;
+		return see(u, &back, base->policy == BH_V_ACCEPT ? BH_FATE_ACCEPT : BH_FATE_DROP);
+	}
+	back.chain = u->frames[it->frame].chain;
+	back.rule = u->frames[it->frame].rule;
+	back.frame = u->frames[it->frame].up;
+	back.step = 0;
+	return push_once(u, &back);
+}
+
+static int jump(struct run *u, struct item *it, uint32_t chain)
+{
+	uint32_t depth = it->frame == NONE ? 0 : u->frames[it->frame].depth;
+	struct frame f = {it->chain, it->rule + 1, it->frame, depth + 1};
+	int r;
+
+	if (depth == JUMPS) {
+		bh_model_refuse(u->m, "chain %s rule %u: more than %d jumps deep",
+			u->m->names[u->m->chains[it->chain].name], it->rule + 1, JUMPS);
+		return 1;
+	}
+	/* boxes of one rule jump one after another: they share the way back */
+	if (u->n_frames == 0 || memcmp(&u->frames[u->n_frames - 1], &f, sizeof f) != 0) {
+		if (u->n_frames == FRAMES_MAX)
+			return -E2BIG;
+		r = bh_grow((void **)&u->frames, &u->cap_frames, u->n_frames, sizeof f);
+		if (r < 0)
+			return r;
+		u->frames[u->n_frames++] = f;
+	}
+	it->frame = (uint32_t)u->n_frames - 1;
+	it->chain = chain;
+	it->rule = it->step = 0;
+	return 0;
+}
+
+/* *ret_on: it goes on, where it then stands */
+static int decide(struct run *u, struct item *it, unsigned verdict, uint32_t chain, bool *ret_on)
+{
+	*ret_on = false;
+	switch (verdict) {
+	case BH_V_ACCEPT:
+		return see(u, it, BH_FATE_ACCEPT);
+	case BH_V_DROP:
+		return see(u, it, BH_FATE_DROP);
+	case BH_V_RETURN:
+		return come_back(u, it, ret_on);
+	case BH_V_JUMP:
+		*ret_on = true;
+		return jump(u, it, chain);
+	case BH_V_GOTO:
+		*ret_on = true;
+		it->chain = chain;
+		it->rule = it->step = 0;
+		return 0;
+	}
+	*ret_on = true; /* continue */
+	it->step++;
+	return 0;
+}
+
+static int stamp(struct run *u, const struct item *it, const struct step *st)
+{
+	if (u->marks &&
+		!remember(u->marks->written, &u->marks->n_written, word(st->mask), word(st->value)))
+		return -E2BIG;
+	return see(u, it, BH_FATE_STAMP);
+}
+
+/* one step of one box; *ret_on false: nothing of it goes on from here */
+static int take_step(struct run *u, struct item *it, const struct step *st, bool *ret_on)
+{
+	enum bh_tri t = BH_MAYBE;
+	int r = 0;
+
+	*ret_on = true;
+	switch (st->op) {
+	case BH_X_LOAD:
+		if (!loads(u, st->field, &it->b)) {
+			*ret_on = false;
+			r = push_next(u, it, &it->b, false);
+		}
+		break;
+	case BH_X_CMP:
+		r = compare(u, it, st, ret_on);
+		break;
+	case BH_X_IN:
+	case BH_X_MAP:
+		r = lookup(u, it, st, ret_on);
+		break;
+	case BH_X_VERDICT:
+		return decide(u, it, st->verdict, st->chain, ret_on);
+	case BH_X_DROP:
+		*ret_on = false;
+		return see(u, it, BH_FATE_DROP);
+	case BH_X_MAYBE:
+		t = u->sc->limits;
+		*ret_on = t != BH_NO;
+		if (t != BH_YES)
+			r = push_next(u, it, &it->b, t == BH_MAYBE);
+		it->maybe |= t == BH_MAYBE;
+		break;
+	case BH_X_MARK:
+		r = stamp(u, it, st);
+		break;
+	}
+	if (r == 0 && *ret_on)
+		it->step++;
+	return r;
+}
+
+static int follow(struct run *u, struct item *it)
+{
+	bool on = true;
+	int r = 0;
+
+	while (r == 0 && on) {
+		const struct chain *c = &u->m->chains[it->chain];
+		const struct rule *rule;
+
+		if (++u->seen->steps > STEPS_MAX)
+			return -E2BIG;
+		if (it->rule >= c->n) {
+			r = come_back(u, it, &on);
+			continue;
+		}
+		rule = &u->m->rules[c->first + it->rule];
+		if (it->step >= rule->n) {
+			it->rule++;
+			it->step = 0;
+			continue;
+		}
+		r = take_step(u, it, &u->m->steps[rule->first + it->step], &on);
+	}
+	return r;
+}
+
+int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, bool drops,
+	struct bh_seens *io_seen, struct marks *io_marks)
+{
+	struct run u = {.m = m,
+		.sc = sc,
+		.seen = io_seen,
+		.marks = io_marks,
+		.drops = drops,
+		.no_ct = sc->state == BH_STATE_INVALID || sc->state == BH_STATE_UNTRACKED};
+	struct item it = {.b = *in, .frame = NONE, .set = NONE, .elem = NONE};
+	int r;
+
+	if (!m->frozen || m->why[0])
+		return 1;
+	it.chain = m->base[sc->hook];
+	if (it.chain == NONE) { /* nobody listens there */
+		it.rule = NONE - 1;
+		return see(&u, &it, BH_FATE_ACCEPT);
+	}
+	r = push(&u, &it);
+	while (r == 0 && u.n_pile) {
+		it = u.pile[--u.n_pile];
+		r = follow(&u, &it);
+	}
+	free(u.pile);
+	free(u.frames);
+	free(u.been);
+	free(u.buckets);
+	return r;
+}
