@@ -89,10 +89,13 @@ struct bh_model_set {
 	char name[BH_MODEL_NAME];
 	uint8_t role, key_len;
 	bool map, interval; /* interval of one field: elements are starts and ends */
+	bool ranges;	    /* elements reach from lo to hi in each field */
 };
 struct bh_model_elem {
 	uint8_t lo[BH_KEY_MAX], hi[BH_KEY_MAX]; /* field by field, each padded to 4 bytes when there are several */
-	bool end;				/* of an interval: the first address behind it */
+	uint8_t key_len;
+	bool end;	   /* of an interval: the first address behind it */
+	bool map;	   /* it has a verdict */
 	uint8_t verdict;
 	char chain[BH_MODEL_NAME];
 };

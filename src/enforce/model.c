@@ -10,8 +10,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include "enforcer.h"
 #include "model.h"
 
@@ -204,6 +202,7 @@ static int put_set(struct reader *rd, struct bh_bytes body)
 	s.key_len = (uint8_t)len;
 	s.map = flags & NFT_SET_MAP;
 	s.interval = (flags & NFT_SET_INTERVAL) && !(flags & NFT_SET_CONCAT);
+	s.ranges = (flags & NFT_SET_INTERVAL) && (flags & NFT_SET_CONCAT);
 	s.role = role_of(s.name);
 	/* whatever comes and goes by itself is no part of a law, whatever it is called */
 	if (s.role == BH_MS_LAW && (flags & (NFT_SET_TIMEOUT | NFT_SET_EVAL)))

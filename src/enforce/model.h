@@ -32,6 +32,9 @@ struct reader {
 };
 /* any number of messages; < 0 out of memory. What is wrong with them is refused in the model. */
 int bh_model_feed(struct reader *rd, struct bh_bytes messages) BH_MUST;
-int bh_model_read(struct nl *nl, bool cuts, struct bh_model **ret) BH_MUST; /* cuts false: sets of cuts stay empty */
+int bh_model_of_batch(const struct batch *b, struct bh_model **ret_model) BH_MUST; /* proof.c */
+/* proof.c: the table as the kernel holds it. cuts false: what comes and goes by itself is left out.
+ * -ENOENT there is none */
+int bh_model_read(struct nl *nl, bool cuts, struct bh_model **ret) BH_MUST;
 
 #endif

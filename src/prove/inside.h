@@ -120,8 +120,8 @@ struct law {
 	uint16_t *owner;
 	size_t n_own;
 };
-int bh_law_make(const struct bh_plan *plan, uint8_t fam, struct law *ret) BH_MUST;
-void bh_law_fini(struct law *l);
-uint16_t bh_law_zone_of(const struct law *l, bh_u128 address);
+int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret) BH_MUST;
+void bh_meant_fini(struct law *l);
+uint16_t bh_meant_zone_of(const struct law *l, bh_u128 address);
 
 #endif

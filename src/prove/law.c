@@ -86,7 +86,7 @@ static int own_all(const struct bh_plan *plan, struct law *l)
 	return 0;
 }
 
-uint16_t bh_law_zone_of(const struct law *l, bh_u128 address)
+uint16_t bh_meant_zone_of(const struct law *l, bh_u128 address)
 {
 	size_t lo = 0, hi = l->n_own;
 
@@ -141,7 +141,7 @@ static int add_turned(struct law *l, const struct bh_plan_pin *p)
 	return bh_boxes_add(&l->turned, &b);
 }
 
-int bh_law_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
+int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
 {
 	struct law l = {.fam = fam};
 	int r = own_all(plan, &l);
@@ -180,13 +180,13 @@ int bh_law_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
 			r = bh_boxes_add(&l.critical, &b);
 	}
 	if (r < 0)
-		bh_law_fini(&l);
+		bh_meant_fini(&l);
 	else
 		*ret = l;
 	return r;
 }
 
-void bh_law_fini(struct law *l)
+void bh_meant_fini(struct law *l)
 {
 	bh_boxes_fini(&l->permits);
 	bh_boxes_fini(&l->pins);

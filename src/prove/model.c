@@ -277,8 +277,11 @@ int bh_model_element(struct bh_model *m, const char *set, const struct bh_model_
 		return 0; /* refused already */
 	if (m->n_elems >= ELEMS_MAX)
 		return -E2BIG;
-	if (e->end && !s->s.interval)
-		bh_model_refuse(m, "set %s: the end of an interval", set);
+	if (e->key_len != len || e->map != (s->s.map && !e->end) || (e->end && !s->s.interval) ||
+		(!s->s.ranges && memcmp(e->lo, e->hi, len) != 0)) {
+		bh_model_refuse(m, "set %s: an element that cannot be in it", set);
+		return 0;
+	}
 	if (e->verdict >= BH_V_JUMP && e->verdict <= BH_V_GOTO)
 		r = intern(m, e->chain, &chain);
 	if (r == 0 && s->n == s->cap) {

@@ -82,8 +82,8 @@ static void tell(struct proof *p, const struct check *c, unsigned theorem, const
 	memset(f, 0, sizeof *f);
 	f->theorem = (uint8_t)theorem;
 	f->box = *box;
-	f->from = bh_law_zone_of(l, box->slo);
-	f->to = bh_law_zone_of(l, box->dlo);
+	f->from = bh_meant_zone_of(l, box->slo);
+	f->to = bh_meant_zone_of(l, box->dlo);
 	snprintf(f->when, sizeof f->when, "%s%s%s%s%s", c->sc.reply ? "reply, " : "",
 		c->sc.icmp_error ? "ICMP error" : states[c->sc.state],
 		c->sc.syn == BH_YES && box->plo == 6 ? ", SYN" : "", c->who ? "; " : "",
@@ -152,7 +152,7 @@ static int make_any(const struct bh_boxes *permits, struct box_index *ret)
 
 static int make_side(const struct bh_plan *plan, uint8_t fam, struct side *s)
 {
-	int r = bh_law_make(plan, fam, &s->law);
+	int r = bh_meant_make(plan, fam, &s->law);
 	const struct bh_boxes *of[KINDS] = {&s->law.permits, &s->law.pins, &s->law.turned,
 		&s->law.remedies, &s->law.critical};
 
@@ -169,7 +169,7 @@ static void side_fini(struct side *s)
 			bh_index_fini(&s->index[as][k]);
 	bh_index_fini(&s->any);
 	bh_seens_fini(&s->last);
-	bh_law_fini(&s->law);
+	bh_meant_fini(&s->law);
 }
 
 static bool held(const struct box_index *x, const struct bh_box *b)
