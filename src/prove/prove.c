@@ -32,7 +32,7 @@
 #include <stdlib.h>
 #include "inside.h"
 
-enum { PERMITS, PINS, TURNED, REMEDIES, CRITICAL, KINDS };
+enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, KINDS }; /* about: ICMP between the ends of pins */
 struct side { /* one family */
 	struct law law;
 	/* [1]: as ICMP errors about connections; [2]: as packets without a connection */
@@ -124,7 +124,9 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 	for (size_t i = 0; r == 0 && i < from->n; i++) {
 		struct bh_box b = from->v[i];
 
-		if (as == 1 && !as_error(&b, kind == PINS))
+		if (kind == ABOUT && as > 0)
+			continue;
+		if ((as == 1 || kind == ABOUT) && !as_error(&b, kind == PINS || kind == ABOUT))
 			continue;
 		if (as == 2 && (kind == PERMITS || kind == REMEDIES || !as_segment(&b)))
 			continue;
@@ -154,7 +156,7 @@ static int make_side(const struct bh_plan *plan, uint8_t fam, struct side *s)
 {
 	int r = bh_meant_make(plan, fam, &s->law);
 	const struct bh_boxes *of[KINDS] = {&s->law.permits, &s->law.pins, &s->law.turned,
-		&s->law.remedies, &s->law.critical};
+		&s->law.remedies, &s->law.pins};
 
 	for (unsigned as = 0; r == 0 && as < 3; as++)
 		for (unsigned k = 0; r == 0 && k < KINDS; k++)
@@ -222,6 +224,9 @@ static int check_seen(struct proof *p, const struct check *c, const struct bh_se
 	struct bh_boxes left = {0};
 	int r = 0;
 
+	/* an expected ICMP "connection" is none: conntrack knows related ICMP only as errors */
+	if (!stamp && c->sc.state == BH_STATE_RELATED)
+		allow |= 1u << ABOUT;
 	if (stamp && c->stamps && c->sc.icmp_error) {
 		if (held(&side->any, &s->box))
 			return 0;

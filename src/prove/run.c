@@ -281,6 +281,7 @@ static enum bh_tri compare_open(const struct run *u, const struct step *s, const
 	static const uint32_t states[] = {8, 2, 4, 1, 64}; /* by enum bh_state */
 	const struct bh_scenario *sc = u->sc;
 	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply;
+	unsigned sender = sc->reply ? BH_SIDE_DST : BH_SIDE_SRC;
 	const uint16_t ethernet = 1;
 
 	if (s->cmp != BH_EQ && s->cmp != BH_NEQ)
@@ -299,8 +300,9 @@ static enum bh_tri compare_open(const struct run *u, const struct step *s, const
 		if (sc->icmp_error || b->plo != 6 || b->phi != 6 || s->mask[0] != 2 || sc->syn == BH_MAYBE)
 			return BH_MAYBE;
 		return turned(of_bool((sc->syn == BH_YES ? 2 : 0) == s->value[0]), s);
-	case BH_F_IIFTYPE:
-		return sc->mac ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)
+	case BH_F_IIFTYPE: /* only a sender on Ethernet is isolated by its MAC address */
+		return sc->mac || sc->cuts[BH_MS_ISO_MAC][sender] == BH_AS_HIT
+			       ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)
 			       : BH_MAYBE;
 	case BH_F_ETHER:
 		return sc->mac ? turned(of_bool(equal(s, sc->mac->b, 6)), s) : BH_MAYBE;
@@ -332,6 +334,25 @@ static bool range_of(const struct step *s, enum dim d, const struct bh_box *b, s
 	return true;
 }
 
+static unsigned taken_as(const struct run *u, const struct step *st);
+
+/* something further on in the rule says no for certain: what is uncertain before it does not matter */
+static bool ends_anyway(const struct run *u, const struct item *it)
+{
+	const struct chain *c = &u->m->chains[it->chain];
+	const struct rule *r = &u->m->rules[c->first + it->rule];
+
+	for (uint32_t k = it->step + 1; k < r->n; k++) {
+		const struct step *s = &u->m->steps[r->first + k];
+
+		if (s->op == BH_X_IN && taken_as(u, s) == BH_AS_MISS)
+			return true;
+		if (s->op == BH_X_MARK)
+			return false;
+	}
+	return false;
+}
+
 /* the part of it->b that goes on in the rule stays in it->b; the rest waits before the next rule.
  * *ret_on false: nothing goes on */
 static int compare(struct run *u, struct item *it, const struct step *s, bool *ret_on)
@@ -348,6 +369,8 @@ static int compare(struct run *u, struct item *it, const struct step *s, bool *r
 		return -E2BIG;
 	if (d >= DIMS || !range_of(s, d, &it->b, &want)) {
 		t = d >= DIMS ? compare_open(u, s, &it->b) : BH_MAYBE;
+		if (t == BH_MAYBE && ends_anyway(u, it))
+			t = BH_NO;
 		*ret_on = t != BH_NO;
 		if (t != BH_YES)
 			r = push_next(u, it, &it->b, t == BH_MAYBE);
