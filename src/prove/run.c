@@ -28,6 +28,7 @@ struct item {
 	uint32_t frame;		    /* where to come back to; NONE */
 	uint32_t set, elem;	    /* looked up last */
 	bool maybe;
+	bool covered; /* the whole of what this is a part of has gone on to the next rule already */
 };
 struct frame {
 	uint32_t chain, rule, up, depth;
@@ -67,6 +68,8 @@ static int push_next(struct run *u, const struct item *it, const struct bh_box *
 {
 	struct item next = *it;
 
+	if (it->covered)
+		return 0;
 	next.b = *b;
 	next.rule++;
 	next.step = 0;
@@ -375,6 +378,7 @@ static int compare(struct run *u, struct item *it, const struct step *s, bool *r
 		if (t != BH_YES)
 			r = push_next(u, it, &it->b, t == BH_MAYBE);
 		it->maybe |= t == BH_MAYBE;
+		it->covered |= t == BH_MAYBE;
 		return r;
 	}
 	if (want.lo > want.hi || !bh_box_cut(&hit, d, want))
@@ -589,8 +593,9 @@ static int in_whole(struct run *u, struct item *it, const struct step *st, enum 
 	it->elem = NONE;
 	it->maybe |= t == BH_MAYBE;
 	*ret_on = t != BH_NO;
-	if (t == BH_YES)
+	if (t == BH_YES || it->covered)
 		return 0;
+	it->covered = t == BH_MAYBE;
 	rest.rule++;
 	rest.step = 0;
 	rest.maybe |= t == BH_MAYBE;
@@ -689,6 +694,7 @@ static int come_back(struct run *u, struct item *it, bool *ret_on)
 	back.rule = u->frames[it->frame].rule;
 	back.frame = u->frames[it->frame].up;
 	back.step = 0;
+	back.covered = false;
 	return push_once(u, &back);
 }
 
@@ -715,6 +721,7 @@ static int jump(struct run *u, struct item *it, uint32_t chain)
 	it->frame = (uint32_t)u->n_frames - 1;
 	it->chain = chain;
 	it->rule = it->step = 0;
+	it->covered = false;
 	return 0;
 }
 
@@ -736,6 +743,7 @@ static int decide(struct run *u, struct item *it, unsigned verdict, uint32_t cha
 		*ret_on = true;
 		it->chain = chain;
 		it->rule = it->step = 0;
+		it->covered = false;
 		return 0;
 	}
 	*ret_on = true; /* continue */
@@ -783,6 +791,7 @@ static int take_step(struct run *u, struct item *it, const struct step *st, bool
 		if (t != BH_YES)
 			r = push_next(u, it, &it->b, t == BH_MAYBE);
 		it->maybe |= t == BH_MAYBE;
+		it->covered |= t == BH_MAYBE;
 		break;
 	case BH_X_MARK:
 		r = stamp(u, it, st);
@@ -810,6 +819,8 @@ static int follow(struct run *u, struct item *it)
 		}
 		rule = &u->m->rules[c->first + it->rule];
 		if (it->step >= rule->n) {
+			if (it->covered)
+				return 0;
 			it->rule++;
 			it->step = 0;
 			continue;
