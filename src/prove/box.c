@@ -6,22 +6,6 @@
 
 #define MAPPED ((bh_u128)0xffff << 32)
 
-struct span bh_box_span(const struct bh_box *b, enum dim d)
-{
-	switch (d) {
-	case DIM_S:
-		return (struct span){b->slo, b->shi};
-	case DIM_D:
-		return (struct span){b->dlo, b->dhi};
-	case DIM_P:
-		return (struct span){b->plo, b->phi};
-	case DIM_SP:
-		return (struct span){b->splo, b->sphi};
-	default:
-		return (struct span){b->dplo, b->dphi};
-	}
-}
-
 void bh_box_narrow(struct bh_box *b, enum dim d, struct span s)
 {
 	switch (d) {
@@ -62,14 +46,12 @@ bool bh_box_cut(struct bh_box *b, enum dim d, struct span s)
 	return true;
 }
 
-#define MEET(lo, hi) (a->lo <= b->hi && b->lo <= a->hi)
 #define BOTH(lo, hi)                                                                               \
 	(ret_both->lo = a->lo > b->lo ? a->lo : b->lo, ret_both->hi = a->hi < b->hi ? a->hi : b->hi)
 
 bool bh_box_meets(const struct bh_box *a, const struct bh_box *b, struct bh_box *ret_both)
 {
-	if (a->fam != b->fam || !MEET(slo, shi) || !MEET(dlo, dhi) || !MEET(plo, phi) ||
-		!MEET(splo, sphi) || !MEET(dplo, dphi))
+	if (!box_meets(a, b))
 		return false;
 	if (ret_both) {
 		ret_both->fam = a->fam;

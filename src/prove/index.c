@@ -147,7 +147,7 @@ size_t bh_index_next(const struct box_index *x, size_t at, const struct bh_box *
 		at = reaching(x, at, want.lo);
 		if (at == x->n || bh_box_span(&x->v[at], x->dim).lo > want.hi)
 			return x->n;
-		if (bh_box_meets(&x->v[at], q, NULL))
+		if (box_meets(&x->v[at], q))
 			return at;
 		at++;
 	}

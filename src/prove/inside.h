@@ -12,7 +12,29 @@ enum dim { DIM_S, DIM_D, DIM_P, DIM_SP, DIM_DP, DIMS, DIM_CONST, DIM_OPEN };
 struct span {
 	bh_u128 lo, hi;
 };
-struct span bh_box_span(const struct bh_box *b, enum dim d);
+static inline struct span bh_box_span(const struct bh_box *b, enum dim d)
+{
+	switch (d) {
+	case DIM_S:
+		return (struct span){b->slo, b->shi};
+	case DIM_D:
+		return (struct span){b->dlo, b->dhi};
+	case DIM_P:
+		return (struct span){b->plo, b->phi};
+	case DIM_SP:
+		return (struct span){b->splo, b->sphi};
+	default:
+		return (struct span){b->dplo, b->dphi};
+	}
+}
+
+static inline bool box_meets(const struct bh_box *a, const struct bh_box *b)
+{
+	return a->fam == b->fam && a->slo <= b->shi && b->slo <= a->shi && a->dlo <= b->dhi &&
+	       b->dlo <= a->dhi && a->plo <= b->phi && b->plo <= a->phi && a->splo <= b->sphi &&
+	       b->splo <= a->sphi && a->dplo <= b->dphi && b->dplo <= a->dphi;
+}
+
 void bh_box_narrow(struct bh_box *b, enum dim d, struct span s); /* sets it */
 bool bh_box_cut(struct bh_box *b, enum dim d, struct span s);	 /* intersects; false = nothing left */
 bool bh_box_holds(const struct bh_box *big, const struct bh_box *small);
@@ -115,7 +137,6 @@ int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box
 struct law {
 	uint8_t fam;
 	struct bh_boxes permits, pins, turned, remedies, manage, critical;
-	uint16_t *zone; /* of each box of permits */
 	struct span *own; /* ranges by address: who owns them */
 	uint16_t *owner;
 	size_t n_own;

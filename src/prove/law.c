@@ -101,29 +101,50 @@ uint16_t bh_meant_zone_of(const struct law *l, bh_u128 address)
 	return lo < l->n_own && l->own[lo].lo <= address ? l->owner[lo] : BH_ZONE_NONE;
 }
 
+/* first[z]: where the ranges of zone z begin in order[] */
+static int by_zone(const struct law *l, size_t n_zones, size_t **ret_first, uint32_t **ret_order)
+{
+	size_t *first = calloc(n_zones + 2, sizeof *first);
+	uint32_t *order = malloc((l->n_own ? l->n_own : 1) * sizeof *order);
+
+	if (!first || !order) {
+		free(first);
+		free(order);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < l->n_own; i++)
+		first[l->owner[i] + 2]++;
+	for (size_t z = 0; z <= n_zones; z++)
+		first[z + 1] += first[z];
+	for (size_t i = 0; i < l->n_own; i++)
+		order[first[l->owner[i] + 1]++] = (uint32_t)i;
+	*ret_first = first;
+	*ret_order = order;
+	return 0;
+}
+
 static int add_permits(const struct bh_plan *plan, struct law *l)
 {
-	size_t cap = 0;
-	int r = 0;
+	uint32_t *order = NULL;
+	size_t *first = NULL;
+	int r = by_zone(l, plan->n_zones, &first, &order);
 
 	for (size_t i = 0; r == 0 && i < plan->n_permits; i++) {
 		const struct bh_permit *p = &plan->permits[i];
+		struct bh_box all = bh_box_of(l->fam, p->src.bits ? &p->src : NULL, &p->dst,
+			p->proto, p->lo, p->hi);
 
-		if (bh_prefix_fam(&p->dst) != l->fam)
+		if (bh_prefix_fam(&p->dst) != l->fam || p->from >= plan->n_zones)
 			continue;
-		for (size_t k = 0; r == 0 && k < l->n_own; k++) {
-			struct bh_box b = bh_box_of(l->fam, p->src.bits ? &p->src : NULL, &p->dst,
-				p->proto, p->lo, p->hi);
+		for (size_t k = first[p->from]; r == 0 && k < first[p->from + 1]; k++) {
+			struct bh_box b = all;
 
-			if (l->owner[k] != p->from || !bh_box_cut(&b, DIM_S, l->own[k]))
-				continue;
-			r = bh_grow((void **)&l->zone, &cap, l->permits.n, sizeof *l->zone);
-			if (r == 0) {
-				l->zone[l->permits.n] = p->from;
+			if (bh_box_cut(&b, DIM_S, l->own[order[k]]))
 				r = bh_boxes_add(&l->permits, &b);
-			}
 		}
 	}
+	free(first);
+	free(order);
 	return r;
 }
 
@@ -194,7 +215,6 @@ void bh_meant_fini(struct law *l)
 	bh_boxes_fini(&l->remedies);
 	bh_boxes_fini(&l->manage);
 	bh_boxes_fini(&l->critical);
-	free(l->zone);
 	free(l->own);
 	free(l->owner);
 	*l = (struct law){0};

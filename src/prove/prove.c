@@ -38,9 +38,11 @@ struct side { /* one family */
 	/* [1]: as ICMP errors about connections; [2]: as packets without a connection */
 	struct box_index index[3][KINDS];
 	struct box_index any; /* permits of any protocol */
-	struct bh_seens last; /* run before: most scenarios accept the same */
-	unsigned last_allow;
-	bool last_good, last_exact;
+	struct bh_seens first; /* what the first scenario accepted, when it was good */
+	unsigned first_allow;
+};
+struct known { /* how far a run went along with the first */
+	size_t at, n;
 };
 struct proof {
 	struct bh_model *m;
@@ -170,7 +172,7 @@ static void side_fini(struct side *s)
 		for (unsigned k = 0; k < KINDS; k++)
 			bh_index_fini(&s->index[as][k]);
 	bh_index_fini(&s->any);
-	bh_seens_fini(&s->last);
+	bh_seens_fini(&s->first);
 	bh_meant_fini(&s->law);
 }
 
@@ -248,7 +250,6 @@ static int check_less(struct proof *p, const struct check *c, const struct bh_se
 	struct box_index x = {0};
 	int r = 0, e = 0;
 
-	p->report->checked[BH_TH_LESS]++;
 	for (size_t i = 0; r == 0 && i < seen->n; i++)
 		if (seen->v[i].fate == BH_FATE_ACCEPT && !seen->v[i].maybe)
 			r = bh_boxes_add(&got, &seen->v[i].box);
@@ -264,20 +265,25 @@ static int check_less(struct proof *p, const struct check *c, const struct bh_se
 	return e;
 }
 
-/* the run before accepted the same, and was found good under no wider a law */
-static bool same_as_last(const struct side *s, const struct check *c, const struct bh_seens *seen)
+/* Most scenarios accept what the first one did, in the same order: what was found good there, under
+ * no wider a law, is not looked at again. */
+static bool known(const struct side *s, const struct check *c, struct known *k, const struct bh_seen *b)
 {
-	if (!s->last_good || s->last.n != seen->n || (s->last_allow & ~c->allow) || view(&c->sc) ||
-		(c->exact && !s->last_exact))
-		return false;
-	for (size_t i = 0; i < seen->n; i++) {
-		const struct bh_seen *a = &s->last.v[i], *b = &seen->v[i];
+	size_t end = k->at + 64 < s->first.n ? k->at + 64 : s->first.n;
 
-		if (a->fate != b->fate || a->maybe != b->maybe || !bh_box_holds(&a->box, &b->box) ||
+	if ((s->first_allow & ~c->allow) || view(&c->sc) || !c->stamps)
+		return false;
+	for (size_t i = k->at; i < end; i++) {
+		const struct bh_seen *a = &s->first.v[i];
+
+		if (a->fate != b->fate || !bh_box_holds(&a->box, &b->box) ||
 			!bh_box_holds(&b->box, &a->box))
-			return false;
+			continue;
+		k->at = i + 1;
+		k->n += a->maybe == b->maybe;
+		return true;
 	}
-	return true;
+	return false;
 }
 
 static void check_marks(struct proof *p, const struct check *c)
@@ -298,6 +304,7 @@ static int check_run(struct proof *p, const struct check *c)
 {
 	struct side *side = &p->side[c->in.fam == 6];
 	struct bh_seens seen = {0};
+	struct known k = {0};
 	uint64_t failed = 0, before = 0;
 	int r = bh_run(p->m, &c->sc, &c->in, false, &seen, &p->marks);
 
@@ -308,23 +315,17 @@ static int check_run(struct proof *p, const struct check *c)
 	p->report->boxes += seen.n;
 	p->report->checked[c->theorem]++;
 	p->report->checked[BH_TH_STAMP]++;
-	if (r == 0 && same_as_last(side, c, &seen)) {
-		p->report->checked[BH_TH_LESS] += c->exact;
-		bh_seens_fini(&seen);
-		return 0;
-	}
 	for (size_t i = 0; r == 0 && i < seen.n; i++)
-		r = check_seen(p, c, &seen.v[i]);
-	if (r == 0 && c->exact)
+		if (!known(side, c, &k, &seen.v[i]))
+			r = check_seen(p, c, &seen.v[i]);
+	p->report->checked[BH_TH_LESS] += c->exact;
+	if (r == 0 && c->exact && (side->first.n == 0 || k.n < side->first.n))
 		r = check_less(p, c, &seen);
 	for (unsigned t = 0; t < BH_THEOREMS; t++)
 		failed += p->report->failed[t];
-	if (r == 0 && c->stamps && view(&c->sc) == 0) {
-		bh_seens_fini(&side->last);
-		side->last = seen;
-		side->last_allow = c->allow;
-		side->last_exact = c->exact;
-		side->last_good = failed == before;
+	if (r == 0 && c->exact && side->first.n == 0 && failed == before) {
+		side->first = seen;
+		side->first_allow = c->allow;
 	} else {
 		bh_seens_fini(&seen);
 	}
