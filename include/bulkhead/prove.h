@@ -117,7 +117,7 @@ struct bh_model_size bh_model_size(const struct bh_model *m);
 
 /* ---- scenarios and questions ---- */
 enum bh_tri { BH_NO, BH_YES, BH_MAYBE };
-enum bh_state { BH_STATE_NEW, BH_STATE_ESTABLISHED, BH_STATE_RELATED, BH_STATE_INVALID, BH_STATE_UNTRACKED };
+enum bh_ct_state { BH_CT_NEW, BH_CT_ESTABLISHED, BH_CT_RELATED, BH_CT_INVALID, BH_CT_UNTRACKED };
 enum bh_cuts_as { BH_AS_IT_IS, BH_AS_MISS, BH_AS_HIT, BH_AS_EITHER };
 enum bh_cut_side { BH_SIDE_SRC, BH_SIDE_DST, BH_SIDE_BOTH, BH_SIDES }; /* which end of the connection is looked up */
 struct bh_scenario {
@@ -129,24 +129,24 @@ struct bh_scenario {
 	const struct bh_mac *mac; /* of the sender, on Ethernet; NULL = not known */
 };
 enum bh_fate { BH_FATE_DROP, BH_FATE_ACCEPT, BH_FATE_STAMP };
-struct bh_seen { /* a box and what became of it, or what part may have become of it */
+struct bh_reach { /* a box and what became of it, or what part may have become of it */
 	struct bh_box box;
 	uint8_t fate; /* enum bh_fate */
 	bool maybe;	 /* on the way something was not certain */
 	uint32_t chain, rule, set, elem; /* who decided; set: looked up last, UINT32_MAX = none */
 };
-struct bh_seens {
-	struct bh_seen *v;
+struct bh_reaches {
+	struct bh_reach *v;
 	size_t n, cap;
 	uint64_t steps;
 };
-void bh_seens_fini(struct bh_seens *l);
+void bh_reaches_fini(struct bh_reaches *l);
 /*
  * All ways through. drops false: dropped boxes are left out and accepted ones may overlap; their union is exact either way,
  * apart from those marked maybe. 0, 1 refused, < 0
  */
 int bh_model_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, bool drops,
-		 struct bh_seens *ret_seen) BH_MUST;
+		 struct bh_reaches *ret_seen) BH_MUST;
 struct bh_point {
 	uint8_t verdict; /* enum bh_tri: accepted? */
 	bool stamped;

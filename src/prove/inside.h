@@ -120,6 +120,28 @@ unsigned bh_field_len(unsigned field);
 const char *bh_field_name(unsigned field);
 #define JUMPS 16 /* the kernel's own limit */
 
+static inline uint32_t word(const uint8_t p[4])
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+/* ---- field.c ---- */
+unsigned bh_field_end(const struct bh_scenario *sc, unsigned field); /* enum bh_cut_side */
+enum dim bh_field_dim(const struct bh_scenario *sc, unsigned field, const struct bh_box *b);
+/* fields that are no range of a box */
+enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, const struct bh_box *b);
+/* the values a comparison lets pass; false: they are no range */
+bool bh_compare_range(const struct step *s, enum dim d, const struct bh_box *b, struct span *ret);
+enum bh_tri bh_set_as_whole(const struct bh_scenario *sc, const struct mset *s, const struct step *st,
+	const struct bh_box *b);
+
+/* ---- prep.c ---- */
+int bh_prep_get(struct mset *s, const struct step *st, const enum dim *d, uint8_t fam,
+	struct prep **ret_prep) BH_MUST;
+
 /* ---- run.c ---- */
 struct mark {
 	uint32_t mask, value; /* of a comparison; of a writing: what it sets, and to what */
@@ -129,9 +151,11 @@ struct marks {
 	struct mark written[MARKS], compared[MARKS];
 	size_t n_written, n_compared;
 };
+/* the dropped boxes: left out, all of them, or maybe too many */
+enum drops { DROPS_NONE, DROPS_ALL, DROPS_MORE };
 /* marks: NULL or filled; different ones, more than MARKS are -E2BIG */
 int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, bool drops,
-	struct bh_seens *io_seen, struct marks *io_marks) BH_MUST;
+	struct bh_reaches *io_seen, struct marks *io_marks) BH_MUST;
 
 /* ---- law.c: what a plan says, as boxes ---- */
 struct law {

@@ -12,7 +12,8 @@
  * A conduit's set has many elements, and what lies in none of them would fall into as many pieces.
  * Where everything that is in the set is accepted on the spot, and nobody asks about drops, the
  * whole box goes on instead: whatever of it is accepted later was accepted here already or is
- * accepted rightly, so the union stays exact.
+ * accepted rightly, so the union stays exact. Of drops that gives too many, which is enough where none
+ * are expected.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -36,20 +37,21 @@ struct frame {
 struct run {
 	struct bh_model *m;
 	const struct bh_scenario *sc;
-	struct bh_seens *seen;
+	struct bh_reaches *seen;
 	struct marks *marks;
 	struct item *pile;
 	struct frame *frames;
 	struct item *been; /* places come back to */
 	uint32_t *buckets;
 	size_t n_pile, cap_pile, n_frames, cap_frames, n_been, cap_been, n_buckets;
-	bool drops, no_ct;
+	enum drops drops;
+	bool no_ct;
 };
 
-void bh_seens_fini(struct bh_seens *l)
+void bh_reaches_fini(struct bh_reaches *l)
 {
 	free(l->v);
-	*l = (struct bh_seens){0};
+	*l = (struct bh_reaches){0};
 }
 
 static int push(struct run *u, const struct item *it)
@@ -79,7 +81,7 @@ static int push_next(struct run *u, const struct item *it, const struct bh_box *
 
 static int see(struct run *u, const struct item *it, unsigned fate)
 {
-	struct bh_seens *l = u->seen;
+	struct bh_reaches *l = u->seen;
 	int r;
 
 	if (fate == BH_FATE_DROP && !u->drops)
@@ -88,7 +90,7 @@ static int see(struct run *u, const struct item *it, unsigned fate)
 		return -E2BIG;
 	r = bh_grow((void **)&l->v, &l->cap, l->n, sizeof *l->v);
 	if (r == 0)
-		l->v[l->n++] = (struct bh_seen){.box = it->b,
+		l->v[l->n++] = (struct bh_reach){.box = it->b,
 			.fate = (uint8_t)fate,
 			.maybe = it->maybe,
 			.chain = it->chain,
@@ -163,72 +165,6 @@ static int push_once(struct run *u, const struct item *it)
 	return push(u, it);
 }
 
-/* ---- fields under the scenario ---- */
-
-static unsigned end_of(const struct run *u, unsigned field) /* enum bh_cut_side, or BOTH */
-{
-	bool reply = u->sc->reply;
-
-	switch (field) {
-	case BH_F_SADDR4:
-	case BH_F_SADDR6:
-	case BH_F_ETHER:
-		return reply ? BH_SIDE_DST : BH_SIDE_SRC;
-	case BH_F_DADDR4:
-	case BH_F_DADDR6:
-		return reply ? BH_SIDE_SRC : BH_SIDE_DST;
-	case BH_F_CT_SRC4:
-	case BH_F_CT_SRC6:
-		return BH_SIDE_SRC;
-	case BH_F_CT_DST4:
-	case BH_F_CT_DST6:
-		return BH_SIDE_DST;
-	}
-	return BH_SIDE_BOTH;
-}
-
-static enum dim dim_of(const struct run *u, unsigned field, const struct bh_box *b)
-{
-	const struct bh_scenario *sc = u->sc;
-	bool ports = b->plo == b->phi && (b->plo == 6 || b->plo == 17) && !sc->icmp_error;
-
-	switch (field) {
-	case BH_F_NFPROTO:
-	case BH_F_CT_STATE:
-	case BH_F_CT_DIR:
-		return DIM_CONST;
-	case BH_F_L4PROTO:
-		return DIM_P;
-	case BH_F_CT_PROTO:
-		return sc->icmp_error ? DIM_OPEN : DIM_P;
-	case BH_F_SADDR4:
-	case BH_F_SADDR6:
-		if (sc->icmp_error) /* a router on the way may speak */
-			return DIM_OPEN;
-		/* fall through */
-	case BH_F_DADDR4:
-	case BH_F_DADDR6:
-		if ((bh_field_len(field) == 4) != (b->fam == 4))
-			return DIM_OPEN;
-		return end_of(u, field) == BH_SIDE_SRC ? DIM_S : DIM_D;
-	case BH_F_CT_SRC4:
-	case BH_F_CT_SRC6:
-		return DIM_S;
-	case BH_F_CT_DST4:
-	case BH_F_CT_DST6:
-		return DIM_D;
-	case BH_F_SPORT:
-		return !ports ? DIM_OPEN : sc->reply ? DIM_DP : DIM_SP;
-	case BH_F_DPORT:
-		return !ports ? DIM_OPEN : sc->reply ? DIM_SP : DIM_DP;
-	case BH_F_CT_SPORT:
-		return DIM_SP;
-	case BH_F_CT_DPORT:
-		return DIM_DP;
-	}
-	return DIM_OPEN;
-}
-
 /* a load that cannot be done ends the rule */
 static bool loads(const struct run *u, unsigned field, const struct bh_box *b)
 {
@@ -241,24 +177,6 @@ static bool loads(const struct run *u, unsigned field, const struct bh_box *b)
 
 /* ---- comparisons ---- */
 
-static enum bh_tri of_bool(bool b)
-{
-	return b ? BH_YES : BH_NO;
-}
-
-static enum bh_tri turned(enum bh_tri t, const struct step *s)
-{
-	return t == BH_MAYBE || s->cmp == BH_EQ ? t : t == BH_YES ? BH_NO : BH_YES;
-}
-
-static uint32_t word(const uint8_t p[4])
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 static bool remember(struct mark *v, size_t *n, uint32_t mask, uint32_t value)
 {
 	for (size_t i = 0; i < *n; i++)
@@ -267,73 +185,6 @@ static bool remember(struct mark *v, size_t *n, uint32_t mask, uint32_t value)
 	if (*n == MARKS)
 		return false;
 	v[(*n)++] = (struct mark){mask, value};
-	return true;
-}
-
-static bool equal(const struct step *s, const uint8_t *v, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++)
-		if ((v[i] & s->mask[i]) != s->value[i])
-			return false;
-	return true;
-}
-
-/* fields that are no dimension of a box */
-static enum bh_tri compare_open(const struct run *u, const struct step *s, const struct bh_box *b)
-{
-	static const uint32_t states[] = {8, 2, 4, 1, 64}; /* by enum bh_state */
-	const struct bh_scenario *sc = u->sc;
-	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply;
-	unsigned sender = sc->reply ? BH_SIDE_DST : BH_SIDE_SRC;
-	const uint16_t ethernet = 1;
-
-	if (s->cmp != BH_EQ && s->cmp != BH_NEQ)
-		return BH_MAYBE;
-	switch (s->field) {
-	case BH_F_NFPROTO:
-		return turned(of_bool(equal(s, &family, 1)), s);
-	case BH_F_CT_DIR:
-		return turned(of_bool(equal(s, &dir, 1)), s);
-	case BH_F_CT_STATE:
-		return turned(
-			of_bool((states[sc->state] & word(s->mask)) == word(s->value)), s);
-	case BH_F_CT_MARK:
-		return turned(sc->stamped, s);
-	case BH_F_TCP_FLAGS:
-		if (sc->icmp_error || b->plo != 6 || b->phi != 6 || s->mask[0] != 2 || sc->syn == BH_MAYBE)
-			return BH_MAYBE;
-		return turned(of_bool((sc->syn == BH_YES ? 2 : 0) == s->value[0]), s);
-	case BH_F_IIFTYPE: /* only a sender on Ethernet is isolated by its MAC address */
-		return sc->mac || sc->cuts[BH_MS_ISO_MAC][sender] == BH_AS_HIT
-			       ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)
-			       : BH_MAYBE;
-	case BH_F_ETHER:
-		return sc->mac ? turned(of_bool(equal(s, sc->mac->b, 6)), s) : BH_MAYBE;
-	}
-	return BH_MAYBE;
-}
-
-/* the range of values a comparison by dimension lets pass; false: it is none */
-static bool range_of(const struct step *s, enum dim d, const struct bh_box *b, struct span *ret)
-{
-	bh_u128 base = (d == DIM_S || d == DIM_D) && b->fam == 4 ? (bh_u128)0xffff << 32 : 0;
-	bh_u128 full = s->len == 16 ? ~(bh_u128)0 : ((bh_u128)1 << 8 * s->len) - 1;
-	bh_u128 mask = bh_u128_of(s->mask, s->len), value = bh_u128_of(s->value, s->len);
-	bh_u128 open = full & ~mask;
-
-	if (s->cmp == BH_EQ || s->cmp == BH_NEQ) {
-		if ((open & (open + 1)) || (value & open))
-			return false; /* not a prefix */
-		*ret = (struct span){base | value, base | value | open};
-		return true;
-	}
-	*ret = (struct span){base, base | full};
-	if (s->cmp == BH_GT || s->cmp == BH_GTE)
-		ret->lo = base | (value + (s->cmp == BH_GT));
-	else
-		ret->hi = base | (value - (s->cmp == BH_LT));
-	if ((s->cmp == BH_GT && value == full) || (s->cmp == BH_LT && value == 0))
-		*ret = (struct span){1, 0};
 	return true;
 }
 
@@ -360,7 +211,7 @@ static bool ends_anyway(const struct run *u, const struct item *it)
  * *ret_on false: nothing goes on */
 static int compare(struct run *u, struct item *it, const struct step *s, bool *ret_on)
 {
-	enum dim d = dim_of(u, s->field, &it->b);
+	enum dim d = bh_field_dim(u->sc, s->field, &it->b);
 	struct bh_box out[10], hit = it->b;
 	struct span want;
 	enum bh_tri t;
@@ -370,8 +221,8 @@ static int compare(struct run *u, struct item *it, const struct step *s, bool *r
 	if (s->field == BH_F_CT_MARK && u->marks &&
 		!remember(u->marks->compared, &u->marks->n_compared, word(s->mask), word(s->value)))
 		return -E2BIG;
-	if (d >= DIMS || !range_of(s, d, &it->b, &want)) {
-		t = d >= DIMS ? compare_open(u, s, &it->b) : BH_MAYBE;
+	if (d >= DIMS || !bh_compare_range(s, d, &it->b, &want)) {
+		t = d >= DIMS ? bh_compare_open(u->sc, s, &it->b) : BH_MAYBE;
 		if (t == BH_MAYBE && ends_anyway(u, it))
 			t = BH_NO;
 		*ret_on = t != BH_NO;
@@ -413,147 +264,6 @@ static int compare(struct run *u, struct item *it, const struct step *s, bool *r
 
 /* ---- lookups ---- */
 
-struct edge {
-	bh_u128 at;
-	uint32_t elem;
-	bool end;
-};
-
-static int by_edge(const void *a, const void *b)
-{
-	const struct edge *x = a, *y = b;
-
-	if (x->at != y->at)
-		return x->at < y->at ? -1 : 1;
-	return (int)y->end - (int)x->end; /* an interval ends before the next begins */
-}
-
-/* starts and ends of one field, as ranges: what begins reaches to the next mark, whatever it is */
-static int prep_ranges(const struct mset *s, enum dim d, uint8_t fam, struct bh_boxes *l, uint32_t **ret_elem)
-{
-	bool address = d == DIM_S || d == DIM_D;
-	bh_u128 base = address && fam == 4 ? (bh_u128)0xffff << 32 : 0;
-	struct edge *e = malloc((s->n ? s->n : 1) * sizeof *e);
-	uint32_t *elem = malloc((s->n ? s->n : 1) * sizeof *elem);
-	struct bh_box all = bh_box_all(fam);
-	struct span whole = bh_box_span(&all, d);
-	int r = e && elem ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < s->n; i++)
-		e[i] = (struct edge){base | bh_u128_of(s->keys + i * 2 * s->s.key_len, s->s.key_len),
-			(uint32_t)i, s->meta[i].end};
-	if (r == 0)
-		qsort(e, s->n, sizeof *e, by_edge);
-	for (size_t i = 0; r == 0 && i < s->n; i++) {
-		struct span x = {e[i].at, i + 1 < s->n ? e[i + 1].at - 1 : whole.hi};
-		struct bh_box b = all;
-
-		if (e[i].end || (i + 1 < s->n && e[i + 1].at == e[i].at))
-			continue;
-		bh_box_narrow(&b, d, x);
-		elem[l->n] = e[i].elem;
-		r = bh_boxes_add(l, &b);
-	}
-	free(e);
-	if (r < 0) {
-		free(elem);
-		elem = NULL;
-	}
-	*ret_elem = elem;
-	return r;
-}
-
-static int prep_boxes(const struct mset *s, const struct step *st, const enum dim *d, uint8_t fam,
-	struct bh_boxes *l, uint32_t **ret_elem)
-{
-	uint32_t *elem = malloc((s->n ? s->n : 1) * sizeof *elem);
-	int r = elem ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < s->n; i++) {
-		const uint8_t *lo = s->keys + i * 2 * s->s.key_len, *hi = lo + s->s.key_len;
-		struct bh_box b = bh_box_all(fam);
-		bool any = true;
-
-		for (unsigned k = 0; any && k < st->n_parts; k++) {
-			const struct part *p = &st->parts[k];
-			bh_u128 base = p->len == 4 ? (bh_u128)0xffff << 32 : 0;
-			struct span x = {base | bh_u128_of(lo + p->off, p->len),
-				base | bh_u128_of(hi + p->off, p->len)};
-
-			any = x.lo <= x.hi && bh_box_cut(&b, d[k], x);
-		}
-		if (!any)
-			continue; /* matches nothing: no key is twice the same field and differs */
-		elem[l->n] = (uint32_t)i;
-		r = bh_boxes_add(l, &b);
-	}
-	if (r < 0) {
-		free(elem);
-		elem = NULL;
-	}
-	*ret_elem = elem;
-	return r;
-}
-
-static int prep_get(struct run *u, const struct step *st, const enum dim *d, uint8_t fam,
-	struct prep **ret_prep)
-{
-	struct mset *s = &u->m->sets[st->set];
-	struct bh_boxes l = {0};
-	uint32_t key = fam, *elem = NULL;
-	struct prep *p = s->prep;
-	int r;
-
-	for (unsigned k = 0; k < st->n_parts; k++)
-		key = key << 4 | (d[k] + 1);
-	for (; p < s->prep + PREPS && p->key; p++)
-		if (p->key == key) {
-			*ret_prep = p;
-			return 0;
-		}
-	if (p == s->prep + PREPS) { /* one way more than there is room for: the oldest goes */
-		p = s->prep;
-		bh_index_fini(&p->ix);
-		p->key = 0;
-	}
-	r = s->s.interval ? prep_ranges(s, d[0], fam, &l, &elem)
-			  : prep_boxes(s, st, d, fam, &l, &elem);
-	if (r == 0)
-		r = bh_index_make(l.v, l.n, &p->ix);
-	for (size_t i = 0; r == 0 && i < p->ix.n; i++)
-		p->ix.id[i] = elem[p->ix.id[i]];
-	free(elem);
-	bh_boxes_fini(&l);
-	if (r == 0) {
-		p->key = key;
-		*ret_prep = p;
-	}
-	return r;
-}
-
-/* a single field that is no dimension: is the one value in the set? */
-static enum bh_tri has_value(const struct mset *s, const uint8_t *v)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (!s->meta[i].end && !memcmp(s->keys + i * 2 * s->s.key_len, v, s->s.key_len))
-			return BH_YES;
-	return BH_NO;
-}
-
-static enum bh_tri in_as_whole(const struct run *u, const struct step *st, const struct bh_box *b)
-{
-	const struct mset *s = &u->m->sets[st->set];
-	uint8_t family = b->fam == 4 ? 2 : 10;
-
-	if (s->n == 0)
-		return BH_NO;
-	if (st->parts[0].field == BH_F_NFPROTO && !s->s.interval)
-		return has_value(s, &family);
-	if (st->parts[0].field == BH_F_ETHER && u->sc->mac && !s->s.interval)
-		return has_value(s, u->sc->mac->b);
-	return BH_MAYBE;
-}
-
 /* how the scenario wants this set taken */
 static unsigned taken_as(const struct run *u, const struct step *st)
 {
@@ -567,7 +277,7 @@ static unsigned taken_as(const struct run *u, const struct step *st)
 		       : u->sc->trial == BH_YES ? BH_AS_HIT
 						: BH_AS_MISS;
 	for (unsigned i = 0; i < st->n_parts; i++) {
-		unsigned end = end_of(u, st->parts[i].field);
+		unsigned end = bh_field_end(u->sc, st->parts[i].field);
 
 		if (end == BH_SIDE_BOTH)
 			continue;
@@ -625,7 +335,7 @@ static int lookup(struct run *u, struct item *it, const struct step *st, bool *r
 	int r = 0;
 
 	for (unsigned i = 0; i < st->n_parts; i++) {
-		d[i] = dim_of(u, st->parts[i].field, &it->b);
+		d[i] = bh_field_dim(u->sc, st->parts[i].field, &it->b);
 		known &= d[i] < DIMS;
 	}
 	if (as != BH_AS_IT_IS)
@@ -635,13 +345,13 @@ static int lookup(struct run *u, struct item *it, const struct step *st, bool *r
 					   : BH_MAYBE,
 			ret_on);
 	if (!known && st->op == BH_X_IN)
-		return in_whole(u, it, st, in_as_whole(u, st, &it->b), ret_on);
+		return in_whole(u, it, st, bh_set_as_whole(u->sc, &u->m->sets[st->set], st, &it->b), ret_on);
 	if (!known) {
 		bh_model_refuse(u->m, "chain %s rule %u: a verdict by what is not known",
 			u->m->names[u->m->chains[it->chain].name], it->rule + 1);
 		return 1;
 	}
-	r = prep_get(u, st, d, it->b.fam, &p);
+	r = bh_prep_get(&u->m->sets[st->set], st, d, it->b.fam, &p);
 	*ret_on = false;
 	for (size_t i = r == 0 ? bh_index_next(&p->ix, 0, &from.b) : 0; r == 0 && i < p->ix.n;
 		i = bh_index_next(&p->ix, i + 1, &from.b)) {
@@ -665,7 +375,7 @@ static int lookup(struct run *u, struct item *it, const struct step *st, bool *r
 	}
 	if (r)
 		return r;
-	if (*ret_on && st->pure && !u->drops && !u->no_ct)
+	if (*ret_on && st->pure && u->drops != DROPS_ALL && !u->no_ct)
 		return push_next(u, &from, &from.b, false);
 	r = bh_index_minus(&p->ix, &from.b, &rest);
 	for (size_t i = 0; r == 0 && i < rest.n; i++)
@@ -831,14 +541,14 @@ static int follow(struct run *u, struct item *it)
 }
 
 int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, bool drops,
-	struct bh_seens *io_seen, struct marks *io_marks)
+	struct bh_reaches *io_seen, struct marks *io_marks)
 {
 	struct run u = {.m = m,
 		.sc = sc,
 		.seen = io_seen,
 		.marks = io_marks,
 		.drops = drops,
-		.no_ct = sc->state == BH_STATE_INVALID || sc->state == BH_STATE_UNTRACKED};
+		.no_ct = sc->state == BH_CT_INVALID || sc->state == BH_CT_UNTRACKED};
 	struct item it = {.b = *in, .frame = NONE, .set = NONE, .elem = NONE};
 	int r;
 

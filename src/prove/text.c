@@ -114,19 +114,19 @@ char *bh_prove_finding_print(
 /* ---- questions ---- */
 
 int bh_model_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in,
-	bool drops, struct bh_seens *ret_seen)
+	bool drops, struct bh_reaches *ret_seen)
 {
-	struct bh_seens seen = {0};
-	int r = bh_run(m, sc, in, drops, &seen, NULL);
+	struct bh_reaches seen = {0};
+	int r = bh_run(m, sc, in, drops ? DROPS_ALL : DROPS_NONE, &seen, NULL);
 
 	if (r)
-		bh_seens_fini(&seen);
+		bh_reaches_fini(&seen);
 	else
 		*ret_seen = seen;
 	return r;
 }
 
-static void put_element(struct bh_model *m, const struct bh_seen *s, struct bh_point *p)
+static void put_element(struct bh_model *m, const struct bh_reach *s, struct bh_point *p)
 {
 	const struct mset *set = &m->sets[s->set];
 
@@ -142,13 +142,13 @@ int bh_model_point(struct bh_model *m, const struct bh_scenario *sc, const struc
 	struct bh_point *ret_point)
 {
 	struct bh_point p = {.verdict = BH_NO};
-	struct bh_seens seen = {0};
-	const struct bh_seen *by = NULL;
+	struct bh_reaches seen = {0};
+	const struct bh_reach *by = NULL;
 	bool passed = false, dropped = false;
-	int r = bh_run(m, sc, at, true, &seen, NULL);
+	int r = bh_run(m, sc, at, DROPS_ALL, &seen, NULL);
 
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
-		const struct bh_seen *s = &seen.v[i];
+		const struct bh_reach *s = &seen.v[i];
 
 		if (s->fate == BH_FATE_STAMP) {
 			p.stamped = true;
@@ -167,20 +167,20 @@ int bh_model_point(struct bh_model *m, const struct bh_scenario *sc, const struc
 			put_element(m, by, &p);
 		*ret_point = p;
 	}
-	bh_seens_fini(&seen);
+	bh_reaches_fini(&seen);
 	return r;
 }
 
 static int accepted(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in,
 	struct bh_boxes *io_list)
 {
-	struct bh_seens seen = {0};
-	int r = bh_run(m, sc, in, false, &seen, NULL);
+	struct bh_reaches seen = {0};
+	int r = bh_run(m, sc, in, DROPS_NONE, &seen, NULL);
 
 	for (size_t i = 0; r == 0 && i < seen.n; i++)
 		if (seen.v[i].fate == BH_FATE_ACCEPT)
 			r = bh_boxes_add(io_list, &seen.v[i].box);
-	bh_seens_fini(&seen);
+	bh_reaches_fini(&seen);
 	return r;
 }
 
