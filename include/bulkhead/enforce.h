@@ -15,6 +15,7 @@
 #define BULKHEAD_ENFORCE_H
 
 #include <bulkhead/plan.h>
+#include <bulkhead/prove.h>
 
 struct bh_enforcer;
 
@@ -49,6 +50,9 @@ int bh_enforcer_cuts(struct bh_enforcer *e, struct bh_cut **ret_cuts, size_t *re
 int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan) BH_MUST;
 /* Compares table, chains, rules, sets and law elements with the applied law: 0 same, 1 differs (why() says what). */
 int bh_enforcer_verify(struct bh_enforcer *e) BH_MUST;
+/* What the table would be under this plan, and what it is now; free with bh_model_free. The first needs no kernel. */
+int bh_enforce_model(const struct bh_plan *plan, struct bh_model **ret_model) BH_MUST;
+int bh_enforcer_model(struct bh_enforcer *e, struct bh_model **ret_model) BH_MUST; /* -ENOENT no table */
 /* Removes our table, nothing else. */
 int bh_enforcer_disarm(struct bh_enforcer *e) BH_MUST;
 

@@ -83,6 +83,8 @@ int bh_trial_compare(struct bh_enforcer *e) BH_MUST; /* kernel against ours: 0, 
 /* moves cuts into next as far as the guard of law lets them; strict: a refusal ends it (1) */
 int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
 	size_t n, bool strict, struct book *next, bh_ns now) BH_MUST;
+/* the cuts of a book that have time left, with the pairs of its islands */
+void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */

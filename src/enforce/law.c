@@ -60,6 +60,19 @@ bool bh_trial_on(const struct bh_enforcer *e, bh_ns now)
 	return e->trial.deadline > now;
 }
 
+void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
+{
+	for (size_t i = 0; k->v && i <= k->mask; i++) {
+		struct bh_cut c = k->v[i].cut;
+
+		if (k->v[i].deadline <= now)
+			continue;
+		c.ttl = k->v[i].deadline - now;
+		bh_cut_put(b, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	}
+	bh_islands_put(b, k, now);
+}
+
 int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 {
 	struct ruleset rs = {
@@ -80,15 +93,7 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
-	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
-		struct bh_cut c = cuts->v[i].cut;
-
-		if (cuts->v[i].deadline <= now)
-			continue;
-		c.ttl = cuts->v[i].deadline - now;
-		bh_cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
-	}
-	bh_islands_put(&e->batch, cuts, now);
+	bh_book_cuts_put(&e->batch, cuts, now);
 	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 	if (r == 0) {
 		e->lost = false;

@@ -9,7 +9,8 @@
 #include "rule.h"
 #include "ruleset.h"
 
-/* what an isolated host may still reach; answers: the same seen from the peer's side */
+/* What an isolated host may still reach; answers: the same seen from the peer's side. Who offers a
+ * remedy and is isolated itself answers nobody. */
 static void put_remedies(
 	struct ruleset *rs, const struct layout *l, const char *chain, bool v6, bool answers)
 {
@@ -22,7 +23,9 @@ static void put_remedies(
 		bh_match_tuple(&r, s, false, rs->name.v[v6].remedy[s]);
 		if (answers)
 			bh_x_reply(&r);
-		else if (s == SVC_UDP)
+		else
+			bh_x_original(&r);
+		if (!answers && s == SVC_UDP)
 			bh_x_limit(&r, 50, 100); /* DNS, not a tunnel */
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);

@@ -262,6 +262,12 @@ void bh_x_reply(struct rule *r)
 	bh_x_is8(r, 0, 1);
 }
 
+void bh_x_original(struct rule *r)
+{
+	ct(r, NFT_CT_DIRECTION, -1, 0);
+	bh_x_is8(r, 0, 0);
+}
+
 void bh_x_not_syn(struct rule *r)
 {
 	static const uint8_t syn = 0x02, zero;

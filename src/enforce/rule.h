@@ -34,6 +34,7 @@ void bh_x_update(struct rule *r, const char *set); /* update @set { from word 0 
 void bh_x_vmap(struct rule *r, unsigned word, const char *map);
 void bh_x_state(struct rule *r, uint32_t bits); /* ct state, any of the bits */
 void bh_x_reply(struct rule *r);                /* ct direction reply */
+void bh_x_original(struct rule *r);             /* ct direction original */
 void bh_x_not_syn(struct rule *r);              /* tcp flags ! syn */
 void bh_x_mark_is(struct rule *r, uint32_t mask, uint32_t value);
 void bh_x_mark_set(
