@@ -278,7 +278,7 @@ int bh_check_run(struct proof *p, const struct check *c)
 	return r;
 }
 
-static int kept(struct proof *p, const struct check *c, enum drops drops, struct bh_seens *seen, bool *ret_all)
+static int kept(struct proof *p, const struct check *c, enum drops drops, struct bh_reaches *seen, bool *ret_all)
 {
 	int r = bh_run(p->m, &c->sc, &c->in, drops, seen, NULL);
 
@@ -293,18 +293,18 @@ static int kept(struct proof *p, const struct check *c, enum drops drops, struct
 /* nothing of the box may be dropped */
 int bh_check_kept(struct proof *p, const struct check *c)
 {
-	struct bh_seens seen = {0};
+	struct bh_reaches seen = {0};
 	bool all;
 	int r = kept(p, c, c->whole ? DROPS_MORE : DROPS_ALL, &seen, &all);
 
 	if (r == 0 && !all && c->whole) {
-		bh_seens_fini(&seen);
+		bh_reaches_fini(&seen);
 		r = kept(p, c, DROPS_ALL, &seen, &all);
 	}
 	p->report->checked[c->theorem]++;
 	for (size_t i = 0; r == 0 && i < seen.n; i++)
 		if (seen.v[i].fate == BH_FATE_DROP)
 			bh_check_tell(p, c, c->theorem, &seen.v[i].box, &seen.v[i]);
-	bh_seens_fini(&seen);
+	bh_reaches_fini(&seen);
 	return r;
 }
