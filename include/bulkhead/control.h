@@ -66,7 +66,8 @@ struct bh_preview_line { /* connections of one kind: who, to whom, service */
 	uint16_t sport, dport; /* sport: 0 but for the cut of a single connection */
 	uint16_t app;	       /* enum bh_app; 0 when nobody recorded it */
 	uint8_t proto, fate;
-	bool critical;	  /* the far end lies in a critical zone */
+	bool critical;	  /* an end lies in a critical zone */
+	bool not_again;	  /* what is open goes on, and could not be opened anew */
 	uint32_t live;	  /* open connections in this box's table now; 0 = recorded only */
 	uint32_t pin;	  /* index in the policy, or UINT32_MAX */
 	const char *why;  /* of BEYOND */

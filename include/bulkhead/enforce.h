@@ -60,7 +60,7 @@ int bh_enforcer_disarm(struct bh_enforcer *e) BH_MUST;
 struct bh_ct_flow {
 	struct bh_addr src, dst;
 	uint8_t proto;
-	bool answered;
+	bool answered, closed; /* closed: TCP has said goodbye; the entry lingers */
 	uint16_t sport, dport;
 	uint64_t packets, bytes; /* both directions */
 };

@@ -41,6 +41,7 @@ int bh_boxes_add(struct bh_boxes *l, const struct bh_box *b) BH_MUST;
 void bh_boxes_fini(struct bh_boxes *l);
 /* What of a is not in b, disjoint from b. < 0 */
 int bh_boxes_minus(const struct bh_boxes *a, const struct bh_boxes *b, struct bh_boxes *ret_left) BH_MUST;
+void bh_boxes_join(struct bh_boxes *l); /* neighbours that differ in protocol or ports alone become one; for reading, not for proofs: quadratic, past 1,024 boxes not done */
 #define BH_BOX_TEXT 256
 char *bh_box_print(const struct bh_box *b, char buf[BH_BOX_TEXT]); /* "10.1.0.0/16 > 10.2.0.0/24 tcp/445" */
 

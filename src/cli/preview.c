@@ -47,11 +47,15 @@ static void line(json_t *o)
 	if (num(o, "open"))
 		printf("  %lld open now", num(o, "open"));
 	if (str(o, "last_seen")[0])
-		printf("  last seen %.19s, %lld times", str(o, "last_seen"), num(o, "flows"));
+		printf("  last seen %.19s", str(o, "last_seen"));
+	if (num(o, "flows"))
+		printf(", %lld times", num(o, "flows"));
 	if (num(o, "bytes"))
 		printf(", %lld bytes", num(o, "bytes"));
 	if (json_object_get(o, "bytes_per_s"))
 		printf(" (%lld a second)", num(o, "bytes_per_s"));
+	if (json_is_false(json_object_get(o, "opens_again")))
+		printf("  (goes on, but cannot be opened again)");
 	if (str(o, "why")[0])
 		printf("\n        %s", str(o, "why"));
 	putchar('\n');

@@ -48,6 +48,8 @@ static void put_line(struct bh_json *j, const struct bh_api_view *v, const struc
 	if (l->why)
 		bh_json_str(j, "why", l->why);
 	bh_json_u64(j, "open", l->live);
+	if (l->not_again)
+		bh_json_bool(j, "opens_again", false);
 	bh_json_u64(j, "packets", l->packets);
 	bh_json_u64(j, "bytes", l->bytes);
 	if (l->last) {

@@ -38,13 +38,18 @@ static int make_models(struct preview *w)
 	plan.mode = (uint8_t)bh_core_mode(w->p->core);
 	r = bh_enforce_model(&plan, &w->before);
 	if (r == 0) {
-		memcpy(cuts, plan.cuts, plan.n_cuts * sizeof *cuts);
+		if (plan.n_cuts)
+			memcpy(cuts, plan.cuts, plan.n_cuts * sizeof *cuts);
 		memcpy(cuts + plan.n_cuts, w->o->cuts, w->o->n_cuts * sizeof *cuts);
 		plan.cuts = cuts;
 		plan.n_cuts += w->o->n_cuts;
 		r = bh_enforce_model(&plan, &w->after);
 	}
 	free(cuts);
+	if (r == 0)
+		r = bh_model_freeze(w->before);
+	if (r == 0)
+		r = bh_model_freeze(w->after);
 	return r;
 }
 
@@ -83,9 +88,10 @@ static void judge(struct preview *w, struct bh_preview_line *l, uint16_t sport, 
 
 	l->critical = (j.to != BH_ZONE_NONE && pol->zones[j.to].critical) || (j.from != BH_ZONE_NONE && pol->zones[j.from].critical);
 	l->pin = j.rule == BH_RULE_PIN ? j.index : UINT32_MAX;
-	if (passes(w, w->after, l, sport, open))
+	if (passes(w, w->after, l, sport, open)) {
 		l->fate = BH_PREVIEW_KEPT;
-	else
+		l->not_again = open && !passes(w, w->after, l, 0, false);
+	} else
 		l->fate = passes(w, w->before, l, sport, open) ? BH_PREVIEW_CUT : BH_PREVIEW_BARRED;
 }
 
@@ -132,7 +138,7 @@ static void one_live(struct preview *w, const struct bh_ct_flow *f)
 
 	if (f->answered)
 		(void)add(w, &(struct bh_preview_line){.src = f->src, .dst = f->dst, .proto = f->proto, .dport = ports ? f->dport : 0,
-			.sport = w->o->n_cuts && w->o->cuts[0].what == BH_CUT_FLOW ? f->sport : 0, .live = 1, .packets = f->packets, .bytes = f->bytes});
+			.sport = w->o->n_cuts && w->o->cuts[0].what == BH_CUT_FLOW ? f->sport : 0, .live = !f->closed, .packets = f->packets, .bytes = f->bytes});
 }
 
 /* one line a kind, so a host with many connections costs a sort and no more */
@@ -146,7 +152,7 @@ static void sum_live(struct preview *w)
 		struct bh_preview_line *l = &w->pv.v[i];
 
 		if (n && by_kind(&w->pv.v[n - 1], l) == 0) {
-			w->pv.v[n - 1].live++;
+			w->pv.v[n - 1].live += l->live;
 			w->pv.v[n - 1].packets += l->packets;
 			w->pv.v[n - 1].bytes += l->bytes;
 		} else if (n < LINES_MAX) {
@@ -157,7 +163,7 @@ static void sum_live(struct preview *w)
 	}
 	w->pv.n = n;
 	for (size_t i = 0; i < n; i++)
-		judge(w, &w->pv.v[i], w->pv.v[i].sport, true);
+		judge(w, &w->pv.v[i], w->pv.v[i].sport, w->pv.v[i].live);
 }
 
 static void live(struct preview *w, const char *body, size_t len)
@@ -244,13 +250,15 @@ static void boxes(struct preview *w)
 			if (c->what == BH_CUT_MAC || c->what == BH_CUT_FLOW)
 				continue; /* by its addresses; by itself */
 			in = bh_box_of(bh_prefix_is4(&c->net) ? 4 : 6, to ? NULL : &c->net, to ? &c->net : NULL, 0, 0, 65535);
-			if (bh_model_minus(w->before, w->after, &sc, &in, &lost) == 0)
+			if (bh_model_minus(w->before, w->after, &sc, &in, &lost) == 0) {
+				bh_boxes_join(&lost);
 				for (size_t k = 0; k < lost.n; k++, n++) {
 					char text[BH_BOX_TEXT];
 
 					if (n < BOXES_MAX - 1)
 						bh_putf(&t, "%s\n", bh_box_print(&lost.v[k], text));
 				}
+			}
 			bh_boxes_fini(&lost);
 		}
 	if (n >= BOXES_MAX)

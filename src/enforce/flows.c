@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <arpa/inet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include "enforcer.h"
 
@@ -82,6 +83,23 @@ static void read_counters(const struct nlattr *nest, struct bh_ct_flow *f)
 	}
 }
 
+static void read_state(const struct nlattr *nest, struct bh_ct_flow *f)
+{
+	const struct nlattr *tcp, *a;
+
+	mnl_attr_for_each_nested(tcp, nest)
+	{
+		if (mnl_attr_get_type(tcp) != CTA_PROTOINFO_TCP)
+			continue;
+		mnl_attr_for_each_nested(a, tcp)
+		{
+			uint64_t state = mnl_attr_get_type(a) == CTA_PROTOINFO_TCP_STATE ? number(a) : 0;
+
+			f->closed |= state == TCP_CONNTRACK_LAST_ACK || state == TCP_CONNTRACK_TIME_WAIT || state == TCP_CONNTRACK_CLOSE;
+		}
+	}
+}
+
 static bool wanted(const struct flows *l, const struct bh_ct_flow *f)
 {
 	for (size_t i = 0; i < l->n_cuts; i++)
@@ -106,6 +124,8 @@ static int each(const struct nlmsghdr *h, void *ctx)
 			read_tuple(a, &f);
 		else if (type == CTA_COUNTERS_ORIG || type == CTA_COUNTERS_REPLY)
 			read_counters(a, &f);
+		else if (type == CTA_PROTOINFO)
+			read_state(a, &f);
 		else if (type == CTA_STATUS)
 			f.answered = number(a) & IPS_SEEN_REPLY;
 	}
@@ -170,8 +190,8 @@ size_t bh_ct_flow_print(const struct bh_ct_flow *f, char buf[BH_CT_FLOW_TEXT])
 	struct bh_text t = bh_text(buf, BH_CT_FLOW_TEXT);
 	char s[BH_ADDR_TEXT], d[BH_ADDR_TEXT];
 
-	bh_putf(&t, "flow %u %s %u > %s %u packets=%llu bytes=%llu answered=%d", f->proto, bh_addr_print(&f->src, s), f->sport, bh_addr_print(&f->dst, d), f->dport,
-		(unsigned long long)f->packets, (unsigned long long)f->bytes, f->answered);
+	bh_putf(&t, "flow %u %s %u > %s %u packets=%llu bytes=%llu answered=%d closed=%d", f->proto, bh_addr_print(&f->src, s), f->sport, bh_addr_print(&f->dst, d), f->dport,
+		(unsigned long long)f->packets, (unsigned long long)f->bytes, f->answered, f->closed);
 	return t.len;
 }
 
@@ -200,15 +220,16 @@ int bh_ct_flow_parse(const char *line, size_t len, struct bh_ct_flow *ret_flow)
 {
 	const char *at = line, *end = line + len;
 	struct bh_ct_flow f = {0};
-	uint64_t proto, answered;
+	uint64_t proto, answered, closed;
 	struct bh_word w;
 
 	if (bh_word_next(&at, end, &w) || !bh_word_is(w, "flow") || bh_word_next(&at, end, &w) || bh_word_u64(w, 255, &proto) || end_of(&at, end, &f.src, &f.sport) ||
 		bh_word_next(&at, end, &w) || !bh_word_is(w, ">") || end_of(&at, end, &f.dst, &f.dport) || keyed(&at, end, "packets=", UINT64_MAX, &f.packets) ||
-		keyed(&at, end, "bytes=", UINT64_MAX, &f.bytes) || keyed(&at, end, "answered=", 1, &answered) || bh_word_next(&at, end, &w) != 1)
+		keyed(&at, end, "bytes=", UINT64_MAX, &f.bytes) || keyed(&at, end, "answered=", 1, &answered) || keyed(&at, end, "closed=", 1, &closed) || bh_word_next(&at, end, &w) != 1)
 		return 1;
 	f.proto = (uint8_t)proto;
 	f.answered = answered == 1;
+	f.closed = closed == 1;
 	*ret_flow = f;
 	return 0;
 }

@@ -195,3 +195,49 @@ int bh_boxes_minus(
 		*ret_left = left;
 	return r;
 }
+
+/* ---- for people ---- */
+#define JOIN_MAX 1024u
+
+static bool touch(bh_u128 alo, bh_u128 ahi, bh_u128 blo, bh_u128 bhi)
+{
+	return (ahi + 1 == blo && blo != 0) || (bhi + 1 == alo && alo != 0);
+}
+
+/* makes a the two of them when they are equal but for protocol or ports, and neighbours there; networks are left as they are known */
+static bool join(struct bh_box *a, const struct bh_box *b)
+{
+	bool s = a->slo == b->slo && a->shi == b->shi, d = a->dlo == b->dlo && a->dhi == b->dhi, p = a->plo == b->plo && a->phi == b->phi,
+	     sp = a->splo == b->splo && a->sphi == b->sphi, dp = a->dplo == b->dplo && a->dphi == b->dphi;
+
+	if (a->fam != b->fam || s + d + p + sp + dp != 4)
+		return false;
+	if (!p && touch(a->plo, a->phi, b->plo, b->phi)) {
+		a->plo = a->plo < b->plo ? a->plo : b->plo;
+		a->phi = a->phi > b->phi ? a->phi : b->phi;
+	} else if (!sp && touch(a->splo, a->sphi, b->splo, b->sphi)) {
+		a->splo = a->splo < b->splo ? a->splo : b->splo;
+		a->sphi = a->sphi > b->sphi ? a->sphi : b->sphi;
+	} else if (!dp && touch(a->dplo, a->dphi, b->dplo, b->dphi)) {
+		a->dplo = a->dplo < b->dplo ? a->dplo : b->dplo;
+		a->dphi = a->dphi > b->dphi ? a->dphi : b->dphi;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+void bh_boxes_join(struct bh_boxes *l)
+{
+	bool again = l->n <= JOIN_MAX;
+
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < l->n; i++)
+			for (size_t k = i + 1; k < l->n; k++)
+				if (join(&l->v[i], &l->v[k])) {
+					l->v[k--] = l->v[--l->n];
+					again = true;
+				}
+	}
+}
