@@ -351,6 +351,10 @@ static int lookup(struct run *u, struct item *it, const struct step *st, bool *r
 			u->m->names[u->m->chains[it->chain].name], it->rule + 1);
 		return 1;
 	}
+	if (st->pure && u->drops == DROPS_MORE && !u->no_ct) { /* hits are accepted: no drops there */
+		*ret_on = false;
+		return push_next(u, it, &it->b, false);
+	}
 	r = bh_prep_get(&u->m->sets[st->set], st, d, it->b.fam, &p);
 	*ret_on = false;
 	for (size_t i = r == 0 ? bh_index_next(&p->ix, 0, &from.b) : 0; r == 0 && i < p->ix.n;
@@ -540,7 +544,7 @@ static int follow(struct run *u, struct item *it)
 	return r;
 }
 
-int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, bool drops,
+int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, enum drops drops,
 	struct bh_reaches *io_seen, struct marks *io_marks)
 {
 	struct run u = {.m = m,
