@@ -23,9 +23,9 @@ const char *bh_verb_name(unsigned verb);
 #define BH_ORDER_PINS 4
 struct bh_order {
 	uint32_t id, incident;
-	uint8_t kind;  /* enum bh_cut_kind */
+	uint8_t kind;  /* enum bh_cut_kind; NONE: about the law itself, or a conduit (name) */
 	uint8_t state; /* enum bh_verb: the last thing that happened to it */
-	bool hard;
+	bool hard, again; /* again: to be said to the kernel once more, another order's end took a cut with it */
 	uint8_t n_cuts, n_pins;
 	bh_ns at, until, ttl, pkt_at; /* pkt_at: time of the packet that completed the evidence */
 	uint64_t pkt, us;	      /* us: request to kernel acknowledgement */
@@ -48,7 +48,19 @@ enum bh_core_refusal { /* beside enum bh_refusal of plan.h; codes continue there
 };
 const char *bh_core_refusal_name(unsigned code); /* covers both enums */
 
-enum bh_rec_kind { BH_REC_ALERT = 1, BH_REC_ACTION };
+/* What a conduit is down to: its hours, its breaker, a person. until 0: as long as its reason lasts. */
+enum bh_why { BH_WHY_NONE, BH_WHY_HOURS, BH_WHY_RAISED, BH_WHY_BREAKER, BH_WHY_OPERATOR, BH_WHY_COUNT };
+const char *bh_why_name(unsigned why);
+struct bh_posture {
+	uint32_t conduit;   /* index into the policy's */
+	uint32_t order;	    /* BREAKER: whose response tripped it */
+	uint8_t state, was; /* enum bh_conduit_state */
+	uint8_t why;
+	bh_ns since, until;
+	char by[32], reason[96]; /* OPERATOR */
+};
+
+enum bh_rec_kind { BH_REC_ALERT = 1, BH_REC_ACTION, BH_REC_POSTURE };
 struct bh_record {
 	uint8_t kind, verb;
 	bh_ns at;
@@ -58,6 +70,7 @@ struct bh_record {
 	struct bh_finding finding; /* ALERT */
 	struct bh_order order;	   /* ACTION */
 	struct bh_refused refused; /* verb REFUSED */
+	struct bh_posture posture; /* POSTURE */
 };
 #define BH_OUT_RECORDS 16
 struct bh_out {
@@ -75,10 +88,14 @@ struct bh_core_opts {
 	uint32_t generation; /* of the law; 0 = 1 */
 	uint64_t seed;	   /* of the hashes; fixed in replay, random live */
 	bool bare;	   /* small tables: for tests and fuzzing */
+	bh_ns now;	   /* at the start, for the hours of drawbridges; 0 = not known: they are closed until the first event */
+	int32_t offset_s;  /* local time, seconds east of UTC */
+	bh_ns tick;	   /* live: events are never further apart; a clock that jumps a minute beyond leaves orders their rest. 0 = replay */
 };
 struct bh_core;
 struct bh_core_counters {
-	uint64_t events, findings, alerts, held, actions, refused, isolated, shielded;
+	uint64_t events, findings, alerts, held, actions, refused;
+	uint64_t isolated, shielded, contained, islands, killed; /* orders standing now, by kind */
 	struct bh_state_counters state;
 };
 
@@ -94,16 +111,19 @@ const struct bh_seen_table *bh_core_seen(const struct bh_core *c); /* connection
  * conduits and the mode's default are the new ones (a mode given in opts or by command stays). 0, or < 0 and nothing changed.
  */
 int bh_core_policy(struct bh_core *c, const struct bh_policy *policy) BH_MUST;
-/* The law with the cuts now wanted; valid until the next step. */
+void bh_core_offset(struct bh_core *c, int32_t offset_s); /* local time has changed */
+const struct bh_posture *bh_core_posture(const struct bh_core *c, size_t conduit);
+uint64_t bh_core_law_version(const struct bh_core *c); /* grows whenever the law without its cuts is another: time to apply it */
+/* The law in its present posture with the cuts now wanted; valid until the next step. */
 const struct bh_plan *bh_core_plan(struct bh_core *c);
 const struct bh_order *bh_core_orders(const struct bh_core *c, size_t *ret_n); /* ended ones included, capped, oldest first */
+void bh_core_wire(struct bh_core *c, struct bh_order *io_order); /* its cuts with the time they are needed by any order, as the kernel is told */
 void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_counters);
 /* Takes over what a kernel already holds (reconcile after a restart): cuts become standing orders. */
 int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns now) BH_MUST;
 
-/* What isolating this target would do, without doing it: fills the order as it would be, or refuses. Same code as the act. */
-int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns ttl, bh_ns now, struct bh_order *ret_order,
-		    struct bh_refused *ret_refused) BH_MUST;
+/* What this command would do, without doing it: fills the order as it would be, or refuses. Same code as the act. */
+int bh_core_preview(struct bh_core *c, const struct bh_event *command, struct bh_order *ret_order, struct bh_refused *ret_refused) BH_MUST;
 
 /* ---- pieces, public for their tests ---- */
 int32_t bh_ledger_add(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now); /* returns the family's score */

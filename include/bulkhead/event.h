@@ -140,13 +140,17 @@ struct bh_ev_gap {
 };
 enum bh_gap { BH_GAP_NONE, BH_GAP_KERNEL, BH_GAP_RING, BH_GAP_EVICTED, BH_GAP_SENSOR, BH_GAP_COUNT };
 
-enum bh_cmd { BH_CMD_NONE, BH_CMD_ISOLATE, BH_CMD_RELEASE, BH_CMD_SHIELD, BH_CMD_MODE, BH_CMD_COUNT };
+enum bh_cmd { BH_CMD_NONE, BH_CMD_ISOLATE, BH_CMD_RELEASE, BH_CMD_SHIELD, BH_CMD_MODE, BH_CMD_CONTAIN, BH_CMD_ISLAND, BH_CMD_KILL, BH_CMD_BREAKER, BH_CMD_DRAWBRIDGE, BH_CMD_COUNT };
+enum bh_scope { BH_SCOPE_HOST, BH_SCOPE_SEGMENT, BH_SCOPE_ZONE, BH_SCOPE_COUNT }; /* all of the device; its zone's network; its zone */
+enum bh_set { BH_SET_NONE, BH_SET_NORMAL, BH_SET_ADMIN_OFF, BH_SET_PINS_ONLY, BH_SET_RAISE, BH_SET_LOWER, BH_SET_AUTO, BH_SET_COUNT };
 struct bh_ev_command {
 	bh_ns ttl;
 	uint8_t verb;
 	uint8_t mode; /* enum bh_mode of policy.h for BH_CMD_MODE */
-	uint8_t pad[6];
-	char target[64]; /* address, MAC, host name or zone:NAME, as given */
+	uint8_t scope; /* enum bh_scope, of an address, a MAC or a name */
+	uint8_t set;   /* enum bh_set for BH_CMD_BREAKER (normal to pins-only) and BH_CMD_DRAWBRIDGE (raise to auto) */
+	uint8_t pad[4];
+	char target[64]; /* address, network, MAC, host name, zone:NAME or conduit, as given; KILL: the event's src, dst, ports and proto */
 	char by[32], reason[96];
 };
 
@@ -198,6 +202,12 @@ int bh_event_parse(const char *line, size_t len, struct bh_event *ret_event, str
 const char *bh_ev_kind_name(unsigned kind);
 const char *bh_outcome_name(unsigned outcome);
 const char *bh_smb_op_name(unsigned op);
+const char *bh_cmd_name(unsigned verb);
+const char *bh_scope_name(unsigned scope);
+const char *bh_set_name(unsigned set);
+/* "10.1.2.3:445" or "[fd00::1]:445": 1 = not that */
+int bh_end_parse(const char *text, size_t len, struct bh_addr *ret_addr, uint16_t *ret_port) BH_MUST;
+char *bh_end_print(const struct bh_addr *a, uint16_t port, char buf[BH_ADDR_TEXT + 9]);
 const char *bh_proto_name(unsigned proto, char buf[4]); /* "tcp", "udp", "icmp", "icmp6", else decimal */
 
 /* Where a producer puts events: the worker's ring, a test's array, replay's core. Must not fail; loss is the sink's to count. */

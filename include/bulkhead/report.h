@@ -114,7 +114,9 @@ struct bh_eve {
 	bool strict;	       /* only what Suricata's schema knows: no bulkhead object, no action records */
 };
 size_t bh_eve_alert(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap);
-size_t bh_eve_action(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap); /* 0 also when strict */
+size_t bh_eve_action(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap);	 /* 0 also when strict */
+size_t bh_eve_posture(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap); /* 0 also when strict, or without a policy */
+size_t bh_eve_record(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap);	 /* of any kind */
 size_t bh_eve_flow(const struct bh_eve *e, const struct bh_event *flow_end, char *buf, size_t cap);
 
 struct bh_stats { /* what the stats record and `status` show */
@@ -127,6 +129,7 @@ struct bh_stats { /* what the stats record and `status` show */
 size_t bh_eve_stats(const struct bh_eve *e, const struct bh_stats *s, char *buf, size_t cap);
 /* The action's EVE name: a requested order is "approved" by rule or operator until the kernel answers. */
 const char *bh_eve_verb(unsigned verb);
+const char *bh_eve_step(unsigned cut_kind); /* "law" where there is no cut */
 void bh_incident_print(char buf[24], bh_ns at, uint32_t incident); /* BH-2026-0007 */
 
 #endif

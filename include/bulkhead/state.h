@@ -45,7 +45,7 @@ struct bh_ledger {
 		bh_ns at;
 	} fam[BH_FAM_COUNT];
 	int32_t best_item; /* largest single A2/A3 item, centibans */
-	uint32_t isolate_order, shield_order; /* standing orders, 0 = none */
+	uint32_t isolate_order, shield_order, contain_order; /* standing orders, 0 = none */
 	uint32_t incident;		       /* number of the incident this host leads, 0 = none */
 	bh_ns told[8];			       /* last alert per detector slot: suppression of repeats */
 	uint16_t held[8];

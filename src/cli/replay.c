@@ -129,7 +129,7 @@ static void json_action(struct bh_json *j, const struct bh_record *r)
 {
 	bh_json_open(j, NULL, '{');
 	bh_json_str(j, "action", bh_eve_verb(r->verb));
-	bh_json_str(j, "step", r->order.kind == BH_CUT_SHIELD ? "shield" : "isolate");
+	bh_json_str(j, "step", bh_eve_step(r->order.kind));
 	bh_json_addr(j, "host", &r->order.host);
 	bh_json_u64(j, "packet", r->order.pkt);
 	bh_json_time(j, "time", r->at, 0);
@@ -239,7 +239,7 @@ static void person(const struct opts *o, const struct bh_replay_result *r)
 			printf("%s  %-8s  %-15s %s  (packet %llu, %s, score %u)\n", when, bh_severity_name(rec->finding.severity), rec->finding.detector->name,
 				rec->finding.text, (unsigned long long)rec->finding.pkt, rec->finding.detector->attack, rec->percent);
 		} else if (rec->verb != BH_VERB_REQUESTED) {
-			printf("%s  %-8s  %-15s %s%s\n", when, bh_eve_verb(rec->verb), rec->order.kind == BH_CUT_SHIELD ? "shield" : "isolate",
+			printf("%s  %-8s  %-15s %s%s\n", when, bh_eve_verb(rec->verb), bh_eve_step(rec->order.kind),
 				bh_addr_print(&rec->order.host, a), rec->verb == BH_VERB_REFUSED ? ": " : "");
 			if (rec->verb == BH_VERB_REFUSED)
 				printf("           %s\n", rec->refused.text);

@@ -131,7 +131,7 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 	bh_json_open(j, key, '{');
 	if (o->id)
 		bh_json_u64(j, "order", o->id);
-	bh_json_str(j, "step", o->kind == BH_CUT_SHIELD ? "shield" : "isolate");
+	bh_json_str(j, "step", bh_eve_step(o->kind));
 	bh_json_str(j, "state", bh_eve_verb(o->state));
 	if (!bh_addr_none(&o->host))
 		bh_json_addr(j, "host", &o->host);

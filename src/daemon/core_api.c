@@ -131,19 +131,27 @@ static int refusal_exit(const struct bh_refused *r)
 	return r->code == BH_REF_UNKNOWN ? 2 : 4;
 }
 
+static struct bh_event command_of(const struct bh_api_request *q, uint32_t uid)
+{
+	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_COMMAND};
+	struct bh_ev_command *cmd = &ev.u.command;
+
+	cmd->verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
+	cmd->ttl = q->ttl;
+	cmd->mode = q->mode;
+	memcpy(cmd->target, q->target, sizeof q->target);
+	memcpy(cmd->reason, q->reason, sizeof q->reason);
+	snprintf(cmd->by, sizeof cmd->by, "operator:uid%u", uid);
+	return ev;
+}
+
 /* the last action record of this step tells what became of the command */
 static void answer_command(struct proc *p, struct client *c, const struct bh_api_request *q)
 {
-	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_COMMAND};
+	struct bh_event ev = command_of(q, c->uid);
 	const struct bh_record *last = NULL;
 	struct bh_record rec;
 
-	ev.u.command.verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
-	ev.u.command.ttl = q->ttl;
-	ev.u.command.mode = q->mode;
-	memcpy(ev.u.command.target, q->target, sizeof q->target);
-	memcpy(ev.u.command.reason, q->reason, sizeof q->reason);
-	snprintf(ev.u.command.by, sizeof ev.u.command.by, "operator:uid%u", c->uid);
 	core_step(p, &ev);
 	if (q->verb == BH_API_MODE) {
 		char text[64];
@@ -216,7 +224,8 @@ static void request(struct proc *p, struct client *c)
 	else if (q.verb == BH_API_HOSTS)
 		say(p, c, p->reply, bh_api_hosts(&v, q.target, p->reply, REPLY));
 	else if (q.dry) {
-		int refused = bh_core_preview(p->core, q.target, q.verb == BH_API_SHIELD ? BH_CMD_SHIELD : BH_CMD_ISOLATE, q.ttl, p->now, &o, &r);
+		struct bh_event ev = command_of(&q, c->uid);
+		int refused = bh_core_preview(p->core, &ev, &o, &r);
 
 		if (refused)
 			answer(p, c, refusal_exit(&r), "would be refused", &o, &r);

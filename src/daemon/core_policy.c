@@ -249,6 +249,12 @@ void core_policy_tick(struct proc *p)
 		core_policy_lost(p, "was not confirmed in time");
 }
 
+void core_policy_leapt(struct proc *p, bh_ns by)
+{
+	if (p->trial.step == RUNNING)
+		p->trial.until += by;
+}
+
 /* ---- at the start: the policy confirmed before this process died ---- */
 const struct bh_policy *core_policy_first(struct proc *p, const struct bh_policy *given)
 {

@@ -52,6 +52,7 @@ struct proc {
 	bh_ns start, now, next_tick, next_stats;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
 	uint8_t law_mode; /* mode of the law the enforcer was given */
+	uint64_t law_version; /* and the core's number for the posture it was compiled in */
 	bh_ns adopting;	  /* until then, or the dump, no event is taken: order numbers may be taken in the kernel */
 	struct bh_out out;
 	uint32_t tokens;
@@ -71,6 +72,7 @@ void core_policy_end(struct proc *p, struct client *c, bool confirm);
 void core_policy_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request);
 void core_policy_lost(struct proc *p, const char *why);
 void core_policy_tick(struct proc *p);
+void core_policy_leapt(struct proc *p, bh_ns by); /* the wall clock jumped; the kernel's timers did not */
 void core_boot_tick(struct proc *p);
 /* core_preview.c: answers that need the kernel's word first */
 void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o);

@@ -22,6 +22,7 @@
 #include "daemon/worker.h"
 
 #define LAG BH_MS(10)
+#define TICK BH_MS(250)
 #define BURST 4096 /* events between two looks at the descriptors */
 
 bh_ns core_wall(void)
@@ -40,7 +41,7 @@ static void write_record(struct proc *p, const struct bh_record *rec)
 
 	if (!room)
 		return;
-	n = rec->kind == BH_REC_ALERT ? bh_eve_alert(&p->fmt, rec, room, BH_EVE_MAX) : bh_eve_action(&p->fmt, rec, room, BH_EVE_MAX);
+	n = bh_eve_record(&p->fmt, rec, room, BH_EVE_MAX);
 	if (n || !p->fmt.strict)
 		bh_lines_commit(&p->eve, n);
 }
@@ -68,9 +69,9 @@ static void carry(struct proc *p, const struct bh_record *rec)
 {
 	int r;
 
-	if (rec->kind != BH_REC_ACTION)
+	p->boot_dirty |= rec->kind != BH_REC_ALERT;
+	if (rec->kind != BH_REC_ACTION || rec->order.n_cuts == 0) /* a conduit, or cuts that other orders hold */
 		return;
-	p->boot_dirty = true;
 	switch (rec->verb) {
 	case BH_VERB_REQUESTED:
 		r = bh_enfclient_cuts(&p->enf, BH_ENF_CUT, rec->order.id, rec->order.cuts, rec->order.n_cuts);
@@ -107,6 +108,7 @@ int core_law_text(struct proc *p, char **ret_text, size_t *ret_len)
 	law.n_cuts = 0; /* standing cuts are kept by the enforcer; missing ones follow one by one */
 	law.mode = (uint8_t)bh_core_mode(p->core);
 	p->law_mode = law.mode;
+	p->law_version = bh_core_law_version(p->core);
 	return bh_plan_print(&law, ret_text, ret_len);
 }
 
@@ -173,14 +175,13 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 	}
 	o = bh_core_orders(p->core, &n);
 	for (size_t i = 0; i < n; i++) {
-		struct bh_cut cuts[BH_ORDER_CUTS];
+		struct bh_order said;
 
 		if ((o[i].state != BH_VERB_REQUESTED && o[i].state != BH_VERB_APPLIED) || o[i].until <= p->now || !strcmp(o[i].by, "kernel"))
 			continue;
-		memcpy(cuts, o[i].cuts, sizeof cuts);
-		for (unsigned k = 0; k < o[i].n_cuts; k++) /* a clock set back must not make it longer than the guard allows */
-			cuts[k].ttl = o[i].until - p->now < o[i].ttl ? o[i].until - p->now : o[i].ttl;
-		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, cuts, o[i].n_cuts) < 0) {
+		said = o[i];
+		bh_core_wire(p->core, &said);
+		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, said.cuts, said.n_cuts) < 0) {
 			enforcer_down(p); /* half a frame may be in the socket */
 			return;
 		}
@@ -366,15 +367,29 @@ static void gaps(struct proc *p)
 
 void core_law_changed(struct proc *p)
 {
+	bool was_observing = p->law_mode == BH_MODE_OBSERVE;
 	int r;
 
 	if (p->enf.fd < 0 || core_trial(p)) /* a law on trial is changed by nothing but its end */
 		return;
 	r = send_law(p);
 	/* observing, the enforcer let the cuts go; what still stands here is asked for again */
-	if (r == 0 && p->law_mode != BH_MODE_OBSERVE)
+	if (r == 0 && was_observing && p->law_mode != BH_MODE_OBSERVE)
 		r = bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0);
 	if (r < 0)
+		enforcer_down(p);
+}
+
+/* Was the clock set, or did this process stand still? The kernel knows what it holds, and gets again what it lacks. */
+static void leapt(struct proc *p)
+{
+	if (p->now > p->next_tick + BH_MIN(1))
+		core_policy_leapt(p, p->now - p->next_tick);
+	else if (p->next_tick > p->now + BH_MIN(1))
+		p->boot_next = p->next_stats = p->adopting = p->now;
+	else
+		return;
+	if (p->enf.fd >= 0 && bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0) < 0)
 		enforcer_down(p);
 }
 
@@ -384,7 +399,8 @@ static void tick(struct proc *p)
 	time_t t = (time_t)(p->now / BH_SEC(1));
 	struct tm tm;
 
-	p->next_tick = p->now + BH_MS(250);
+	leapt(p);
+	p->next_tick = p->now + TICK;
 	gaps(p);
 	core_step(p, &ev);
 	if (p->now >= p->next_stats) {
@@ -392,6 +408,7 @@ static void tick(struct proc *p)
 		char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
 
 		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+		bh_core_offset(p->core, p->fmt.offset_s);
 		p->next_stats = p->now + BH_SEC(10);
 		if (room)
 			bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
@@ -399,7 +416,7 @@ static void tick(struct proc *p)
 	(void)!bh_lines_flush(&p->eve);
 	core_policy_tick(p);
 	core_boot_tick(p);
-	if (bh_core_mode(p->core) != p->law_mode)
+	if (bh_core_mode(p->core) != p->law_mode || bh_core_law_version(p->core) != p->law_version)
 		core_law_changed(p);
 }
 
@@ -408,6 +425,8 @@ static int timeout_ms(struct proc *p, bool busy)
 {
 	if (busy)
 		return 1;
+	if (p->next_tick > p->now + TICK)
+		return 0;
 	return p->next_tick > p->now ? (int)((p->next_tick - p->now) / 1000000) + 1 : 0;
 }
 
@@ -455,7 +474,7 @@ static void loop(struct proc *p)
 			if (p->clients[i].fd >= 0 && f[4 + i].fd == p->clients[i].fd && f[4 + i].revents)
 				core_client_ready(p, &p->clients[i]);
 		core_waiters(p);
-		if (p->now >= p->next_tick)
+		if (p->now >= p->next_tick || p->next_tick > p->now + TICK) /* or set back */
 			tick(p);
 	}
 }
@@ -474,7 +493,7 @@ int bh_role_core(const struct bh_core_in *in)
 		p->in = in;
 		p->enf.fd = -1;
 		p->policy = co.policy = core_policy_first(p, in->opts->policy);
-		p->start = p->now = core_wall();
+		p->start = p->now = p->next_tick = core_wall();
 		p->reply = malloc(REPLY);
 		for (int i = 0; i < CLIENTS; i++)
 			p->clients[i].fd = -1;
@@ -482,6 +501,9 @@ int bh_role_core(const struct bh_core_in *in)
 		p->fmt.in_iface = in->opts->n_ifaces == 1 ? in->opts->ifaces[0] : NULL;
 		p->fmt.offset_s = localtime_r(&t, &tm) ? (int32_t)tm.tm_gmtoff : 0; /* loads the zone while files can be opened */
 		r = p->reply ? bh_lines_open(&p->eve, in->reporter, 1 << 20) : -ENOMEM;
+		co.now = p->now;
+		co.offset_s = p->fmt.offset_s;
+		co.tick = TICK;
 		if (r == 0) /* a core before this one may have died inside a line */
 			p->eve.buf[p->eve.len++] = '\n';
 	}

@@ -70,10 +70,10 @@ static void write_record(struct replay *p, const struct bh_record *rec)
 	char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
 
 	keep(p, rec);
-	if (!room || (rec->kind == BH_REC_ACTION && p->o->strict))
+	if (!room || (rec->kind != BH_REC_ALERT && p->o->strict))
 		return;
 	p->fmt.offset_s = zone_offset(rec->at);
-	bh_lines_commit(&p->eve, rec->kind == BH_REC_ALERT ? bh_eve_alert(&p->fmt, rec, room, BH_EVE_MAX) : bh_eve_action(&p->fmt, rec, room, BH_EVE_MAX));
+	bh_lines_commit(&p->eve, bh_eve_record(&p->fmt, rec, room, BH_EVE_MAX));
 }
 
 /* the simulated kernel */
@@ -126,6 +126,7 @@ static void emit(void *ctx, const struct bh_event *ev)
 		if (p->next_tick)
 			step(p, &tick);
 		p->fmt.offset_s = zone_offset(ev->at);
+		bh_core_offset(p->core, p->fmt.offset_s);
 		p->next_tick = ev->at - ev->at % BH_SEC(1) + BH_SEC(1);
 	}
 	if (ev->kind == BH_EV_FLOW_CLASS && ev->app < BH_APP_COUNT) {

@@ -52,6 +52,12 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 		return r;
 	}
 	c->law.mode = c->mode;
+	c->now = opts->now;
+	r = bh_gates_open(c);
+	if (r < 0) {
+		bh_core_close(c);
+		return r;
+	}
 	c->tokens = 1000 * (int64_t)opts->policy->response.burst;
 	*ret_core = c;
 	return 0;
@@ -64,6 +70,7 @@ void bh_core_close(struct bh_core *c)
 	bh_plan_fini(&c->law);
 	bh_state_close(c->state);
 	bh_seen_close(c->seen);
+	bh_gates_close(c);
 	free(c->orders);
 	free(c);
 }
@@ -87,12 +94,14 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 {
 	*ret_counters = c->n;
 	bh_state_counters(c->state, &ret_counters->state);
-	ret_counters->isolated = ret_counters->shielded = 0;
 	for (size_t i = 0; i < c->n_orders; i++) {
-		if (!bh_order_standing(&c->orders[i]))
-			continue;
-		ret_counters->isolated += c->orders[i].kind == BH_CUT_ISOLATE;
-		ret_counters->shielded += c->orders[i].kind == BH_CUT_SHIELD;
+		unsigned kind = bh_order_standing(&c->orders[i]) ? c->orders[i].kind : BH_CUT_NONE;
+
+		ret_counters->isolated += kind == BH_CUT_ISOLATE;
+		ret_counters->shielded += kind == BH_CUT_SHIELD;
+		ret_counters->contained += kind == BH_CUT_CONTAIN;
+		ret_counters->islands += kind == BH_CUT_ISLAND;
+		ret_counters->killed += kind == BH_CUT_KILL;
 	}
 }
 
@@ -116,13 +125,41 @@ static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *o
 	}
 }
 
+static bh_ns moved(bh_ns t, int64_t by)
+{
+	return by < 0 && t < (bh_ns)-by ? 0 : t + (bh_ns)by;
+}
+
+/*
+ * Live, the next event is never far. A clock that leaps - set by hand, or after a sleep - has not made the kernel's timers
+ * run otherwise, so what was left of every order is still left, and no budget is filled by it. A sensor's event may be late;
+ * only our own clock says that it was set back.
+ */
+void bh_core_clock(struct bh_core *c, bh_ns at, bool ours)
+{
+	bh_ns near = c->opts.tick + BH_MIN(1);
+	int64_t leap;
+
+	if (c->opts.tick && c->now && (at > c->now + near || (ours && at + near < c->now))) {
+		leap = (int64_t)(at - c->now);
+		for (size_t i = 0; i < c->n_orders; i++)
+			if (bh_order_standing(&c->orders[i]))
+				c->orders[i].until = moved(c->orders[i].until, leap);
+		c->tokens_at = c->tokens_at ? moved(c->tokens_at, leap) : 0;
+		c->sick_until = c->sick_until > c->now ? moved(c->sick_until, leap) : 0;
+		bh_posture_shift(c, leap);
+		c->now = at;
+	}
+	if (at > c->now)
+		c->now = at;
+}
+
 int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *out)
 {
 	struct bh_sight s;
 
 	c->n.events++;
-	if (ev->at > c->now)
-		c->now = ev->at;
+	bh_core_clock(c, ev->at, ev->kind == BH_EV_TICK || ev->kind == BH_EV_COMMAND || ev->kind == BH_EV_KERNEL);
 	if (ev->pkt > c->last_pkt)
 		c->last_pkt = ev->pkt;
 	bh_seen_step(c->seen, ev);
@@ -148,5 +185,7 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		bh_state_step(c->state, ev, &s);
 		detect(c, &s, out);
 	}
+	bh_core_again(c, out);
+	bh_posture_step(c, out);
 	return 0;
 }

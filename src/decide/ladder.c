@@ -84,6 +84,8 @@ static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, siz
 	r->incident = l->incident;
 	r->percent = (uint8_t)bh_ledger_percent(score, prior_of(h));
 	c->n.alerts++;
+	if (f->severity >= BH_SEV_MEDIUM)
+		bh_posture_raise(c, BH_RAISE_ALERT);
 }
 
 /* ---- rails ---- */

@@ -38,6 +38,44 @@ struct bh_record *bh_core_emit(struct bh_core *c, struct bh_out *out, uint8_t ki
 	return r;
 }
 
+bool bh_order_standing(const struct bh_order *o)
+{
+	return o->state == BH_VERB_REQUESTED || o->state == BH_VERB_APPLIED;
+}
+
+bool bh_cut_same(const struct bh_cut *a, const struct bh_cut *b)
+{
+	return a->kind == b->kind && a->what == b->what && !memcmp(&a->net, &b->net, sizeof a->net) && bh_mac_eq(&a->mac, &b->mac) &&
+	       !memcmp(&a->peer, &b->peer, sizeof a->peer) && a->sport == b->sport && a->dport == b->dport && a->proto == b->proto;
+}
+
+struct bh_order *bh_order_holding(struct bh_core *c, const struct bh_cut *cut)
+{
+	struct bh_order *best = NULL;
+
+	for (size_t i = 0; i < c->n_orders; i++) {
+		struct bh_order *o = &c->orders[i];
+
+		if (o->kind != cut->kind || !bh_order_standing(o) || (best && o->until <= best->until))
+			continue;
+		for (unsigned k = 0; k < o->n_cuts; k++)
+			if (bh_cut_same(&o->cuts[k], cut))
+				best = o;
+	}
+	return best;
+}
+
+/* The kernel has one place for a cut, whoever asked for it: it is told the time of the order that needs it longest. */
+void bh_core_wire(struct bh_core *c, struct bh_order *io_order)
+{
+	for (unsigned i = 0; i < io_order->n_cuts; i++) {
+		const struct bh_order *o = bh_order_holding(c, &io_order->cuts[i]);
+		bh_ns until = o && o->until > io_order->until ? o->until : io_order->until;
+
+		io_order->cuts[i].ttl = until > c->now ? until - c->now : BH_MS(1);
+	}
+}
+
 void bh_core_action(struct bh_core *c, const struct bh_order *o, unsigned verb, const struct bh_refused *refused, struct bh_out *out)
 {
 	struct bh_record *r = bh_core_emit(c, out, BH_REC_ACTION);
@@ -47,14 +85,11 @@ void bh_core_action(struct bh_core *c, const struct bh_order *o, unsigned verb, 
 	r->verb = (uint8_t)verb;
 	r->order = *o;
 	r->incident = o->incident;
+	if (verb == BH_VERB_REQUESTED)
+		bh_core_wire(c, &r->order);
 	if (refused)
 		r->refused = *refused;
 	c->n.actions++;
-}
-
-bool bh_order_standing(const struct bh_order *o)
-{
-	return o->state == BH_VERB_REQUESTED || o->state == BH_VERB_APPLIED;
 }
 
 struct bh_order *bh_core_order(struct bh_core *c, uint32_t id)
@@ -71,18 +106,18 @@ const struct bh_order *bh_core_orders(const struct bh_core *c, size_t *ret_n)
 	return c->orders;
 }
 
-size_t bh_core_standing(const struct bh_core *c)
+size_t bh_core_standing(const struct bh_core *c, unsigned kind)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n_orders; i++)
-		if (bh_order_standing(&c->orders[i]))
+		if (bh_order_standing(&c->orders[i]) && (!kind || c->orders[i].kind == kind))
 			n += c->orders[i].n_cuts;
 	return n;
 }
 
 /* ---- making ---- */
-static void add_cut(struct bh_order *o, unsigned what, const struct bh_prefix *net, const struct bh_mac *mac)
+void bh_order_add(struct bh_order *o, unsigned what, const struct bh_prefix *net, const struct bh_mac *mac)
 {
 	struct bh_cut *cut;
 
@@ -107,7 +142,7 @@ static void add_addr(struct bh_order *o, const struct bh_addr *a)
 		if (o->cuts[i].what == BH_CUT_ADDR && bh_addr_eq(&o->cuts[i].net.net, a))
 			return;
 	if (!bh_addr_none(a) && !bh_addr_multicast(a))
-		add_cut(o, BH_CUT_ADDR, &p, NULL);
+		bh_order_add(o, BH_CUT_ADDR, &p, NULL);
 }
 
 bool bh_core_is_self(const struct bh_core *c, const struct bh_addr *a)
@@ -142,7 +177,7 @@ static void device(struct bh_core *c, struct bh_order *o)
 			spared = true;
 	}
 	if (o->kind == BH_CUT_ISOLATE && !spared && !bh_mac_none(&o->mac))
-		add_cut(o, BH_CUT_MAC, NULL, &o->mac);
+		bh_order_add(o, BH_CUT_MAC, NULL, &o->mac);
 }
 
 /* every address and the MAC of the device behind addr; a router's MAC is left alone */
@@ -179,7 +214,7 @@ static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refuse
 			const struct bh_addr *addr = &o->cuts[k].net.net;
 			uint16_t z;
 
-			if (o->cuts[k].what == BH_CUT_MAC || !bh_pin_touches(&p->pins[i], &o->cuts[k].net))
+			if (o->cuts[k].what == BH_CUT_MAC || o->cuts[k].what == BH_CUT_FLOW || !bh_pin_touches(&p->pins[i], &o->cuts[k].net))
 				continue;
 			z = bh_policy_zone_of(p, addr);
 			if (o->kind == BH_CUT_ISOLATE && z != BH_ZONE_NONE && (p->zones[z].critical || p->zones[z].two_person)) {
@@ -197,7 +232,23 @@ static int consider_pins(struct bh_core *c, struct bh_order *o, struct bh_refuse
 	return 0;
 }
 
-static int guard(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
+static int full(struct bh_core *c, const struct bh_order *o, struct bh_refused *r)
+{
+	size_t n = 0, kills = 0;
+
+	for (size_t i = 0; i < c->n_orders; i++) {
+		n += bh_order_standing(&c->orders[i]);
+		kills += bh_order_standing(&c->orders[i]) && c->orders[i].kind == BH_CUT_KILL;
+	}
+	if (n < ORDERS && (o->kind != BH_CUT_KILL || kills < ORDERS / 4))
+		return 0;
+	memset(r, 0, sizeof *r);
+	r->code = BH_REF_QUOTA;
+	snprintf(r->text, sizeof r->text, "%zu orders stand, %zu of them against single connections: no more fit", n, kills);
+	return 1;
+}
+
+int bh_order_guard(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
 {
 	struct bh_plan law = c->law;
 
@@ -210,9 +261,9 @@ static int guard(struct bh_core *c, struct bh_order *o, struct bh_refused *r)
 		return 1;
 	}
 	for (unsigned i = 0; i < o->n_cuts; i++)
-		if (bh_plan_guard(&law, &o->cuts[i], bh_core_standing(c), c->self, c->n_self, r))
+		if (bh_plan_guard(&law, &o->cuts[i], bh_core_standing(c, o->kind), c->self, c->n_self, r))
 			return 1;
-	return consider_pins(c, o, r);
+	return full(c, o, r) || consider_pins(c, o, r);
 }
 
 int bh_order_for_host(struct bh_core *c, const struct bh_addr *addr, const struct bh_mac *mac, unsigned kind, bh_ns ttl,
@@ -227,7 +278,7 @@ int bh_order_for_host(struct bh_core *c, const struct bh_addr *addr, const struc
 	o->at = c->now;
 	o->until = c->now + ttl;
 	collect(c, o, mac);
-	return guard(c, o, ret_refused);
+	return bh_order_guard(c, o, ret_refused);
 }
 
 static void forget_one(struct bh_core *c)
@@ -247,7 +298,7 @@ void bh_core_place(struct bh_core *c, const struct bh_order *o, struct bh_out *o
 	if (c->n_orders == ORDERS)
 		forget_one(c);
 	if (c->n_orders == ORDERS)
-		return; /* the guard's quota is lower: every slot standing cannot happen */
+		return; /* the guard has refused before */
 	n = &c->orders[c->n_orders++];
 	*n = *o;
 	n->id = c->next_order++;
@@ -256,23 +307,62 @@ void bh_core_place(struct bh_core *c, const struct bh_order *o, struct bh_out *o
 		n->cuts[i].order = n->id;
 		bh_strcpy(n->cuts[i].because, sizeof n->cuts[i].because, n->because);
 	}
-	c->law_dirty = true;
+	c->law_dirty = c->posture_dirty = true;
 	bh_core_action(c, n, BH_VERB_REQUESTED, NULL, out);
+	if (n->kind == BH_CUT_ISOLATE || n->kind == BH_CUT_ISLAND)
+		bh_posture_raise(c, BH_RAISE_ISOLATE);
+}
+
+/* at the end of a step, as far as there is room; the rest at the next one */
+void bh_core_again(struct bh_core *c, struct bh_out *out)
+{
+	bool left = false;
+
+	for (size_t i = 0; c->again && i < c->n_orders; i++) {
+		struct bh_order *o = &c->orders[i];
+
+		if (!o->again || !bh_order_standing(o))
+			continue;
+		if (out->n == BH_OUT_RECORDS) {
+			left = true;
+			break;
+		}
+		o->again = false;
+		bh_core_action(c, o, BH_VERB_REQUESTED, NULL, out);
+	}
+	c->again = left;
 }
 
 /* ---- ending ---- */
-static void end_order(struct bh_core *c, struct bh_order *o, unsigned verb)
+uint32_t *bh_order_slot(struct bh_ledger *l, unsigned kind)
+{
+	switch (kind) {
+	case BH_CUT_ISOLATE:
+		return &l->isolate_order;
+	case BH_CUT_SHIELD:
+		return &l->shield_order;
+	case BH_CUT_CONTAIN:
+		return &l->contain_order;
+	}
+	return NULL;
+}
+
+void bh_order_end(struct bh_core *c, struct bh_order *o, unsigned verb)
 {
 	struct bh_host *h = bh_state_find(c->state, &o->host);
+	uint32_t *slot = h ? bh_order_slot(&h->ledger, o->kind) : NULL;
 
 	o->state = (uint8_t)verb;
-	c->law_dirty = true;
+	o->again = false;
+	c->law_dirty = c->posture_dirty = true;
 	if (!h)
 		return;
-	if (h->ledger.isolate_order == o->id)
-		h->ledger.isolate_order = 0;
-	if (h->ledger.shield_order == o->id)
-		h->ledger.shield_order = 0;
+	if (slot && *slot == o->id) {
+		*slot = 0;
+		for (size_t i = 0; i < c->n_orders; i++) /* another order may hold the same host */
+			if (c->orders[i].kind == o->kind && bh_order_standing(&c->orders[i]) && bh_addr_eq(&c->orders[i].host, &o->host))
+				*slot = c->orders[i].id;
+	}
 	if (verb == BH_VERB_EXPIRED || verb == BH_VERB_RELEASED)
 		h->ledger.asked = h->ledger.refused = 0; /* what comes after is a new question */
 	if (verb == BH_VERB_RELEASED) {
@@ -290,7 +380,7 @@ void bh_core_expire(struct bh_core *c, struct bh_out *out)
 
 		if (!bh_order_standing(o) || o->until > c->now)
 			continue;
-		end_order(c, o, BH_VERB_EXPIRED);
+		bh_order_end(c, o, BH_VERB_EXPIRED);
 		bh_core_action(c, o, BH_VERB_EXPIRED, NULL, out);
 	}
 }
@@ -330,204 +420,20 @@ void bh_core_kernel(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	case BH_KER_REFUSED:
 	case BH_KER_FAILED:
 		bh_strcpy(r.text, sizeof r.text, k->text);
-		end_order(c, o, BH_VERB_REFUSED);
+		bh_order_end(c, o, BH_VERB_REFUSED);
 		bh_core_action(c, o, BH_VERB_REFUSED, &r, out);
 		break;
 	}
 }
 
-/* ---- operators ---- */
-static int unknown(struct bh_refused *r, const char *target)
-{
-	memset(r, 0, sizeof *r);
-	r->code = BH_REF_UNKNOWN;
-	snprintf(r->text, sizeof r->text, "'%.60s' is no address, MAC, known host or zone:NAME", target);
-	return 1;
-}
-
-static int ambiguous(struct bh_refused *r, const struct bh_host *a, const struct bh_host *b)
-{
-	char x[BH_ADDR_TEXT], y[BH_ADDR_TEXT];
-
-	memset(r, 0, sizeof *r);
-	r->code = BH_REF_UNKNOWN;
-	snprintf(r->text, sizeof r->text, "'%.31s' is what both %s and %s call themselves; name the address", a->name, bh_addr_print(&a->addr, x),
-		bh_addr_print(&b->addr, y));
-	return 1;
-}
-
-static int zone_order(struct bh_core *c, const char *name, unsigned kind, bh_ns ttl, struct bh_order *o, struct bh_refused *r)
-{
-	uint16_t z = bh_policy_zone_by_name(c->opts.policy, name);
-	const struct bh_zone *zone;
-
-	if (z == BH_ZONE_NONE)
-		return unknown(r, name);
-	zone = &c->opts.policy->zones[z];
-	memset(o, 0, sizeof *o);
-	o->kind = (uint8_t)kind;
-	o->ttl = ttl;
-	o->at = c->now;
-	o->until = c->now + ttl;
-	snprintf(o->name, sizeof o->name, "zone:%.26s", zone->name);
-	for (size_t i = 0; i < zone->nets.n; i++)
-		add_cut(o, BH_CUT_NET, &zone->nets.v[i], NULL);
-	if (zone->nets.n > BH_ORDER_CUTS || zone->nets.n == 0) {
-		r->code = BH_REF_WIDTH;
-		snprintf(r->text, sizeof r->text, "zone %s has %zu networks; one order holds 1 to %d", zone->name, zone->nets.n, BH_ORDER_CUTS);
-		return 1;
-	}
-	return guard(c, o, r);
-}
-
-int bh_core_preview(struct bh_core *c, const char *target, unsigned verb, bh_ns ttl, bh_ns now, struct bh_order *ret_order,
-	struct bh_refused *ret_refused)
-{
-	unsigned kind = verb == BH_CMD_SHIELD ? BH_CUT_SHIELD : BH_CUT_ISOLATE;
-	struct bh_addr a, addrs[BH_HOST_ADDRS];
-	const struct bh_host *named = NULL;
-	const struct bh_phost *d;
-	struct bh_mac m;
-	size_t n;
-
-	memset(ret_order, 0, sizeof *ret_order);
-	memset(ret_refused, 0, sizeof *ret_refused);
-	if (now > c->now)
-		c->now = now;
-	if (!ttl)
-		ttl = kind == BH_CUT_SHIELD ? c->opts.policy->response.ttl_shield : c->opts.policy->response.ttl_isolate;
-	if (strncmp(target, "zone:", 5) == 0)
-		return zone_order(c, target + 5, kind, ttl, ret_order, ret_refused);
-	if (bh_addr_parse(target, strlen(target), &a) == 0)
-		return bh_order_for_host(c, &a, NULL, kind, ttl, ret_order, ret_refused);
-	if (bh_mac_parse(target, strlen(target), &m) == 0) {
-		/* the address it certainly has gives the order its name; one it only claimed does not */
-		memset(&a, 0, sizeof a);
-		n = bh_state_addrs_of(c->state, &m, addrs);
-		for (size_t i = 0; i < n && bh_addr_none(&a); i++) {
-			const struct bh_host *h = bh_state_find(c->state, &addrs[i]);
-
-			if (h && h->verified && bh_state_owns(h, &m, c->now))
-				a = addrs[i];
-		}
-		return bh_order_for_host(c, &a, &m, kind, ttl, ret_order, ret_refused);
-	}
-	d = bh_policy_host_by_name(c->opts.policy, target);
-	if (d && d->n_addrs)
-		return bh_order_for_host(c, &d->addrs[0], NULL, kind, ttl, ret_order, ret_refused);
-	/* what a host calls itself in DHCP is no proof: two of one name are nobody's name */
-	for (uint32_t i = 0; target[0] && i < bh_state_slots(c->state); i++) {
-		struct bh_host *h = bh_state_slot(c->state, i);
-
-		if (strcmp(h->name, target))
-			continue;
-		if (named && !bh_mac_eq(&named->mac, &h->mac))
-			return ambiguous(ret_refused, named, h);
-		named = named ? named : h;
-	}
-	return named ? bh_order_for_host(c, &named->addr, NULL, kind, ttl, ret_order, ret_refused) : unknown(ret_refused, target);
-}
-
-static bool order_matches(struct bh_core *c, const struct bh_order *o, const char *target)
-{
-	struct bh_order want;
-	struct bh_refused r;
-	char id[16];
-
-	snprintf(id, sizeof id, "%u", o->id);
-	if (strcmp(target, id) == 0)
-		return true;
-	if (target[strspn(target, "0123456789")] == '\0')
-		return false; /* a host that calls itself 17 is not order 17 */
-	if (o->name[0] && strcmp(o->name, target) == 0)
-		return true;
-	(void)!bh_core_preview(c, target, BH_CMD_ISOLATE, BH_SEC(1), c->now, &want, &r);
-	for (unsigned i = 0; i < want.n_cuts; i++)
-		for (unsigned k = 0; k < o->n_cuts; k++)
-			if (want.cuts[i].what == o->cuts[k].what && !memcmp(&want.cuts[i].net, &o->cuts[k].net, sizeof want.cuts[i].net) &&
-				bh_mac_eq(&want.cuts[i].mac, &o->cuts[k].mac))
-				return true;
-	return false;
-}
-
-static void release(struct bh_core *c, const struct bh_event *ev, struct bh_out *out)
-{
-	const struct bh_ev_command *cmd = &ev->u.command;
-	struct bh_refused r;
-	bool any = false;
-
-	/* an order that is ended without a record would never be taken out of the kernel */
-	for (size_t i = 0; i < c->n_orders && out->n < BH_OUT_RECORDS; i++) {
-		struct bh_order *o = &c->orders[i];
-		struct bh_order said;
-
-		if (!bh_order_standing(o) || !order_matches(c, o, cmd->target))
-			continue;
-		any = true;
-		end_order(c, o, BH_VERB_RELEASED);
-		said = *o;
-		bh_strcpy(said.by, sizeof said.by, cmd->by);
-		bh_strcpy(said.reason, sizeof said.reason, cmd->reason);
-		bh_core_action(c, &said, BH_VERB_RELEASED, NULL, out);
-	}
-	if (!any) {
-		struct bh_order none = {.at = c->now};
-
-		memset(&r, 0, sizeof r);
-		r.code = BH_REF_UNKNOWN;
-		snprintf(r.text, sizeof r.text, "nothing is isolated or shielded as '%.60s'", cmd->target);
-		bh_strcpy(none.by, sizeof none.by, cmd->by);
-		bh_core_action(c, &none, BH_VERB_REFUSED, &r, out);
-	}
-}
-
-void bh_core_command(struct bh_core *c, const struct bh_event *ev, struct bh_out *out)
-{
-	const struct bh_ev_command *cmd = &ev->u.command;
-	struct bh_refused r;
-	struct bh_order o;
-	struct bh_host *h;
-	int refused;
-
-	if (cmd->verb == BH_CMD_RELEASE) {
-		release(c, ev, out);
-		return;
-	}
-	if (cmd->verb == BH_CMD_MODE) {
-		c->mode = cmd->mode < BH_MODE_COUNT ? cmd->mode : c->mode;
-		c->law.mode = c->mode;
-		return;
-	}
-	if (cmd->verb != BH_CMD_ISOLATE && cmd->verb != BH_CMD_SHIELD)
-		return;
-	refused = bh_core_preview(c, cmd->target, cmd->verb, cmd->ttl, ev->at, &o, &r);
-	bh_strcpy(o.by, sizeof o.by, cmd->by);
-	bh_strcpy(o.reason, sizeof o.reason, cmd->reason);
-	bh_strcpy(o.because, sizeof o.because, "operator");
-	if (!refused && c->mode == BH_MODE_OBSERVE) {
-		refused = 1;
-		r.code = BH_REF_OBSERVE;
-		bh_strcpy(r.text, sizeof r.text, "mode is observe: nothing is cut; change it with `bulkhead mode ask` or `auto`");
-	}
-	if (refused) {
-		c->n.refused++;
-		bh_core_action(c, &o, BH_VERB_REFUSED, &r, out);
-		return;
-	}
-	h = bh_state_touch(c->state, &o.host, ev->at);
-	bh_core_place(c, &o, out);
-	if (h && o.kind == BH_CUT_ISOLATE)
-		h->ledger.isolate_order = c->next_order - 1;
-	else if (h)
-		h->ledger.shield_order = c->next_order - 1;
-}
-
 /* ---- the wanted plan ---- */
 const struct bh_plan *bh_core_plan(struct bh_core *c)
 {
-	size_t n = 0, want = bh_core_standing(c);
+	size_t n = 0, want = bh_core_standing(c, 0);
 	struct bh_cut *v;
 
+	if (c->law_stale && bh_posture_compile(c) == 0)
+		c->law_stale = false;
 	if (!c->law_dirty)
 		return &c->law;
 	v = realloc(c->law.cuts, (want ? want : 1) * sizeof *v);
@@ -535,6 +441,8 @@ const struct bh_plan *bh_core_plan(struct bh_core *c)
 		return &c->law;
 	for (size_t i = 0; i < c->n_orders; i++)
 		for (unsigned k = 0; bh_order_standing(&c->orders[i]) && k < c->orders[i].n_cuts; k++) {
+			if (bh_order_holding(c, &c->orders[i].cuts[k]) != &c->orders[i])
+				continue; /* once, as the order has it that needs it longest */
 			v[n] = c->orders[i].cuts[k];
 			v[n++].ttl = c->orders[i].until > c->now ? c->orders[i].until - c->now : BH_MS(1);
 		}
@@ -547,17 +455,17 @@ const struct bh_plan *bh_core_plan(struct bh_core *c)
 static bool has_cut(const struct bh_order *o, const struct bh_cut *cut)
 {
 	for (unsigned i = 0; i < o->n_cuts; i++)
-		if (o->cuts[i].what == cut->what && !memcmp(&o->cuts[i].net, &cut->net, sizeof cut->net) && bh_mac_eq(&o->cuts[i].mac, &cut->mac))
+		if (bh_cut_same(&o->cuts[i], cut))
 			return true;
 	return false;
 }
 
 int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns now)
 {
-	if (now > c->now)
-		c->now = now;
+	bh_core_clock(c, now, true);
 	for (size_t i = 0; i < n; i++) {
 		struct bh_order *o = bh_core_order(c, cuts[i].order);
+		uint32_t *slot;
 		struct bh_host *h;
 
 		if (!o || !bh_order_standing(o)) {
@@ -577,17 +485,16 @@ int bh_core_adopt(struct bh_core *c, const struct bh_cut *cuts, size_t n, bh_ns 
 		}
 		if (o->n_cuts < BH_ORDER_CUTS && !has_cut(o, &cuts[i]))
 			o->cuts[o->n_cuts++] = cuts[i];
-		if (cuts[i].what == BH_CUT_ADDR && bh_addr_none(&o->host)) {
+		if ((cuts[i].what == BH_CUT_ADDR || cuts[i].what == BH_CUT_FLOW) && bh_addr_none(&o->host)) {
 			o->host = cuts[i].net.net;
 			h = bh_state_touch(c->state, &o->host, c->now);
-			if (h && o->kind == BH_CUT_ISOLATE)
-				h->ledger.isolate_order = o->id;
-			else if (h)
-				h->ledger.shield_order = o->id;
+			slot = h ? bh_order_slot(&h->ledger, o->kind) : NULL;
+			if (slot)
+				*slot = o->id;
 		}
 		if (o->id >= c->next_order)
 			c->next_order = o->id + 1;
 	}
-	c->law_dirty = true;
+	c->law_dirty = c->posture_dirty = true;
 	return 0;
 }

@@ -32,21 +32,30 @@ static void repin(struct bh_core *c, struct bh_order *o)
 int bh_core_policy(struct bh_core *c, const struct bh_policy *policy)
 {
 	uint32_t generation = c->law.generation % 65535 + 1;
+	const struct bh_policy *before = c->opts.policy;
 	struct bh_plan law;
 	int r = bh_plan_compile(policy, generation, &law);
 
 	if (r < 0)
 		return r;
-	if (c->opts.mode < 0 && c->mode == c->opts.policy->response.mode)
+	c->opts.policy = policy;
+	r = bh_gates_policy(c, before);
+	if (r < 0) {
+		c->opts.policy = before;
+		bh_plan_fini(&law);
+		return r;
+	}
+	if (c->opts.mode < 0 && c->mode == before->response.mode)
 		c->mode = policy->response.mode; /* nobody has said otherwise since */
 	law.mode = c->mode;
 	bh_plan_fini(&c->law);
 	c->law = law;
-	c->opts.policy = policy;
 	bh_core_wants(c);
 	bh_state_policy(c->state, policy);
 	for (size_t i = 0; i < c->n_orders; i++)
 		repin(c, &c->orders[i]);
 	c->law_dirty = true;
+	c->law_version++; /* the law is another in any case */
+	bh_posture_step(c, NULL);
 	return 0;
 }

@@ -54,12 +54,6 @@ static const char *gap_name(unsigned v)
 
 	return n[v < BH_COUNT(n) ? v : 0];
 }
-static const char *cmd_name(unsigned v)
-{
-	static const char *const n[] = {"none", "isolate", "release", "shield", "mode"};
-
-	return n[v < BH_COUNT(n) ? v : 0];
-}
 static const char *ker_name(unsigned v)
 {
 	static const char *const n[] = {"none", "applied", "refused", "released", "expired", "drift", "repaired", "failed", "law"};
@@ -130,7 +124,14 @@ static const struct field fields[] = {
 	NUM("to", K(SMB), u.smb.name2, F_STR),
 	NUM("lost", K(GAP), u.gap.lost, F_U64),
 	WORD("why", K(GAP), u.gap.why, gap_name, BH_GAP_COUNT),
-	WORD("verb", K(COMMAND), u.command.verb, cmd_name, BH_CMD_COUNT),
+	WORD("verb", K(COMMAND), u.command.verb, bh_cmd_name, BH_CMD_COUNT),
+	WORD("scope", K(COMMAND), u.command.scope, bh_scope_name, BH_SCOPE_COUNT),
+	WORD("set", K(COMMAND), u.command.set, bh_set_name, BH_SET_COUNT),
+	NUM("proto", K(COMMAND), proto, F_U8),
+	NUM("src", K(COMMAND), src, F_ADDR),
+	NUM("sport", K(COMMAND), sport, F_U16),
+	NUM("dst", K(COMMAND), dst, F_ADDR),
+	NUM("dport", K(COMMAND), dport, F_U16),
 	NUM("target", K(COMMAND), u.command.target, F_STR),
 	NUM("for", K(COMMAND), u.command.ttl, F_NS),
 	WORD("mode", K(COMMAND), u.command.mode, mode_word, 3),
@@ -207,15 +208,20 @@ static bool has_ports(unsigned proto)
 	return proto == 6 || proto == 17;
 }
 
-static void put_end(struct bh_text *t, const struct bh_addr *a, unsigned port, bool with_port)
+char *bh_end_print(const struct bh_addr *a, uint16_t port, char buf[BH_ADDR_TEXT + 9])
 {
-	char buf[BH_ADDR_TEXT];
+	struct bh_text t = bh_text(buf, BH_ADDR_TEXT + 9);
+	char addr[BH_ADDR_TEXT];
 
-	bh_addr_print(a, buf);
-	if (!with_port)
-		bh_put(t, buf);
-	else
-		bh_putf(t, bh_addr_is4(a) ? "%s:%u" : "[%s]:%u", buf, port);
+	bh_putf(&t, bh_addr_is4(a) ? "%s:%u" : "[%s]:%u", bh_addr_print(a, addr), port);
+	return buf;
+}
+
+static void put_end(struct bh_text *t, const struct bh_addr *a, uint16_t port, bool with_port)
+{
+	char buf[BH_ADDR_TEXT + 9];
+
+	bh_put(t, with_port ? bh_end_print(a, port, buf) : bh_addr_print(a, buf));
 }
 
 size_t bh_event_print(const struct bh_event *ev, char buf[BH_EVENT_TEXT])
@@ -345,24 +351,30 @@ static int parse_value(const struct field *f, struct bh_word w, struct bh_event 
 	return 1;
 }
 
+int bh_end_parse(const char *text, size_t len, struct bh_addr *ret_addr, uint16_t *ret_port)
+{
+	const char *colon = memrchr(text, ':', len);
+	struct bh_addr a;
+	uint64_t v;
+	size_t n;
+
+	if (!colon || bh_word_u64((struct bh_word){colon + 1, (size_t)(text + len - colon - 1)}, 0xffff, &v))
+		return 1;
+	n = (size_t)(colon - text);
+	if (n >= 2 && text[0] == '[' && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+	}
+	if (bh_addr_parse(text, n, &a))
+		return 1;
+	*ret_addr = a;
+	*ret_port = (uint16_t)v;
+	return 0;
+}
+
 static int parse_end(struct bh_word w, bool with_port, struct bh_addr *a, uint16_t *port)
 {
-	const char *addr = w.p, *colon;
-	size_t n = w.len;
-	uint64_t v;
-
-	if (with_port) {
-		colon = memrchr(w.p, ':', w.len);
-		if (!colon || bh_word_u64((struct bh_word){colon + 1, (size_t)(w.p + w.len - colon - 1)}, 0xffff, &v))
-			return 1;
-		*port = (uint16_t)v;
-		n = (size_t)(colon - w.p);
-		if (n >= 2 && addr[0] == '[' && addr[n - 1] == ']') {
-			addr++;
-			n -= 2;
-		}
-	}
-	return bh_addr_parse(addr, n, a);
+	return with_port ? bh_end_parse(w.p, w.len, a, port) : bh_addr_parse(w.p, w.len, a);
 }
 
 static int parse_proto(struct bh_word w, uint8_t *proto)

@@ -13,6 +13,25 @@ static const char *const kinds[BH_EV_KINDS] = {"none", "tick", "flow-new", "flow
 static const char *const outcomes[BH_OUT_COUNT] = {"none", "success", "handshake", "refused", "unreachable", "silent", "midstream"};
 static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open", "write", "close", "rename", "delete", "truncate"};
 
+static const char *const cmds[BH_CMD_COUNT] = {"none", "isolate", "release", "shield", "mode", "contain", "island", "kill", "breaker", "drawbridge"};
+static const char *const scopes[BH_SCOPE_COUNT] = {"host", "segment", "zone"};
+static const char *const sets[BH_SET_COUNT] = {"none", "normal", "admin-off", "pins-only", "raise", "lower", "auto"};
+
+const char *bh_cmd_name(unsigned verb)
+{
+	return cmds[verb < BH_CMD_COUNT ? verb : 0];
+}
+
+const char *bh_scope_name(unsigned scope)
+{
+	return scopes[scope < BH_SCOPE_COUNT ? scope : 0];
+}
+
+const char *bh_set_name(unsigned set)
+{
+	return sets[set < BH_SET_COUNT ? set : 0];
+}
+
 const char *bh_app_name(unsigned app)
 {
 	return app < BH_APP_COUNT ? apps[app] : apps[BH_APP_UNKNOWN];

@@ -217,6 +217,22 @@ const char *bh_eve_verb(unsigned verb)
 	return verb == BH_VERB_REQUESTED ? "approved" : bh_verb_name(verb);
 }
 
+const char *bh_eve_step(unsigned cut_kind)
+{
+	return cut_kind == BH_CUT_NONE ? "law" : bh_cut_kind_name(cut_kind);
+}
+
+static void connection(struct bh_json *j, const struct bh_cut *c)
+{
+	char buf[4];
+
+	bh_json_addr(j, "src_ip", &c->net.net);
+	bh_json_u64(j, "src_port", c->sport);
+	bh_json_addr(j, "dest_ip", &c->peer.net);
+	bh_json_u64(j, "dest_port", c->dport);
+	bh_json_str(j, "proto", proto_name(c->proto, buf));
+}
+
 static void cuts(struct bh_json *j, const struct bh_order *o)
 {
 	char buf[BH_PREFIX_TEXT];
@@ -226,8 +242,10 @@ static void cuts(struct bh_json *j, const struct bh_order *o)
 	bh_json_open(j, "cut", '[');
 	for (unsigned i = 0; i < o->n_cuts; i++) {
 		bh_json_open(j, NULL, '{');
-		bh_json_str(j, "kind", o->kind == BH_CUT_SHIELD ? "shield" : "isolate");
-		if (o->cuts[i].what == BH_CUT_MAC)
+		bh_json_str(j, "kind", bh_eve_step(o->kind));
+		if (o->cuts[i].what == BH_CUT_FLOW)
+			connection(j, &o->cuts[i]);
+		else if (o->cuts[i].what == BH_CUT_MAC)
 			bh_json_str(j, "mac", bh_mac_print(&o->cuts[i].mac, buf));
 		else
 			bh_json_str(j, "net", bh_prefix_print(&o->cuts[i].net, buf));
@@ -250,7 +268,9 @@ static void action_object(struct bh_json *j, const struct bh_eve *e, const struc
 	}
 	if (o->id)
 		bh_json_u64(j, "order", o->id);
-	bh_json_str(j, "step", o->kind == BH_CUT_SHIELD ? "shield" : "isolate");
+	bh_json_str(j, "step", o->kind == BH_CUT_NONE && o->name[0] ? "conduit" : bh_eve_step(o->kind));
+	if (o->kind == BH_CUT_NONE && o->name[0])
+		bh_json_str(j, "conduit", o->name);
 	if (o->by[0])
 		bh_json_str(j, "by", o->by);
 	if (o->because[0])
@@ -259,7 +279,8 @@ static void action_object(struct bh_json *j, const struct bh_eve *e, const struc
 		bh_json_str(j, "reason", o->reason);
 	if (o->until)
 		bh_json_time(j, "until", o->until, e->offset_s);
-	host_object(j, e, o->name, &o->host, &o->mac);
+	if (o->kind != BH_CUT_NONE || !o->name[0])
+		host_object(j, e, o->name, &o->host, &o->mac);
 	cuts(j, o);
 	if (o->n_pins && e->policy) {
 		bh_json_open(j, "kept", '[');
@@ -302,6 +323,45 @@ size_t bh_eve_action(const struct bh_eve *e, const struct bh_record *r, char *bu
 		bh_json_addr(&j, "src_ip", &r->order.host);
 	action_object(&j, e, r);
 	return finish(&j);
+}
+
+size_t bh_eve_posture(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap)
+{
+	const struct bh_posture *p = &r->posture;
+	struct bh_json j = bh_json(buf, cap);
+
+	if (e->strict || !e->policy || p->conduit >= e->policy->n_conduits)
+		return 0;
+	head(&j, e, r->at, "bulkhead", 0);
+	bh_json_open(&j, "bulkhead", '{');
+	bh_json_u64(&j, "v", 1);
+	bh_json_str(&j, "action", "posture");
+	bh_json_str(&j, "conduit", e->policy->conduits[p->conduit].name);
+	bh_json_str(&j, "from", bh_conduit_state_name(p->was));
+	bh_json_str(&j, "to", bh_conduit_state_name(p->state));
+	if (p->why)
+		bh_json_str(&j, "why", bh_why_name(p->why));
+	if (p->order)
+		bh_json_u64(&j, "order", p->order);
+	if (p->by[0])
+		bh_json_str(&j, "by", p->by);
+	if (p->reason[0])
+		bh_json_str(&j, "reason", p->reason);
+	if (p->until)
+		bh_json_time(&j, "until", p->until, e->offset_s);
+	bh_json_close(&j, '}');
+	return finish(&j);
+}
+
+size_t bh_eve_record(const struct bh_eve *e, const struct bh_record *r, char *buf, size_t cap)
+{
+	switch (r->kind) {
+	case BH_REC_ALERT:
+		return bh_eve_alert(e, r, buf, cap);
+	case BH_REC_POSTURE:
+		return bh_eve_posture(e, r, buf, cap);
+	}
+	return bh_eve_action(e, r, buf, cap);
 }
 
 static const char *flow_state(const struct bh_event *ev)
@@ -413,6 +473,9 @@ size_t bh_eve_stats(const struct bh_eve *e, const struct bh_stats *s, char *buf,
 		bh_json_u64(&j, "held_back", s->core.held);
 		bh_json_u64(&j, "isolated", s->core.isolated);
 		bh_json_u64(&j, "shielded", s->core.shielded);
+		bh_json_u64(&j, "contained", s->core.contained);
+		bh_json_u64(&j, "islands", s->core.islands);
+		bh_json_u64(&j, "killed", s->core.killed);
 		bh_json_u64(&j, "eve_dropped", s->eve_dropped);
 		bh_json_close(&j, '}');
 	}

@@ -184,7 +184,7 @@ static struct bh_host *evict(struct bh_state *s)
 		for (int tries = 0; i != NIL && tries < 64; tries++) {
 			struct bh_host *h = &s->hosts[i];
 
-			if (h->ledger.isolate_order || h->ledger.shield_order || h->declared) {
+			if (h->ledger.isolate_order || h->ledger.shield_order || h->ledger.contain_order || h->declared) {
 				uint32_t next = h->newer;
 
 				/* out of the way, or 64 of them would bar the list for good */

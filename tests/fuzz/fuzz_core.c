@@ -5,7 +5,7 @@
  *
  *   no cut of the wanted plan is one the guard refuses: never-isolate hosts, this box, no TTL, too long, too many
  *   every order has a TTL, a reason's place and evidence, and its strings end
- *   every alert and action becomes one EVE line or none
+ *   every alert, action and posture becomes one EVE line or none
  */
 #include <stdlib.h>
 #include <bulkhead/report.h>
@@ -58,7 +58,7 @@ static void check_records(const struct bh_eve *e, const struct bh_out *out)
 
 	for (size_t i = 0; i < out->n; i++) {
 		const struct bh_record *r = &out->rec[i];
-		size_t n = r->kind == BH_REC_ALERT ? bh_eve_alert(e, r, line, sizeof line) : bh_eve_action(e, r, line, sizeof line);
+		size_t n = bh_eve_record(e, r, line, sizeof line);
 
 		if (n == 0 || line[n - 1] != '\n' || memchr(line, '\n', n - 1))
 			abort();
@@ -74,11 +74,13 @@ static void check_plan(struct bh_core *c, const struct bh_addr *self)
 {
 	const struct bh_plan *plan = bh_core_plan(c);
 	struct bh_plan law = *plan;
+	size_t kinds[BH_CUT_KINDS] = {0};
 	struct bh_refused r;
 
 	law.mode = BH_MODE_AUTO;
-	if (plan->n_cuts > plan->max_cuts + BH_ORDER_CUTS)
-		abort();
+	for (size_t i = 0; i < plan->n_cuts; i++)
+		if (++kinds[plan->cuts[i].kind] > plan->max_cuts + BH_ORDER_CUTS)
+			abort();
 	for (size_t i = 0; i < plan->n_cuts; i++)
 		if (bh_plan_guard(&law, &plan->cuts[i], 0, self, 1, &r))
 			abort();
