@@ -8,13 +8,14 @@ char bh_fam(bool v6)
 	return v6 ? '6' : '4';
 }
 
-/* [src .] dst [. port] of the connection's first packet, in set */
+/* [src .] dst [. port] of the connection's first packet, in set. The protocol is the connection's as
+ * well: an ICMP error is judged by what it speaks of, so a conduit for ICMP permits no other. */
 void bh_match_tuple(struct rule *r, enum svc s, bool src, const char *set)
 {
 	unsigned word = 0, width = r->v6 ? 4 : 1;
 
 	if (s != SVC_ANY)
-		bh_x_l4proto(r, bh_svc_l4proto(s, r->v6));
+		bh_x_ct_proto(r, bh_svc_l4proto(s, r->v6));
 	if (src) {
 		bh_x_load_ct_addr(r, false, word);
 		word += width;
