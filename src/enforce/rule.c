@@ -135,7 +135,7 @@ void bh_x_l4proto(struct rule *r, uint8_t proto)
 
 void bh_x_ct_proto(struct rule *r, uint8_t proto)
 {
-	ct(r, NFT_CT_PROTOCOL, 0, 0);
+	ct(r, NFT_CT_PROTOCOL, -1, 0);
 	bh_x_is8(r, 0, proto);
 }
 
