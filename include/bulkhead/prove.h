@@ -124,7 +124,7 @@ enum bh_cut_side { BH_SIDE_SRC, BH_SIDE_DST, BH_SIDE_BOTH, BH_SIDES }; /* which 
 struct bh_scenario {
 	uint8_t hook, state;
 	bool reply;	 /* the packet goes against the connection's first one */
-	bool icmp_error; /* RELATED: about the connection, whose own protocol is left open; from wherever */
+	bool icmp_error; /* RELATED: an ICMP packet about the connection the box is of; from wherever */
 	uint8_t stamped, syn, limits, trial; /* enum bh_tri; trial MAYBE = as the set says */
 	uint8_t cuts[BH_MS_ROLES][BH_SIDES];
 	const struct bh_mac *mac; /* of the sender, on Ethernet; NULL = not known */

@@ -8,12 +8,16 @@ char bh_fam(bool v6)
 	return v6 ? '6' : '4';
 }
 
-/* [src .] dst [. port] of the connection's first packet, in set */
+/* [src .] dst [. port] of the connection's first packet, in set. ICMP is asked of the connection as
+ * well, or an error about any other would be taken for a ping. (Not so the others: nft can only read
+ * ports behind "meta l4proto".) */
 void bh_match_tuple(struct rule *r, enum svc s, bool src, const char *set)
 {
 	unsigned word = 0, width = r->v6 ? 4 : 1;
 
-	if (s != SVC_ANY)
+	if (s == SVC_ICMP)
+		bh_x_ct_proto(r, bh_svc_l4proto(s, r->v6));
+	else if (s != SVC_ANY)
 		bh_x_l4proto(r, bh_svc_l4proto(s, r->v6));
 	if (src) {
 		bh_x_load_ct_addr(r, false, word);

@@ -133,6 +133,12 @@ void bh_x_l4proto(struct rule *r, uint8_t proto)
 	bh_x_is8(r, 0, proto);
 }
 
+void bh_x_ct_proto(struct rule *r, uint8_t proto)
+{
+	ct(r, NFT_CT_PROTOCOL, -1, 0);
+	bh_x_is8(r, 0, proto);
+}
+
 void bh_x_iifname(struct rule *r, const char *name)
 {
 	char padded[IFNAMSIZ];

@@ -44,16 +44,17 @@ void bh_check_tell(struct proof *p, const struct check *c, unsigned theorem, con
 
 /* ---- what is allowed ---- */
 
-bool bh_box_as_error(struct bh_box *b, bool pin)
+static void as_any(struct bh_box *b)
 {
-	uint8_t icmp = b->fam == 4 ? 1 : 58;
-
-	if (!pin && (icmp < b->plo || icmp > b->phi))
-		return false;
-	b->plo = b->phi = icmp;
-	b->splo = b->dplo = 0;
+	b->plo = b->splo = b->dplo = 0;
+	b->phi = 255;
 	b->sphi = b->dphi = 65535;
-	return true;
+}
+
+static void as_icmp(struct bh_box *b)
+{
+	as_any(b);
+	b->plo = b->phi = b->fam == 4 ? 1 : 58;
 }
 
 bool bh_box_as_segment(struct bh_box *b)
@@ -72,28 +73,16 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 	for (size_t i = 0; r == 0 && i < from->n; i++) {
 		struct bh_box b = from->v[i];
 
-		if (kind == ABOUT && as > 0)
-			continue;
-		if ((as == 1 || kind == ABOUT) && !bh_box_as_error(&b, kind == PINS || kind == ABOUT))
+		if (kind == ABOUT && as == 0)
+			as_icmp(&b);
+		if (kind == ABOUT && as == 1)
+			as_any(&b);
+		if (kind == ABOUT && as == 2)
 			continue;
 		if (as == 2 && (kind == PERMITS || kind == REMEDIES || !bh_box_as_segment(&b)))
 			continue;
 		r = bh_boxes_add(&l, &b);
 	}
-	if (r == 0)
-		r = bh_index_make(l.v, l.n, ret);
-	bh_boxes_fini(&l);
-	return r;
-}
-
-static int make_any(const struct bh_boxes *permits, struct box_index *ret)
-{
-	struct bh_boxes l = {0};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < permits->n; i++)
-		if (permits->v[i].plo == 0 && permits->v[i].phi == 255)
-			r = bh_boxes_add(&l, &permits->v[i]);
 	if (r == 0)
 		r = bh_index_make(l.v, l.n, ret);
 	bh_boxes_fini(&l);
@@ -109,7 +98,7 @@ int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s)
 	for (unsigned as = 0; r == 0 && as < 3; as++)
 		for (unsigned k = 0; r == 0 && k < KINDS; k++)
 			r = make_index(of[k], k, as, &s->index[as][k]);
-	return r < 0 ? r : make_any(&s->law.permits, &s->any);
+	return r;
 }
 
 void bh_side_fini(struct side *s)
@@ -117,7 +106,6 @@ void bh_side_fini(struct side *s)
 	for (unsigned as = 0; as < 3; as++)
 		for (unsigned k = 0; k < KINDS; k++)
 			bh_index_fini(&s->index[as][k]);
-	bh_index_fini(&s->any);
 	bh_reaches_fini(&s->first);
 	bh_meant_fini(&s->law);
 }
@@ -172,17 +160,11 @@ static int check_seen(struct proof *p, const struct check *c, const struct bh_re
 	struct bh_boxes left = {0};
 	int r = 0;
 
-	/* an expected ICMP "connection" is none: conntrack knows related ICMP only as errors */
+	/* errors between the ends of a pin may be about any connection of theirs; and an expected ICMP
+	 * "connection" is none: conntrack knows related ICMP only as errors */
 	if (!stamp && c->sc.state == BH_CT_RELATED)
 		allow |= 1u << ABOUT;
-	if (stamp && c->stamps && c->sc.icmp_error) {
-		if (held(&side->any, &s->box))
-			return 0;
-		/* the box speaks of the error's protocol: the connection it stamps may have any other */
-		r = bh_index_minus(&side->any, &s->box, &left);
-	} else {
-		r = outside(side, stamp ? 0 : bh_check_view(&c->sc), allow, &s->box, &left);
-	}
+	r = outside(side, stamp ? 0 : bh_check_view(&c->sc), allow, &s->box, &left);
 	for (size_t i = 0; r == 0 && i < left.n; i++)
 		bh_check_tell(p, c, theorem, &left.v[i], s);
 	bh_boxes_fini(&left);
@@ -217,7 +199,7 @@ static bool known(const struct side *s, const struct check *c, struct known *k, 
 {
 	size_t end = k->at + 64 < s->first.n ? k->at + 64 : s->first.n;
 
-	if ((s->first_allow & ~c->allow) || bh_check_view(&c->sc) || !c->stamps)
+	if ((s->first_allow & ~c->allow) || bh_check_view(&c->sc) == 2 || !c->stamps)
 		return false;
 	for (size_t i = k->at; i < end; i++) {
 		const struct bh_reach *a = &s->first.v[i];

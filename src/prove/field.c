@@ -34,9 +34,9 @@ enum dim bh_field_dim(const struct bh_scenario *sc, unsigned field, const struct
 	case BH_F_CT_DIR:
 		return DIM_CONST;
 	case BH_F_L4PROTO:
-		return DIM_P;
+		return sc->icmp_error ? DIM_CONST : DIM_P;
 	case BH_F_CT_PROTO:
-		return sc->icmp_error ? DIM_OPEN : DIM_P;
+		return DIM_P;
 	case BH_F_SADDR4:
 	case BH_F_SADDR6:
 		if (sc->icmp_error) /* a router on the way may speak */
@@ -87,7 +87,7 @@ static bool equal(const struct step *s, const uint8_t *v, unsigned n)
 enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, const struct bh_box *b)
 {
 	static const uint32_t states[] = {8, 2, 4, 1, 64}; /* by enum bh_ct_state */
-	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply;
+	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply, icmp = b->fam == 4 ? 1 : 58;
 	unsigned sender = sc->reply ? BH_SIDE_DST : BH_SIDE_SRC;
 	const uint16_t ethernet = 1;
 
@@ -96,6 +96,8 @@ enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, 
 	switch (s->field) {
 	case BH_F_NFPROTO:
 		return turned(of_bool(equal(s, &family, 1)), s);
+	case BH_F_L4PROTO:
+		return sc->icmp_error ? turned(of_bool(equal(s, &icmp, 1)), s) : BH_MAYBE;
 	case BH_F_CT_DIR:
 		return turned(of_bool(equal(s, &dir, 1)), s);
 	case BH_F_CT_STATE:

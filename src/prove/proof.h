@@ -5,12 +5,11 @@
 
 #include "inside.h"
 
-enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, KINDS }; /* about: ICMP between the ends of pins */
+enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, KINDS }; /* about: what ICMP errors between the ends of pins speak of */
 struct side { /* one family */
 	struct law law;
 	/* [1]: as ICMP errors about connections; [2]: as packets without a connection */
 	struct box_index index[3][KINDS];
-	struct box_index any; /* permits of any protocol */
 	struct bh_reaches first; /* what the first scenario accepted, when it was good */
 	unsigned first_allow;
 };
@@ -37,8 +36,7 @@ int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s) BH_MUS
 void bh_side_fini(struct side *s);
 /* 0 as the packet of a connection, 1 as an ICMP error about one, 2 as a packet without one */
 unsigned bh_check_view(const struct bh_scenario *sc);
-bool bh_box_as_error(struct bh_box *b, bool pin); /* false: it has no ICMP in it */
-bool bh_box_as_segment(struct bh_box *b);	   /* likewise TCP */
+bool bh_box_as_segment(struct bh_box *b); /* false: it has no TCP in it */
 int bh_check_run(struct proof *p, const struct check *c) BH_MUST;  /* accepts no more than allowed, stamps no more */
 int bh_check_kept(struct proof *p, const struct check *c) BH_MUST; /* nothing of the box may be dropped */
 void bh_check_marks(struct proof *p, const struct check *c);	    /* the value written is the value compared */

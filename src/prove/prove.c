@@ -22,8 +22,8 @@
  *   stamp     the accept by stamp is left out of no-more. That is right as long as a connection is
  *             stamped only by a packet the same law permits, whatever was cut: so each write of the
  *             mark met in any run must lie within the permits, an isolated host must meet none, and
- *             the value written, and only it, is the value compared. An ICMP error speaks for a
- *             connection of a protocol not known to it, so only "any protocol" covers its stamp.
+ *             the value written, and only it, is the value compared. An ICMP error stamps the
+ *             connection it speaks of, so that one must be permitted.
  *   manage    like pins, at the input hook.
  *
  * In mode observe the law drops nothing, and that is what is shown; cuts are not looked at.
@@ -73,8 +73,6 @@ static void put_situation(struct check *c, const struct situation *s)
 	c->sc.reply = s->reply;
 	c->sc.icmp_error = s->error;
 	c->sc.syn = s->syn;
-	if (s->error)
-		(void)bh_box_as_error(&c->in, true);
 }
 
 static int prove_paths(struct proof *p, uint8_t fam, bool cuts)
@@ -92,7 +90,7 @@ static int prove_paths(struct proof *p, uint8_t fam, bool cuts)
 			c.allow |= BIT(TURNED);
 		if (cuts)
 			c.allow |= BIT(REMEDIES);
-		c.exact = !cuts && !bh_check_view(&c.sc);
+		c.exact = !cuts && !bh_check_view(&c.sc); /* errors pass with the stamp */
 		c.who = cuts ? "anything cut" : NULL;
 		r = bh_check_run(p, &c);
 		if (r == 0 && i + 1 == BH_COUNT(situations))
@@ -156,8 +154,6 @@ static int prove_pin(struct proof *p, uint8_t fam, size_t index)
 		put_situation(&c, s);
 		c.in = *pin;
 		c.sc.stamped = BH_MAYBE;
-		if (s->error)
-			(void)bh_box_as_error(&c.in, true);
 		if (bh_check_view(&c.sc) == 2 && (s->syn == BH_YES || !bh_box_as_segment(&c.in)))
 			continue; /* without a connection only the middle of one can be known */
 		r = bh_check_kept(p, &c);
