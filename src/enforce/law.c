@@ -65,7 +65,9 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
 		.used = e->used};
-	bh_ns now = bh_clock_now();
+	bh_ns now = bh_clock_now(), deadline;
+	struct cut_stream stream;
+	struct bh_cut c;
 	int r;
 
 	if (bh_trial_on(e, now)) {
@@ -80,14 +82,14 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
-	for (size_t i = 0; cuts->v && i <= cuts->mask; i++) {
-		struct bh_cut c = cuts->v[i].cut;
-
-		if (cuts->v[i].deadline <= now)
+	stream = bh_cut_stream(&e->batch);
+	for (size_t i = 0; bh_book_next(cuts, &i, &c, &deadline);) {
+		if (deadline <= now)
 			continue;
-		c.ttl = cuts->v[i].deadline - now;
-		bh_cut_put(&e->batch, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		c.ttl = deadline - now;
+		bh_cut_put(&stream, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 	}
+	bh_cut_stream_end(&stream);
 	bh_islands_put(&e->batch, cuts, now);
 	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 	if (r == 0) {
@@ -219,14 +221,14 @@ int bh_enforcer_rollback(struct bh_enforcer *e)
 /* what stands by the book, as far as the guard of the law that takes over lets it */
 static int carry_over(struct bh_enforcer *e, struct book *next, bh_ns now)
 {
+	bh_ns deadline;
+	struct bh_cut c;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && e->book.v && i <= e->book.mask; i++) {
-		struct bh_cut c = e->book.v[i].cut;
-
-		if (e->book.v[i].deadline <= now)
+	for (size_t i = 0; r == 0 && bh_book_next(&e->book, &i, &c, &deadline);) {
+		if (deadline <= now)
 			continue;
-		c.ttl = e->book.v[i].deadline - now;
+		c.ttl = deadline - now;
 		if (c.ttl > e->trial.law.max_ttl) /* time it was given under another limit */
 			c.ttl = e->trial.law.max_ttl;
 		r = bh_cuts_admit(e, &e->trial.law, &c, 1, false, next, now);
