@@ -40,7 +40,11 @@ int bh_enforcer_rollback(struct bh_enforcer *e) BH_MUST; /* back to the standing
 bh_ns bh_enforcer_trial_left(const struct bh_enforcer *e);
 int bh_enforcer_expire(struct bh_enforcer *e) BH_MUST; /* 0 nothing was over, 1 the standing law is alone again */
 
-/* All cuts of one order in one batch, guard first, then read back. Re-adding renews the TTL. */
+/*
+ * All cuts of one order in one batch, guard first, then read back (beyond 64 each sixteenth). Re-adding renews the TTL.
+ * At most BH_ENF_CHUNK, else -E2BIG: a larger batch would hold up whatever comes after it.
+ */
+#define BH_ENF_CHUNK 1000
 int bh_enforcer_cut(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused) BH_MUST;
 int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) BH_MUST; /* absent ones are fine */
 
@@ -116,7 +120,15 @@ int bh_enforcer_serve(int fd) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
 enum bh_enf_request {
-	BH_ENF_APPLY, BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
+	BH_ENF_APPLY,
+	/*
+	 * Up to BH_ENF_CHUNK lines are one order: all or nothing. More, up to BH_ENF_BULK, are a bulk: written in chunks
+	 * behind whatever else comes in, answered when all is done; lines the guard refuses are left out (status 1) and
+	 * named in the body: "bulk lines=… done=… refused=… overtaken=…", then "refused line=N code=… text=…", at most a
+	 * hundred. A million hosts are sixteen bulks; send one when the one before is answered, so that no order stands
+	 * behind their text in the socket. Neither contain nor island.
+	 */
+	BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
 	BH_ENF_TRIAL,	 /* "hold=60s" on the first line of the body, then the plan */
 	BH_ENF_CONFIRM, BH_ENF_ROLLBACK,
 	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, then "left-out N" */
@@ -136,6 +148,7 @@ struct bh_enf_reply { /* also notices: seq 0 */
 	size_t body_len;
 };
 #define BH_ENF_FRAME_MAX (64u << 20)
+#define BH_ENF_BULK 65536
 /* Decodes one frame's payload (without the length). 0, or 1 malformed. */
 int bh_enf_decode(const char *payload, size_t len, struct bh_enf_reply *ret_reply) BH_MUST;
 

@@ -116,29 +116,53 @@ uint64_t bh_cut_ms(bh_ns ns)
 	return ms ? ms : 1;
 }
 
-void bh_cut_put(struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags)
+struct cut_stream bh_cut_stream(struct batch *b)
+{
+	return (struct cut_stream){.b = b};
+}
+
+void bh_cut_stream_end(struct cut_stream *s)
+{
+	if (s->open)
+		bh_elems_end(&s->e);
+	s->open = false;
+}
+
+/* "order 12 smb.ransom", as nft can print and read it */
+static void comment_of(const struct bh_cut *c, char out[ELEM_COMMENT])
+{
+	snprintf(out, ELEM_COMMENT, "order %u %s", c->order, c->because);
+	for (char *s = out; *s; s++)
+		if (*s < 0x20 || *s > 0x7e || *s == '"' || *s == '\\')
+			*s = '_';
+}
+
+void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uint16_t flags)
 {
 	char comment[ELEM_COMMENT];
 	struct elem_extra x = {.timeout_ms = bh_cut_ms(c->ttl), .comment = comment};
-	const struct elem_extra *extra = type == NFT_MSG_NEWSETELEM ? &x : NULL;
+	const struct elem_extra *extra = NULL;
 	struct bh_cut_place p;
-	struct elems e;
 
-	snprintf(comment, sizeof comment, "order %u %s", c->order, c->because);
-	for (char *s = comment; *s; s++)
-		if (*s < 0x20 || *s > 0x7e || *s == '"' || *s == '\\')
-			*s = '_';
+	if (type == NFT_MSG_NEWSETELEM) {
+		comment_of(c, comment);
+		extra = &x;
+	}
 	if (bh_cut_place(c, &p) < 0) {
-		b->error = b->error ? b->error : -EINVAL;
+		s->b->error = s->b->error ? s->b->error : -EINVAL;
 		return;
 	}
-	e = bh_elems_new(b, type, flags, p.set);
-	e.kind = "cut in set";
+	if (s->open && (s->e.set != p.set || s->e.type != type || s->e.flags != flags))
+		bh_cut_stream_end(s);
+	if (!s->open) {
+		s->e = bh_elems_new(s->b, type, flags, p.set);
+		s->e.kind = "cut in set";
+		s->open = true;
+	}
 	if (p.range)
-		bh_elem_range(&e, p.v6, p.key, p.last, extra);
+		bh_elem_range(&s->e, p.v6, p.key, p.last, extra);
 	else
-		bh_elem_exact(&e, p.key, p.len, extra);
-	bh_elems_end(&e);
+		bh_elem_exact(&s->e, p.key, p.len, extra);
 }
 
 /* ---- reading ---- */

@@ -184,7 +184,7 @@ int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct
 		const struct bh_cut *other;
 		int r;
 
-		if (bh_book_find(next, &cuts[i]))
+		if (bh_book_deadline(next, &cuts[i]))
 			continue;
 		r = bh_plan_guard(law, &cuts[i], next->kind[cuts[i].kind % BH_CUT_KINDS], e->self,
 			e->n_self, &refused);
@@ -290,6 +290,7 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	struct bh_plan law;
 	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
 		.used = (uint16_t)plan->generation};
+	struct cut_stream stream;
 	int r;
 
 	if (plan->generation == 0 || plan->generation > 65535)
@@ -301,8 +302,10 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	if (r == 0) {
 		bh_batch_begin(&e->batch, &e->nl);
 		bh_ruleset_put(&rs);
+		stream = bh_cut_stream(&e->batch);
 		for (size_t i = 0; i < law.n_cuts; i++)
-			bh_cut_put(&e->batch, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+			bh_cut_put(&stream, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		bh_cut_stream_end(&stream);
 		r = bh_batch_commit(&e->batch, &e->nl, true, e->why);
 	}
 	bh_ruleset_fini(&rs);
@@ -352,7 +355,8 @@ int bh_cuts_compare(struct bh_enforcer *e)
 {
 	struct bh_cut *v = NULL;
 	size_t n = 0, matched = 0, due = 0;
-	bh_ns now;
+	bh_ns now, deadline;
+	struct bh_cut c;
 	int r = bh_cuts_read(&e->nl, &v, &n);
 
 	if (r < 0)
@@ -360,9 +364,8 @@ int bh_cuts_compare(struct bh_enforcer *e)
 	now = bh_clock_now();
 	bh_book_expire(&e->book, now);
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct book_entry *b = bh_book_find(&e->book, &v[i]);
+		bh_ns b = bh_book_deadline(&e->book, &v[i]), left = b ? b - now : 0;
 		char text[BH_CUT_TEXT];
-		bh_ns left = b ? b->deadline - now : 0;
 
 		if (b && v[i].ttl < left + BH_SEC(2) && left < v[i].ttl + BH_SEC(2)) {
 			matched++;
@@ -375,8 +378,8 @@ int bh_cuts_compare(struct bh_enforcer *e)
 			b ? "not the TTL we set: %.120s" : "not ours: %.120s", text);
 		r = 1;
 	}
-	for (size_t i = 0; e->book.v && i <= e->book.mask; i++)
-		due += e->book.v[i].deadline > now + BH_SEC(2);
+	for (size_t i = 0; bh_book_next(&e->book, &i, &c, &deadline);)
+		due += deadline > now + BH_SEC(2);
 	if (r == 0 && matched < due) {
 		snprintf(e->why, sizeof e->why, "%zu cuts should stand, %zu do", due, matched);
 		r = 1;

@@ -4,27 +4,8 @@
 #ifndef ENFORCE_ENFORCER_H
 #define ENFORCE_ENFORCER_H
 
+#include "book.h"
 #include "ruleset.h"
-
-/* cuts in force by our own clock: repairs must not depend on what somebody left in the kernel */
-struct book_entry {
-	struct bh_cut cut;
-	bh_ns deadline; /* CLOCK_BOOTTIME; 0 = empty slot */
-};
-struct book {
-	struct book_entry *v;
-	size_t mask, n, kind[BH_CUT_KINDS];
-};
-struct book_entry *bh_book_find(
-	const struct book *k, const struct bh_cut *c); /* NULL = not there */
-int bh_book_put(struct book *k, const struct bh_cut *c,
-	bh_ns now) BH_MUST; /* ttl counts from now; renews */
-void bh_book_drop(struct book *k, const struct bh_cut *c);
-void bh_book_expire(struct book *k, bh_ns now);
-const struct bh_cut *bh_book_net_overlap(
-	const struct book *k, const struct bh_cut *c); /* another net in its way, or NULL */
-void bh_book_fini(struct book *k);
-bh_ns bh_clock_now(void);
 
 /* what the kernel holds, as digests that leave out counters, handles and cuts */
 struct snapshot {
@@ -91,6 +72,22 @@ void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(
 	struct bh_enforcer *e) BH_MUST; /* kernel against book: 0, 1 differs, < 0 -errno */
+/* order.c: one batch in the making, and the guard for what would be its next. 0, 1 refused */
+struct cut_batch {
+	const struct bh_cut *cuts;
+	size_t n, fresh[BH_CUT_KINDS]; /* those that do not stand yet */
+};
+int bh_cut_check(struct bh_enforcer *e, const struct cut_batch *b, const struct bh_cut *c, bh_ns now,
+	struct bh_refused *ret_refused) BH_MUST;
+void bh_cut_batch_take(struct bh_enforcer *e, struct cut_batch *b); /* the next has passed */
+void bh_cut_make_room(struct bh_enforcer *e, size_t n, bh_ns now); /* what ran out takes no quota */
+/* writes a batch each of which has passed; no contain, no island */
+int bh_cut_admitted(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) BH_MUST;
+/* Commits e->batch while the watch does not listen; the count of generations tells whether somebody else wrote meanwhile,
+ * and then everything is suspect. */
+int bh_watch_unheard(struct bh_enforcer *e) BH_MUST;
+/* cage.c: gives up everything the role does not need */
+int bh_cage(void) BH_MUST;
 void bh_watch_drain(
 	struct bh_enforcer *e); /* reads what is queued; foreign transactions go to e->drift */
 

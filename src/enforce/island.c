@@ -6,11 +6,10 @@
  */
 #include "enforcer.h"
 
-static bool pairs(const struct book_entry *a, const struct book_entry *b, bh_ns now, bool v6)
+static bool is_edge(const struct book_wide *w, bh_ns now, bool v6)
 {
-	return a->deadline > now && b->deadline > now && a->cut.kind == BH_CUT_ISLAND &&
-	       b->cut.kind == BH_CUT_ISLAND && a->cut.order == b->cut.order &&
-	       bh_prefix_is4(&a->cut.net) == !v6 && bh_prefix_is4(&b->cut.net) == !v6;
+	return w->deadline > now && w->cut.kind == BH_CUT_ISLAND &&
+	       bh_prefix_is4(&w->cut.net) == !v6;
 }
 
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now)
@@ -21,13 +20,13 @@ void bh_islands_put(struct batch *b, const struct book *k, bh_ns now)
 		struct elems e = bh_elems_new(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL,
 			v6 ? "island_in6" : "island_in4");
 
-		for (size_t i = 0; i <= k->mask; i++)
-			for (size_t j = 0; k->v[i].cut.kind == BH_CUT_ISLAND && j <= k->mask; j++) {
-				const struct book_entry *x = &k->v[i], *y = &k->v[j];
+		for (size_t i = 0; i < k->n_wide; i++)
+			for (size_t j = 0; is_edge(&k->wide[i], now, v6) && j < k->n_wide; j++) {
+				const struct book_wide *x = &k->wide[i], *y = &k->wide[j];
 				struct key key = {.len = 0};
 				bh_ns until = x->deadline < y->deadline ? x->deadline : y->deadline;
 
-				if (!pairs(x, y, now, v6))
+				if (!is_edge(y, now, v6) || x->cut.order != y->cut.order)
 					continue;
 				bh_key_prefix(&key, &x->cut.net);
 				bh_key_prefix(&key, &y->cut.net);

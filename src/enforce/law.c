@@ -62,14 +62,17 @@ bool bh_trial_on(const struct bh_enforcer *e, bh_ns now)
 
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 {
-	for (size_t i = 0; k->v && i <= k->mask; i++) {
-		struct bh_cut c = k->v[i].cut;
+	struct cut_stream stream = bh_cut_stream(b);
+	struct bh_cut c;
+	bh_ns deadline;
 
-		if (k->v[i].deadline <= now)
+	for (size_t i = 0; bh_book_next(k, &i, &c, &deadline);) {
+		if (deadline <= now)
 			continue;
-		c.ttl = k->v[i].deadline - now;
-		bh_cut_put(b, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+		c.ttl = deadline - now;
+		bh_cut_put(&stream, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 	}
+	bh_cut_stream_end(&stream);
 	bh_islands_put(b, k, now);
 }
 
@@ -224,14 +227,14 @@ int bh_enforcer_rollback(struct bh_enforcer *e)
 /* what stands by the book, as far as the guard of the law that takes over lets it */
 static int carry_over(struct bh_enforcer *e, struct book *next, bh_ns now)
 {
+	bh_ns deadline;
+	struct bh_cut c;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && e->book.v && i <= e->book.mask; i++) {
-		struct bh_cut c = e->book.v[i].cut;
-
-		if (e->book.v[i].deadline <= now)
+	for (size_t i = 0; r == 0 && bh_book_next(&e->book, &i, &c, &deadline);) {
+		if (deadline <= now)
 			continue;
-		c.ttl = e->book.v[i].deadline - now;
+		c.ttl = deadline - now;
 		if (c.ttl > e->trial.law.max_ttl) /* time it was given under another limit */
 			c.ttl = e->trial.law.max_ttl;
 		r = bh_cuts_admit(e, &e->trial.law, &c, 1, false, next, now);

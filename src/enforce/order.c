@@ -13,46 +13,50 @@
 
 #define TRIES 4
 
-static int check(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bh_ns now,
+int bh_cut_check(struct bh_enforcer *e, const struct cut_batch *b, const struct bh_cut *c, bh_ns now,
 	struct bh_refused *ret_refused)
 {
-	size_t fresh[BH_CUT_KINDS] = {0};
+	unsigned kind = c->kind < BH_CUT_KINDS ? c->kind : 0;
+	/* of two equal targets in one order the second is a renewal as well, which costs nothing
+	 * but quota */
+	size_t standing = e->book.kind[kind] + b->fresh[kind] - (bh_book_deadline(&e->book, c) != 0);
+	const struct bh_cut *other;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned kind = cuts[i].kind < BH_CUT_KINDS ? cuts[i].kind : 0;
-		bool stands = bh_book_find(&e->book, &cuts[i]) != NULL;
-		size_t standing = e->book.kind[kind] + fresh[kind];
-		const struct bh_cut *other;
-		struct bh_refused refused;
+	if (bh_plan_guard(&e->law, c, standing, e->self, e->n_self, ret_refused) ||
+		(bh_trial_on(e, now) && bh_plan_guard(&e->trial.law, c, standing, e->self,
+						e->n_self, ret_refused)))
+		return 1;
+	if (c->what != BH_CUT_NET)
+		return 0;
+	other = bh_book_net_overlap(&e->book, c);
+	for (size_t k = 0; k < b->n && !other; k++)
+		if (b->cuts[k].what == BH_CUT_NET && b->cuts[k].kind == c->kind &&
+			bh_prefix_overlaps(&b->cuts[k].net, &c->net))
+			other = &b->cuts[k];
+	if (!other)
+		return 0;
+	memset(ret_refused, 0, sizeof *ret_refused);
+	ret_refused->code = BH_REF_WIDTH;
+	snprintf(ret_refused->text, sizeof ret_refused->text,
+		"overlaps a network of order %u: release that one first", other->order);
+	return 1;
+}
 
-		/* of two equal targets in one order the second is a renewal as well, which costs
-		 * nothing but quota */
-		if (bh_plan_guard(&e->law, &cuts[i], stands ? standing - 1 : standing, e->self,
-			    e->n_self, &refused) ||
-			(bh_trial_on(e, now) &&
-				bh_plan_guard(&e->trial.law, &cuts[i],
-					stands ? standing - 1 : standing, e->self, e->n_self,
-					&refused))) {
-			*ret_refused = refused;
-			return 1;
+void bh_cut_batch_take(struct bh_enforcer *e, struct cut_batch *b)
+{
+	const struct bh_cut *c = &b->cuts[b->n++];
+
+	if (!bh_book_deadline(&e->book, c))
+		b->fresh[c->kind]++;
+}
+
+void bh_cut_make_room(struct bh_enforcer *e, size_t n, bh_ns now)
+{
+	for (size_t k = 0; k < BH_CUT_KINDS; k++)
+		if (e->book.kind[k] + n > e->law.max_cuts) {
+			bh_book_expire(&e->book, now);
+			return;
 		}
-		other = bh_book_net_overlap(&e->book, &cuts[i]);
-		for (size_t k = 0; k < i && !other && cuts[i].what == BH_CUT_NET; k++)
-			if (cuts[k].what == BH_CUT_NET && cuts[k].kind == cuts[i].kind &&
-				bh_prefix_overlaps(&cuts[k].net, &cuts[i].net))
-				other = &cuts[k];
-		if (other) {
-			memset(ret_refused, 0, sizeof *ret_refused);
-			ret_refused->code = BH_REF_WIDTH;
-			snprintf(ret_refused->text, sizeof ret_refused->text,
-				"overlaps a network of order %u: release that one first",
-				other->order);
-			return 1;
-		}
-		if (!stands)
-			fresh[kind]++;
-	}
-	return 0;
 }
 
 /* 0 stands, 1 does not */
@@ -66,30 +70,53 @@ static int stands_in_kernel(
 	return bh_elem_get(&e->nl, p.set, p.key, p.len, ret_seen);
 }
 
-/* the last of two equal targets counts */
-static bool later_twin(const struct bh_cut *cuts, size_t n, size_t i)
+/* The last of two equal targets counts: later[i] tells that i is not it. */
+static int mark_twins(const struct bh_cut *cuts, size_t n, bool *later)
 {
-	struct bh_cut_place a, b;
+	size_t room = 4;
+	uint32_t *seen;
 
-	if (bh_cut_place(&cuts[i], &a) < 0)
-		return false;
-	for (size_t k = i + 1; k < n; k++) {
-		if (bh_cut_place(&cuts[k], &b) < 0)
+	memset(later, 0, n * sizeof *later);
+	if (n < 2)
+		return 0;
+	while (room < n * 2)
+		room *= 2;
+	seen = calloc(room, sizeof *seen);
+	if (!seen)
+		return -ENOMEM;
+	for (size_t i = n; i-- > 0;) {
+		struct bh_cut_place a, b;
+		size_t at;
+
+		if (bh_cut_place(&cuts[i], &a) < 0)
 			continue;
-		if (a.set == b.set && a.len == b.len && !memcmp(a.key, b.key, a.len))
-			return true;
+		at = bh_hash(a.key, a.len, 0) & (room - 1);
+		for (; seen[at]; at = (at + 1) & (room - 1))
+			if (bh_cut_place(&cuts[seen[at] - 1], &b) == 0 && a.set == b.set &&
+				a.len == b.len && !memcmp(a.key, b.key, a.len)) {
+				later[i] = true;
+				break;
+			}
+		if (!seen[at])
+			seen[at] = (uint32_t)i + 1;
 	}
-	return false;
+	free(seen);
+	return 0;
 }
 
-static int put_cuts(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool ask)
+/* all deletions, then all additions: neighbours of one set share a message */
+static int put_cuts(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later, bool ask)
 {
+	struct cut_stream s;
+
 	bh_batch_begin(&e->batch, &e->nl);
+	s = bh_cut_stream(&e->batch);
 	for (size_t i = 0; i < n; i++) {
-		bool stands = bh_book_find(&e->book, &cuts[i]) != NULL;
+		bool stands = bh_book_deadline(&e->book, &cuts[i]) != 0;
 		struct elem_seen seen;
 
-		if (later_twin(cuts, n, i))
+		if (later[i])
 			continue;
 		if (ask) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -99,15 +126,24 @@ static int put_cuts(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, 
 			stands = r == 0;
 		}
 		if (stands)
-			bh_cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
-		bh_cut_put(&e->batch, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+			bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
 	}
+	for (size_t i = 0; i < n; i++)
+		if (!later[i])
+			bh_cut_put(&s, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
+	bh_cut_stream_end(&s);
 	return 0;
 }
 
+/* Of many, each sixteenth and the last: what a message could lose, it loses from some element on to its end. */
+#define ALL_READ_BACK 64
+#define READ_BACK_STEP 16
+
 static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	size_t step = n > ALL_READ_BACK ? READ_BACK_STEP : 1;
+
+	for (size_t i = (n - 1) % step; i < n; i += step) {
 		struct elem_seen seen;
 		struct bh_cut_place p;
 		int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -122,14 +158,16 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 }
 
 /* elements only: what dies by them meets them at its next packet */
-static int cut_by_elements(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bh_ns now)
+static int cut_by_elements(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later, bh_ns now)
 {
 	int r = -EAGAIN;
 
 	for (int tries = 0; tries < TRIES; tries++) {
-		r = put_cuts(e, cuts, n, tries > 0);
+		r = put_cuts(e, cuts, n, later, tries > 0);
 		if (r == 0)
-			r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
+			r = n > ALL_READ_BACK ? bh_watch_unheard(e)
+					      : bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r != -EEXIST && r != -ENOENT)
 			break;
 		if (tries == 1 &&
@@ -152,16 +190,15 @@ static int cut_by_elements(struct bh_enforcer *e, const struct bh_cut *cuts, siz
  */
 static int cut_by_law(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool release)
 {
-	bh_ns now = bh_clock_now();
+	bh_ns now = bh_clock_now(), deadline;
 	struct book next = {0};
+	struct bh_cut c;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && e->book.v && i <= e->book.mask; i++) {
-		struct bh_cut c = e->book.v[i].cut;
-
-		if (e->book.v[i].deadline <= now)
+	for (size_t i = 0; r == 0 && bh_book_next(&e->book, &i, &c, &deadline);) {
+		if (deadline <= now)
 			continue;
-		c.ttl = e->book.v[i].deadline - now;
+		c.ttl = deadline - now;
 		r = bh_book_put(&next, &c, now);
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)
@@ -185,7 +222,7 @@ static bool judged_again(const struct bh_enforcer *e, const struct bh_cut *cuts,
 {
 	for (size_t i = 0; i < n; i++)
 		if (cuts[i].kind == BH_CUT_ISLAND ||
-			(cuts[i].kind == BH_CUT_CONTAIN && !bh_book_find(&e->book, &cuts[i])))
+			(cuts[i].kind == BH_CUT_CONTAIN && !bh_book_deadline(&e->book, &cuts[i])))
 			return true;
 	return false;
 }
@@ -207,26 +244,23 @@ static int check_island(const struct bh_cut *cuts, size_t n, struct bh_refused *
 	return 1;
 }
 
-int bh_enforcer_cut(
-	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
+static int without_law(struct bh_enforcer *e)
+{
+	if (e->have_law)
+		return 0;
+	snprintf(e->why, sizeof e->why, "no law applied yet: apply a plan first");
+	return -ENODATA;
+}
+
+static int cut_admitted(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool *later)
 {
 	bh_ns now = bh_clock_now();
-	int r;
+	int r = without_law(e);
 
-	if (!e->have_law) {
-		snprintf(e->why, sizeof e->why, "no law applied yet: apply a plan first");
-		return -ENODATA;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (e->book.kind[cuts[i].kind < BH_CUT_KINDS ? cuts[i].kind : 0] + n >
-			e->law.max_cuts) {
-			bh_book_expire(&e->book, now);
-			break;
-		}
-	if (check(e, cuts, n, now, ret_refused) || check_island(cuts, n, ret_refused))
-		return 1;
-	r = judged_again(e, cuts, n) ? cut_by_law(e, cuts, n, false)
-				     : cut_by_elements(e, cuts, n, now);
+	if (r == 0)
+		r = mark_twins(cuts, n, later);
+	if (r == 0)
+		r = cut_by_elements(e, cuts, n, later, now);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (cuts[i].kind == BH_CUT_KILL) {
 			r = bh_ct_delete(&e->nl, &cuts[i]);
@@ -237,40 +271,132 @@ int bh_enforcer_cut(
 	return r;
 }
 
-int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+/* one flag a cut: an order of one needs no memory */
+static int with_flags(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n,
+	int (*fn)(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool *later))
 {
-	int r = 0;
+	bool one = false, *later = n > 1 ? malloc(n * sizeof *later) : &one;
+	int r;
 
-	for (size_t i = 0; i < n; i++) /* its pairs go with it, and its edge moves */
-		if (cuts[i].kind == BH_CUT_ISLAND && bh_book_find(&e->book, &cuts[i]))
-			return cut_by_law(e, cuts, n, true);
-	for (int tries = 0; tries < TRIES; tries++) {
-		size_t standing = 0;
+	if (!later) {
+		snprintf(e->why, sizeof e->why, "an order of %zu lines: %s", n, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	r = fn(e, cuts, n, later);
+	if (later != &one)
+		free(later);
+	return r;
+}
 
-		bh_batch_begin(&e->batch, &e->nl);
-		for (size_t i = 0; i < n; i++) {
-			struct elem_seen seen;
+int bh_cut_admitted(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+{
+	return n ? with_flags(e, cuts, n, cut_admitted) : without_law(e);
+}
 
-			if (cuts[i].kind == BH_CUT_NONE || cuts[i].kind >= BH_CUT_KINDS ||
-				cuts[i].what >= BH_CUT_WHATS || later_twin(cuts, n, i))
-				continue;
-			r = stands_in_kernel(e, &cuts[i], &seen);
-			if (r < 0) {
-				snprintf(e->why, sizeof e->why, "release: %s", strerror(-r));
+int bh_enforcer_cut(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, struct bh_refused *ret_refused)
+{
+	struct cut_batch b = {.cuts = cuts};
+	bh_ns now = bh_clock_now();
+	int r = without_law(e);
+
+	if (r < 0)
+		return r;
+	if (n > BH_ENF_CHUNK) {
+		snprintf(e->why, sizeof e->why, "%zu cuts in one batch: the most is %d", n,
+			BH_ENF_CHUNK);
+		return -E2BIG;
+	}
+	bh_cut_make_room(e, n, now);
+	for (size_t i = 0; i < n; i++) {
+		struct bh_refused refused;
+
+		if (bh_cut_check(e, &b, &cuts[i], now, &refused)) {
+			*ret_refused = refused;
+			return 1;
+		}
+		bh_cut_batch_take(e, &b);
+	}
+	if (check_island(cuts, n, ret_refused))
+		return 1;
+	if (judged_again(e, cuts, n))
+		return cut_by_law(e, cuts, n, false);
+	return n ? with_flags(e, cuts, n, cut_admitted) : 0;
+}
+
+static bool no_such_cut(const struct bh_cut *c)
+{
+	return c->kind == BH_CUT_NONE || c->kind >= BH_CUT_KINDS || c->what >= BH_CUT_WHATS;
+}
+
+/* what the book knows is believed at first, the rest is asked for */
+static int put_releases(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n,
+	const bool *later, bool ask, size_t *ret_standing)
+{
+	struct cut_stream s;
+	size_t standing = 0;
+
+	bh_batch_begin(&e->batch, &e->nl);
+	s = bh_cut_stream(&e->batch);
+	for (size_t i = 0; i < n; i++) {
+		struct elem_seen seen;
+
+		if (no_such_cut(&cuts[i]) || later[i])
+			continue;
+		if (ask || !bh_book_deadline(&e->book, &cuts[i])) {
+			int r = stands_in_kernel(e, &cuts[i], &seen);
+
+			if (r < 0)
 				return r;
-			}
 			if (r == 1)
 				continue;
-			bh_cut_put(&e->batch, &cuts[i], NFT_MSG_DELSETELEM, 0);
-			standing++;
 		}
-		r = standing ? bh_batch_commit(&e->batch, &e->nl, false, e->why) : 0;
-		if (r != -ENOENT) /* it ran out between the question and the batch */
+		bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
+		standing++;
+	}
+	bh_cut_stream_end(&s);
+	*ret_standing = standing;
+	return 0;
+}
+
+static int release_order(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool *later)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++) /* its pairs go with it, and its edge moves */
+		if (cuts[i].kind == BH_CUT_ISLAND && bh_book_deadline(&e->book, &cuts[i]))
+			return cut_by_law(e, cuts, n, true);
+	r = mark_twins(cuts, n, later);
+	for (int tries = 0; r == 0 && tries < TRIES; tries++) {
+		size_t standing = 0;
+
+		r = put_releases(e, cuts, n, later, tries > 0, &standing);
+		if (r < 0) {
+			snprintf(e->why, sizeof e->why, "release: %s", strerror(-r));
+			return r;
+		}
+		if (standing)
+			r = n > ALL_READ_BACK ? bh_watch_unheard(e)
+					      : bh_batch_commit(&e->batch, &e->nl, false, e->why);
+		if (r != -ENOENT)
 			break;
+		if (tries + 1 < TRIES) /* it ran out between the question and the batch */
+			r = 0;
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)
 		bh_book_drop(&e->book, &cuts[i]);
 	return r;
+}
+
+int bh_enforcer_release(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+{
+	if (n > BH_ENF_CHUNK) {
+		snprintf(e->why, sizeof e->why, "%zu releases in one batch: the most is %d", n,
+			BH_ENF_CHUNK);
+		return -E2BIG;
+	}
+	return n ? with_flags(e, cuts, n, release_order) : 0;
 }
 
 int bh_enforcer_cuts(struct bh_enforcer *e, struct bh_cut **ret_cuts, size_t *ret_n)

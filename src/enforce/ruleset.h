@@ -103,8 +103,15 @@ struct bh_cut_place {
 /* -EINVAL: no such cut */
 int bh_cut_place(const struct bh_cut *c, struct bh_cut_place *ret_place) BH_MUST;
 uint64_t bh_cut_ms(bh_ns ns);
-void bh_cut_put(
-	struct batch *b, const struct bh_cut *c, uint16_t type, uint16_t flags); /* one message */
+/* Neighbours that go into one set the same way share a message. */
+struct cut_stream {
+	struct batch *b;
+	struct elems e;
+	bool open;
+};
+struct cut_stream bh_cut_stream(struct batch *b);
+void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uint16_t flags);
+void bh_cut_stream_end(struct cut_stream *s);
 void bh_cut_sets_put(struct batch *b); /* the empty sets */
 /* what comes and goes by itself: cuts, the trial, what rules wrote down; no part of the digests */
 bool bh_is_live_set(const char *name);

@@ -6,24 +6,20 @@
  * capabilities but CAP_NET_ADMIN, no new privileges, and a filter that knows neither files, nor
  * sockets, nor programs, nor processes.
  *
- * One request is answered at a time, in order. Between requests the watch runs; what it finds is
- * told unasked. Nothing here waits for the peer to read: a core that is busy sending must not be
- * able to stop a repair.
+ * Requests are done in the order they come, but for orders of very many lines: those wait, and are
+ * written chunk by chunk whenever nothing else is to be done (bulk.c), so that a single isolation
+ * never stands behind more than one chunk. Between requests the watch runs; what it finds is told
+ * unasked. Nothing here waits for the peer to read: a core that is busy sending must not be able to
+ * stop a repair.
  */
-#include <cap-ng.h>
 #include <errno.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include "enforcer.h"
+#include "bulk.h"
 #include "wire.h"
-
-#define CUTS_PER_ORDER 4096
 
 struct server {
 	struct bh_enforcer *e;
@@ -31,95 +27,10 @@ struct server {
 	char *in, *out;
 	size_t in_len, in_cap, out_at, out_len, out_cap;
 	unsigned untold; /* notices left out because the peer does not read */
+	struct bulks bulks;
 };
 #define OUT_BUSY                                                                                   \
 	(256u << 10) /* bytes unread by the peer: no further request is taken, no notice queued */
-
-/* ---- giving up ---- */
-
-static int drop_capabilities(void)
-{
-	if (!capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN))
-		return -EPERM;
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
-		return -EINVAL;
-	/* emptying the bounding set needs CAP_SETPCAP; without it no_new_privs below has to do */
-	if (capng_apply(CAPNG_SELECT_BOTH) && capng_apply(CAPNG_SELECT_CAPS))
-		return -EPERM;
-	return 0;
-}
-
-static int install_filter(void)
-{
-	static const int allowed[] = {
-		SCMP_SYS(read),
-		SCMP_SYS(write),
-		SCMP_SYS(recvfrom),
-		SCMP_SYS(recvmsg),
-		SCMP_SYS(sendto),
-		SCMP_SYS(sendmsg),
-		SCMP_SYS(poll),
-		SCMP_SYS(ppoll),
-		SCMP_SYS(close),
-		SCMP_SYS(brk),
-		SCMP_SYS(munmap),
-		SCMP_SYS(mremap),
-		SCMP_SYS(madvise),
-		SCMP_SYS(futex),
-		SCMP_SYS(getpid),
-		SCMP_SYS(gettid),
-		SCMP_SYS(tgkill),
-		SCMP_SYS(exit),
-		SCMP_SYS(exit_group),
-		SCMP_SYS(clock_gettime),
-		SCMP_SYS(getrandom),
-		SCMP_SYS(rt_sigreturn),
-		SCMP_SYS(rt_sigprocmask),
-		SCMP_SYS(restart_syscall),
-		SCMP_SYS(clock_nanosleep),
-		SCMP_SYS(sigaltstack),
-	};
-	static const int deadly[] = {
-		SCMP_SYS(execve),
-		SCMP_SYS(execveat),
-		SCMP_SYS(fork),
-		SCMP_SYS(vfork),
-		SCMP_SYS(ptrace),
-		SCMP_SYS(open),
-		SCMP_SYS(openat),
-		SCMP_SYS(openat2),
-		SCMP_SYS(socket),
-		SCMP_SYS(connect),
-		SCMP_SYS(bind),
-		SCMP_SYS(setns),
-		SCMP_SYS(unshare),
-		SCMP_SYS(init_module),
-		SCMP_SYS(finit_module),
-		SCMP_SYS(bpf),
-		SCMP_SYS(mount),
-		SCMP_SYS(process_vm_writev),
-	};
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = f ? 0 : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < BH_COUNT(allowed); i++)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, allowed[i], 0);
-	for (size_t i = 0; r == 0 && i < BH_COUNT(deadly); i++)
-		r = seccomp_rule_add(f, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	/* memory, but never memory that can run */
-	if (r == 0)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	if (r == 0)
-		r = seccomp_load(f);
-	if (f)
-		seccomp_release(f);
-	return r;
-}
 
 /* ---- frames ---- */
 
@@ -197,6 +108,8 @@ static void do_plan(
 		return;
 	}
 	reply->status = dry ? bh_enforcer_dry(s->e, &plan) : bh_enforcer_apply(s->e, &plan);
+	if (!dry && reply->status == 0)
+		reply->status = bh_bulk_overtaken(&s->bulks, plan.cuts, plan.n_cuts);
 	bh_plan_fini(&plan);
 }
 
@@ -205,7 +118,7 @@ static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, s
 	struct bh_enf_reply *reply)
 {
 	const char *end = body + len;
-	struct bh_cut *v = calloc(CUTS_PER_ORDER, sizeof *v);
+	struct bh_cut *v = calloc(BH_ENF_CHUNK, sizeof *v);
 	unsigned line = 0;
 	size_t n = 0;
 
@@ -216,7 +129,7 @@ static int parse_order(const char *body, size_t len, struct bh_cut **ret_cuts, s
 	while (body < end) {
 		const char *nl = memchr(body, '\n', (size_t)(end - body)), *stop = nl ? nl : end;
 		struct bh_plan_error error = {.text = "too many lines for one order"};
-		int r = n == CUTS_PER_ORDER
+		int r = n == BH_ENF_CHUNK
 				? 1
 				: bh_cut_parse(body, (size_t)(stop - body), &v[n], &error);
 
@@ -245,6 +158,8 @@ static void do_order(
 		return;
 	reply->status = release ? bh_enforcer_release(s->e, cuts, n)
 				: bh_enforcer_cut(s->e, cuts, n, &reply->refused);
+	if (reply->status == 0)
+		reply->status = bh_bulk_overtaken(&s->bulks, cuts, n);
 	free(cuts);
 }
 
@@ -367,6 +282,18 @@ static void do_counters(struct server *s, struct bh_enf_reply *reply)
 	free(would);
 }
 
+/* the frame goes with it, another one will be made */
+static int take_bulk(struct server *s, bool release, uint32_t seq, const char *body, size_t len)
+{
+	char *frame = s->in;
+	int r;
+
+	s->in = NULL;
+	s->in_cap = 0;
+	r = bh_bulk_take(&s->bulks, release, seq, frame, body, len);
+	return r;
+}
+
 /* < 0: the peer does not speak our language; the caller ends */
 static int handle(struct server *s, const char *payload, size_t len)
 {
@@ -386,6 +313,12 @@ static int handle(struct server *s, const char *payload, size_t len)
 		break;
 	case BH_ENF_CUT:
 	case BH_ENF_RELEASE:
+		if (bh_bulk_is(body, body_len)) {
+			reply.status = take_bulk(s, request == BH_ENF_RELEASE, reply.seq, body, body_len);
+			if (reply.status == 0)
+				return 0; /* answered when it is done */
+			break;
+		}
 		do_order(s, body, body_len, request == BH_ENF_RELEASE, &reply);
 		break;
 	case BH_ENF_DUMP:
@@ -497,17 +430,35 @@ static int patience(const struct server *s)
 {
 	bh_ns left = bh_enforcer_trial_left(s->e);
 
+	if (s->bulks.first)
+		return 0;
 	return left == 0 ? -1 : left > BH_SEC(60) ? 60000 : (int)(left / BH_MS(1)) + 1;
+}
+
+#define AHEAD 256 /* readings in a row that go ahead of a chunk: also a flood of requests lets it through */
+
+static int step(struct server *s)
+{
+	struct bh_enf_reply reply;
+	int r;
+
+	if (!bh_bulk_step(&s->bulks, s->e, &reply))
+		return 0;
+	r = send_reply(s, &reply);
+	free(reply.body);
+	return r;
 }
 
 static int loop(struct server *s)
 {
 	struct pollfd p[2] = {{s->fd, 0, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
+	unsigned ahead = 0;
 	int r = 0;
 
 	while (r == 0) {
-		p[0].events =
-			(short)((busy(s) ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
+		bool full = busy(s) || bh_bulk_full(&s->bulks);
+
+		p[0].events = (short)((full ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
 		/* what cannot be cleared now judges nothing any more, and is tried again */
 		if (poll(p, 2, bh_enforcer_expire(s->e) < 0 ? 1000 : patience(s)) < 0) {
 			if (errno != EINTR)
@@ -516,13 +467,19 @@ static int loop(struct server *s)
 		}
 		if (p[0].revents & POLLOUT)
 			r = flush(s);
-		if (r == 0 && (p[0].revents & POLLIN)) /* orders first: a flood of notices must not
-							  delay an isolation */
+		if (r == 0 && (p[0].revents & POLLIN)) { /* orders first: a flood of notices must
+							    not delay an isolation */
 			r = receive(s);
-		else if (r == 0 && (p[0].revents & (POLLHUP | POLLERR)))
+			ahead++;
+		} else if (r == 0 && (p[0].revents & (POLLHUP | POLLERR))) {
 			r = 1;
-		if (r == 0 && (p[1].revents || s->e->n_drift))
+		}
+		if (r == 0 && (p[1].revents || s->e->n_drift || s->e->lost))
 			r = report_drift(s);
+		if (r == 0 && s->bulks.first && (!(p[0].revents & POLLIN) || ahead >= AHEAD)) {
+			r = step(s);
+			ahead = 0;
+		}
 	}
 	return r > 0 || r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
@@ -534,13 +491,10 @@ int bh_enforcer_serve(int fd)
 
 	if (r < 0)
 		return r;
-	r = drop_capabilities();
-	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		r = -errno;
-	if (r == 0)
-		r = install_filter();
+	r = bh_cage();
 	if (r == 0)
 		r = loop(&s);
+	bh_bulk_fini(&s.bulks);
 	free(s.in);
 	free(s.out);
 	bh_enforcer_close(s.e);

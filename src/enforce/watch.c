@@ -7,6 +7,11 @@
  * What others do in their own tables is told and otherwise left alone.
  *
  * A cut that runs out makes no notice: whoever needs to know asks for the cuts.
+ *
+ * A listener doubles what an element costs the kernel. So while a chunk of many cuts is written the
+ * watch does not listen, and the ruleset's generation takes its place: it grows by one with each
+ * transaction, whoever makes it. Asked for before the watch stops and after it listens again, it
+ * must have grown by ours alone; else somebody wrote unheard, and everything is verified.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -114,6 +119,57 @@ void bh_watch_drain(struct bh_enforcer *e)
 			h = mnl_nlmsg_next(h, &len))
 			read_notice(e, h);
 	}
+}
+
+/* ---- many at once ---- */
+
+static int each_generation(const struct nlmsghdr *h, void *ctx)
+{
+	struct nlattr *a;
+
+	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
+		return 0;
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID &&
+							     mnl_attr_get_payload_len(a) >= 4)
+		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
+	return 0;
+}
+
+static uint32_t generation(struct bh_enforcer *e)
+{
+	uint32_t g = 0;
+	char buf[64];
+
+	return bh_nl_ask(&e->nl, bh_nl_request(&e->nl, buf, NFT_MSG_GETGEN, NLM_F_ACK),
+		       each_generation, &g) < 0
+		       ? 0
+		       : g;
+}
+
+static bool listen_to(struct bh_enforcer *e, int how)
+{
+	int group = NFNLGRP_NFTABLES;
+
+	return mnl_socket_setsockopt(e->watch.sock, how, &group, sizeof group) == 0;
+}
+
+int bh_watch_unheard(struct bh_enforcer *e)
+{
+	uint32_t before = generation(e), ours;
+	bool deaf = before && listen_to(e, NETLINK_DROP_MEMBERSHIP);
+	int r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
+
+	if (!deaf)
+		return r;
+	if (!listen_to(e, NETLINK_ADD_MEMBERSHIP)) {
+		r = -errno;
+		snprintf(e->why, sizeof e->why, "watch: %s", strerror(-r));
+		return r;
+	}
+	ours = r < 0 ? before : before + 1;
+	if (generation(e) != (ours ? ours : 1)) /* 0 is left out when it wraps */
+		e->lost = true;
+	return r;
 }
 
 static int repair(struct bh_enforcer *e, struct bh_drift *d)
