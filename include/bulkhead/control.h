@@ -81,6 +81,7 @@ struct bh_preview {
 	size_t n;
 	uint64_t left_out;	 /* connections nobody looked at */
 	const char *live_missing; /* why the connection table was not looked at, or NULL */
+	const char *bypass;	  /* what lets connections pass beside every rule here, or NULL */
 	const char *boxes;	 /* one a line: what passed and would not, of all packets there could be; or NULL */
 	struct bh_addr session;
 	bool session_inside, session_managed;

@@ -86,9 +86,11 @@ int bh_enforcer_fd(const struct bh_enforcer *e); /* readable when the ruleset of
 /* Reads notices; verifies and repairs when our table was touched. 0 nothing of note, 1 *ret_drift filled. */
 int bh_enforcer_watch(struct bh_enforcer *e, struct bh_drift *ret_drift) BH_MUST;
 
+#define BH_OFFLOAD_TEXT 160
 struct bh_kernel_features {
 	bool inet, concat_interval, timeout, counter_elem, nflog, reject_inet, ct_mark, dynset_limit, owner_persist,
 		bridge_ct, flowtable, conntrack;
+	char offload[BH_OFFLOAD_TEXT]; /* a flowtable somebody made: connections in it pass no rule of ours; "" = none */
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */
 	uint32_t generation;
 };
@@ -131,7 +133,7 @@ enum bh_enf_request {
 	BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
 	BH_ENF_TRIAL,	 /* "hold=60s" on the first line of the body, then the plan */
 	BH_ENF_CONFIRM, BH_ENF_ROLLBACK,
-	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, then "left-out N" */
+	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, "left-out N", "offload …" if any */
 	BH_ENF_COUNTERS, /* body: "counters pin=… iso=… …", then "would …" lines, see bh_would_print */
 	BH_ENF_REQUESTS
 };

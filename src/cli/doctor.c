@@ -77,6 +77,7 @@ static size_t collect(struct check *c, char why[200])
 	c[n++] = (struct check){"owner and persist", F(owner_persist), "the table could be locked to us (not used yet)", "any root may change the table; changes are noticed and undone"};
 	c[n++] = (struct check){"bridge conntrack", F(bridge_ct), "stateful bridge filtering is possible (not used yet)", "a transparent bridge cannot be filtered by state here"};
 	c[n++] = (struct check){"br_netfilter off", have ? !f.br_netfilter_on : -1, "bridged traffic does not pass our chains", "bridged traffic inside one segment passes inet forward too and is judged by zones"};
+	c[n++] = (struct check){"no flowtables", have ? !f.offload[0] : -1, "no connection passes beside our rules", "a flowtable moves connections past our rules; they cannot be cut until they leave it (nft list flowtables)"};
 	c[n++] = (struct check){"IPv4 forwarding", sysctl_is("/proc/sys/net/ipv4/ip_forward", '1'), "this box routes: it can cut between zones", "this box does not route IPv4: it sees, but cuts nothing between other hosts"};
 	bh_enforcer_close(e);
 	return n;

@@ -89,6 +89,8 @@ void bh_cli_preview_print(json_t *pv)
 	if (session && json_is_true(json_object_get(session, "inside")))
 		printf("  YOUR OWN SESSION comes from %s, inside this cut: %s\n", str(session, "from"),
 			json_is_true(json_object_get(session, "managed")) ? "management keeps it" : "it will die, and you cannot come back from there");
+	if (str(pv, "bypass")[0])
+		printf("  CANNOT CUT connections in %s: they pass beside every rule here until they leave it\n", str(pv, "bypass"));
 	group(pv, "cut", "WILL BE LOST, kinds of connection");
 	if (!num(pv, "cut"))
 		printf("  nothing that is open or was recorded will be lost\n");

@@ -102,6 +102,8 @@ size_t bh_api_preview(const struct bh_api_view *v, const struct bh_order *o, con
 	put_window(&j, v);
 	if (pv->live_missing)
 		bh_json_str(&j, "open_unknown", pv->live_missing);
+	if (pv->bypass)
+		bh_json_str(&j, "bypass", pv->bypass);
 	put_boxes(&j, pv->boxes);
 	bh_json_open(&j, "connections", '[');
 	for (size_t i = 0; i < pv->n; i++) {

@@ -23,6 +23,7 @@ struct preview {
 	struct bh_preview pv;
 	size_t cap;
 	bool live_known;
+	char bypass[BH_OFFLOAD_TEXT];
 	char boxes[BOXES_MAX * BH_BOX_TEXT];
 };
 
@@ -179,6 +180,9 @@ static void live(struct preview *w, const char *body, size_t len)
 		if (n > 9 && !memcmp(p, "left-out ", 9) && bh_word_u64((struct bh_word){p + 9, n - 9}, UINT64_MAX, &left) == 0) {
 			w->pv.left_out += left;
 			w->live_known = left == 0;
+		} else if (n > 8 && n - 8 < sizeof w->bypass && !memcmp(p, "offload ", 8)) {
+			memcpy(w->bypass, p + 8, n - 8);
+			w->pv.bypass = w->bypass;
 		} else if (bh_ct_flow_parse(p, n, &f) == 0) {
 			one_live(w, &f);
 		}

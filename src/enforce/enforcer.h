@@ -69,6 +69,7 @@ void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */
+int bh_offload_read(struct nl *nl, char ret_text[BH_OFFLOAD_TEXT]) BH_MUST; /* "" = none */
 int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(
 	struct bh_enforcer *e) BH_MUST; /* kernel against book: 0, 1 differs, < 0 -errno */

@@ -233,6 +233,7 @@ static void do_flows(struct server *s, const char *body, size_t len, struct bh_e
 {
 	struct bh_ct_flow *flows;
 	struct bh_cut *cuts;
+	char offload[BH_OFFLOAD_TEXT] = "";
 	uint64_t left_out;
 	struct bh_text t;
 	size_t n, n_flows;
@@ -241,6 +242,8 @@ static void do_flows(struct server *s, const char *body, size_t len, struct bh_e
 		return;
 	reply->status = bh_enforcer_flows(s->e, cuts, n, &flows, &n_flows, &left_out);
 	free(cuts);
+	if (reply->status == 0)
+		reply->status = bh_offload_read(&s->e->nl, offload);
 	if (reply->status < 0)
 		return;
 	if (body_room(reply, n_flows, BH_CT_FLOW_TEXT, &t)) {
@@ -251,6 +254,8 @@ static void do_flows(struct server *s, const char *body, size_t len, struct bh_e
 			bh_put(&t, "\n");
 		}
 		bh_putf(&t, "left-out %llu\n", (unsigned long long)left_out);
+		if (offload[0])
+			bh_putf(&t, "offload %s\n", offload);
 		reply->body_len = t.len;
 	}
 	free(flows);
