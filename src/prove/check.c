@@ -234,7 +234,7 @@ int bh_check_run(struct proof *p, const struct check *c)
 	struct bh_reaches seen = {0};
 	struct known k = {0};
 	uint64_t failed = 0, before = 0;
-	int r = bh_run(p->m, &c->sc, &c->in, DROPS_NONE, &seen, &p->marks);
+	int r = bh_walk(p->m, &c->sc, &c->in, DROPS_NONE, &seen, &p->marks);
 
 	for (unsigned t = 0; t < BH_THEOREMS; t++)
 		before += p->report->failed[t];
@@ -262,7 +262,7 @@ int bh_check_run(struct proof *p, const struct check *c)
 
 static int kept(struct proof *p, const struct check *c, enum drops drops, struct bh_reaches *seen, bool *ret_all)
 {
-	int r = bh_run(p->m, &c->sc, &c->in, drops, seen, NULL);
+	int r = bh_walk(p->m, &c->sc, &c->in, drops, seen, NULL);
 
 	p->report->runs++;
 	p->report->steps += seen->steps;

@@ -154,7 +154,7 @@ struct marks {
 /* the dropped boxes: left out, all of them, or maybe too many */
 enum drops { DROPS_NONE, DROPS_ALL, DROPS_MORE };
 /* marks: NULL or filled; different ones, more than MARKS are -E2BIG */
-int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, enum drops drops,
+int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, enum drops drops,
 	struct bh_reaches *io_seen, struct marks *io_marks) BH_MUST;
 
 /* ---- law.c: what a plan says, as boxes ---- */

@@ -115,7 +115,7 @@ static int prove_apart(struct proof *p, uint8_t fam)
 	c.sc.trial = p->trial ? BH_NO : BH_YES;
 	c.sc.syn = BH_MAYBE;
 	c.who = "the other law";
-	r = bh_run(p->m, &c.sc, &c.in, DROPS_NONE, &seen, &other);
+	r = bh_walk(p->m, &c.sc, &c.in, DROPS_NONE, &seen, &other);
 	bh_reaches_fini(&seen);
 	for (size_t i = 0; r == 0 && i < other.n_written; i++)
 		for (size_t k = 0; k < p->marks.n_compared; k++)

@@ -544,7 +544,7 @@ static int follow(struct run *u, struct item *it)
 	return r;
 }
 
-int bh_run(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, enum drops drops,
+int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_box *in, enum drops drops,
 	struct bh_reaches *io_seen, struct marks *io_marks)
 {
 	struct run u = {.m = m,

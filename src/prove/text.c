@@ -117,7 +117,7 @@ int bh_model_run(struct bh_model *m, const struct bh_scenario *sc, const struct 
 	bool drops, struct bh_reaches *ret_seen)
 {
 	struct bh_reaches seen = {0};
-	int r = bh_run(m, sc, in, drops ? DROPS_ALL : DROPS_NONE, &seen, NULL);
+	int r = bh_walk(m, sc, in, drops ? DROPS_ALL : DROPS_NONE, &seen, NULL);
 
 	if (r)
 		bh_reaches_fini(&seen);
@@ -145,7 +145,7 @@ int bh_model_point(struct bh_model *m, const struct bh_scenario *sc, const struc
 	struct bh_reaches seen = {0};
 	const struct bh_reach *by = NULL;
 	bool passed = false, dropped = false;
-	int r = bh_run(m, sc, at, DROPS_ALL, &seen, NULL);
+	int r = bh_walk(m, sc, at, DROPS_ALL, &seen, NULL);
 
 	for (size_t i = 0; r == 0 && i < seen.n; i++) {
 		const struct bh_reach *s = &seen.v[i];
@@ -175,7 +175,7 @@ static int accepted(struct bh_model *m, const struct bh_scenario *sc, const stru
 	struct bh_boxes *io_list)
 {
 	struct bh_reaches seen = {0};
-	int r = bh_run(m, sc, in, DROPS_NONE, &seen, NULL);
+	int r = bh_walk(m, sc, in, DROPS_NONE, &seen, NULL);
 
 	for (size_t i = 0; r == 0 && i < seen.n; i++)
 		if (seen.v[i].fate == BH_FATE_ACCEPT)
