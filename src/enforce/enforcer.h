@@ -4,6 +4,7 @@
 #ifndef ENFORCE_ENFORCER_H
 #define ENFORCE_ENFORCER_H
 
+#include <errno.h>
 #include "ruleset.h"
 
 /* cuts in force by our own clock: repairs must not depend on what somebody left in the kernel */
