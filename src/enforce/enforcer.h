@@ -67,6 +67,9 @@ int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct
 	size_t n, bool strict, struct book *next, bh_ns now) BH_MUST;
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
+/* what stands by the book, likewise; shorten: to the longest time the law allows */
+int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next,
+	bh_ns now) BH_MUST;
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */

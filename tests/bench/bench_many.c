@@ -259,6 +259,9 @@ int main(int argc, char **argv)
 	t = lab_now_us();
 	r = request(&c, BH_ENF_VERIFY, "");
 	printf("verify: %d in %.1f s\n", r, (double)(lab_now_us() - t) / 1e6);
+	t = lab_now_us();
+	r = request(&c, BH_ENF_APPLY, law);
+	printf("the law replaced with them standing: %d in %.1f s, %zu MB at most\n", r, (double)(lab_now_us() - t) / 1e6, rss_kb(c.pid, "VmHWM:") / 1024);
 	close(c.fd);
 	waitpid(c.pid, NULL, 0);
 	return r != 0;
