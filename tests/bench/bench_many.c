@@ -2,7 +2,8 @@
 /*
  * Many at once. The enforcer's process is given a million hosts, part after part, while single
  * isolations are ordered and timed on the same socket; then singles alone, with the million
- * standing. What it takes of memory is read from /proc.
+ * standing. What it takes of memory is read from /proc. Then 100,000 of them by the enforcer, by
+ * nft and by libnftables, and a single one behind that.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 #include <bulkhead/enforce.h>
 #include "../net/enforce_lab.h"
+#include "peer_nftables.h"
 
 struct client {
 	int fd;
@@ -174,6 +176,58 @@ static int single(struct client *c, size_t i, double *ret_us)
 	return r.status;
 }
 
+/* ---- the same by others: a set like ours, n elements in one go ---- */
+
+static char *elements(size_t n)
+{
+	char *p = malloc(n * 40 + 256);
+	size_t len;
+
+	if (!p)
+		return NULL;
+	len = (size_t)sprintf(p, "add table inet peer\nadd set inet peer iso4 { type ipv4_addr; flags timeout; counter; }\n"
+				 "add element inet peer iso4 {");
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)sprintf(p + len, "%s 10.%zu.%zu.%zu timeout 2h", i ? "," : "", 16 + (i >> 16),
+			i >> 8 & 255, i & 255);
+	sprintf(p + len, " }\n");
+	return p;
+}
+
+static int peers(const struct lab *l, struct client *c, size_t n)
+{
+	static const char *const drop = "delete table inet peer";
+	void *lib = peer_open();
+	char *text = elements(n);
+	double own = 0;
+	uint64_t t = lab_now_us();
+
+	for (size_t at = 0; at < n; at += BH_ENF_BULK) {
+		char *p = part(at, n - at < BH_ENF_BULK ? n - at : BH_ENF_BULK);
+
+		if (!p || request(c, BH_ENF_CUT, p))
+			return 1;
+		free(p);
+	}
+	own = (double)(lab_now_us() - t) / 1e6;
+	printf("%zu hosts: enforcer, over its socket %.2f s", n, own);
+	t = lab_now_us();
+	if (!text || lab_nft_file(l, text) || lab_nft(l, drop, NULL))
+		return 1;
+	printf("; nft -f %.2f s (%.1f times)", (double)(lab_now_us() - t) / 1e6, (double)(lab_now_us() - t) / 1e6 / own);
+	t = lab_now_us();
+	if (!lib)
+		printf("; libnftables not available\n");
+	else if (peer_run(lib, text) || peer_run(lib, drop))
+		return 1;
+	else
+		printf("; libnftables %.2f s (%.1f times)\n", (double)(lab_now_us() - t) / 1e6,
+			(double)(lab_now_us() - t) / 1e6 / own);
+	peer_close(lib);
+	free(text);
+	return 0;
+}
+
 /* sends a part, then orders singles until it is answered */
 static int load_part(struct client *c, size_t first, size_t n, double *us, size_t *ret_n, size_t cap)
 {
@@ -262,6 +316,11 @@ int main(int argc, char **argv)
 	t = lab_now_us();
 	r = request(&c, BH_ENF_APPLY, law);
 	printf("the law replaced with them standing: %d in %.1f s, %zu MB at most\n", r, (double)(lab_now_us() - t) / 1e6, rss_kb(c.pid, "VmHWM:") / 1024);
+	close(c.fd);
+	waitpid(c.pid, NULL, 0);
+	if (r || lab_nft(&lab, "delete table inet bulkhead", NULL) || start(&c) || request(&c, BH_ENF_APPLY, law))
+		return 1;
+	r = peers(&lab, &c, 100000);
 	close(c.fd);
 	waitpid(c.pid, NULL, 0);
 	return r != 0;
