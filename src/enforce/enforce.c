@@ -244,7 +244,7 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		r = bh_law_make(e, plan, &law, &hash);
 	if (r == 0)
 		r = bh_snapshot_head(&e->nl, &head);
-	if (r == 0 && head.present)
+	if (r == 0 && head.present && !e->have_law) /* left by an earlier process: else the book knows */
 		r = bh_cuts_read(&e->nl, &standing, &n_standing);
 	if (r < 0)
 		(void)fail(e, r, "apply");
@@ -252,6 +252,8 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		r = bh_cuts_admit(e, &law, plan->cuts, plan->n_cuts, true, &next, now);
 	if (r == 0)
 		r = bh_cuts_admit(e, &law, standing, n_standing, false, &next, now);
+	if (r == 0 && e->have_law)
+		r = bh_cuts_carry(e, &law, false, &next, now);
 	if (r == 0) {
 		struct bh_plan old = e->law;
 		struct trial trial = e->trial;
@@ -350,43 +352,6 @@ int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_
 }
 
 /* ---- verify ---- */
-
-int bh_cuts_compare(struct bh_enforcer *e)
-{
-	struct bh_cut *v = NULL;
-	size_t n = 0, matched = 0, due = 0;
-	bh_ns now, deadline;
-	struct bh_cut c;
-	int r = bh_cuts_read(&e->nl, &v, &n);
-
-	if (r < 0)
-		return fail(e, r, "reading cuts");
-	now = bh_clock_now();
-	bh_book_expire(&e->book, now);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		bh_ns b = bh_book_deadline(&e->book, &v[i]), left = b ? b - now : 0;
-		char text[BH_CUT_TEXT];
-
-		if (b && v[i].ttl < left + BH_SEC(2) && left < v[i].ttl + BH_SEC(2)) {
-			matched++;
-			continue;
-		}
-		if (!b && v[i].ttl < BH_SEC(2))
-			continue; /* running out this moment */
-		bh_cut_print(&v[i], text);
-		snprintf(e->why, sizeof e->why,
-			b ? "not the TTL we set: %.120s" : "not ours: %.120s", text);
-		r = 1;
-	}
-	for (size_t i = 0; bh_book_next(&e->book, &i, &c, &deadline);)
-		due += deadline > now + BH_SEC(2);
-	if (r == 0 && matched < due) {
-		snprintf(e->why, sizeof e->why, "%zu cuts should stand, %zu do", due, matched);
-		r = 1;
-	}
-	free(v);
-	return r;
-}
 
 static const char *first_difference(const struct snapshot *a, const struct snapshot *b)
 {

@@ -54,6 +54,7 @@ struct bh_enforcer {
 	size_t n_self;
 	struct bh_drift drift[DRIFTS]; /* foreign transactions read but not yet reported */
 	size_t n_drift;
+	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];
 };
@@ -86,6 +87,9 @@ int bh_proof_after(struct bh_enforcer *e, const struct ruleset *rs, struct proof
 const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m);
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
+/* what stands by the book, likewise; shorten: to the longest time the law allows */
+int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next,
+	bh_ns now) BH_MUST;
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */

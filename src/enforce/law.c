@@ -76,6 +76,8 @@ void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 	bh_islands_put(b, k, now);
 }
 
+#define BATCH_KEPT (8u << 20) /* of memory, for the next one */
+
 static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 {
 	struct proof proof = {.later = in_a_hurry};
@@ -83,6 +85,7 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
 		.used = e->used};
 	bh_ns now = bh_clock_now();
+	bool lost;
 	int r;
 
 	if (bh_trial_on(e, now)) {
@@ -98,14 +101,15 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
 	bh_book_cuts_put(&e->batch, cuts, now);
+	lost = e->lost;
 	r = bh_proof_before(e, &rs, &proof);
-	if (r == 0)
-		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 	if (r == 0) {
-		e->lost = false;
+		e->lost = false; /* what was missed before is written over */
+		r = bh_watch_unheard(e);
+		e->lost |= lost && r < 0;
+	}
+	if (r == 0) {
 		bh_watch_drain(e);
-		e->lost = false; /* our own load may have flooded the watch; the reading below sees
-				    the outcome */
 		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
 		if (r > 0)
 			r = -EIO;
@@ -116,6 +120,8 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 	}
 	bh_model_free(proof.m);
 	bh_ruleset_fini(&rs);
+	if (e->batch.cap > BATCH_KEPT)
+		bh_batch_fini(&e->batch);
 	return r;
 }
 
@@ -235,8 +241,8 @@ int bh_enforcer_rollback(struct bh_enforcer *e)
 	return r ? r : put_standing(e);
 }
 
-/* what stands by the book, as far as the guard of the law that takes over lets it */
-static int carry_over(struct bh_enforcer *e, struct book *next, bh_ns now)
+int bh_cuts_carry(
+	struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next, bh_ns now)
 {
 	bh_ns deadline;
 	struct bh_cut c;
@@ -246,9 +252,9 @@ static int carry_over(struct bh_enforcer *e, struct book *next, bh_ns now)
 		if (deadline <= now)
 			continue;
 		c.ttl = deadline - now;
-		if (c.ttl > e->trial.law.max_ttl) /* time it was given under another limit */
-			c.ttl = e->trial.law.max_ttl;
-		r = bh_cuts_admit(e, &e->trial.law, &c, 1, false, next, now);
+		if (shorten && c.ttl > law->max_ttl) /* time it was given under another limit */
+			c.ttl = law->max_ttl;
+		r = bh_cuts_admit(e, law, &c, 1, false, next, now);
 	}
 	return r;
 }
@@ -264,7 +270,7 @@ int bh_enforcer_confirm(struct bh_enforcer *e)
 
 	if (r)
 		return r;
-	r = carry_over(e, &next, bh_clock_now());
+	r = bh_cuts_carry(e, &e->trial.law, true, &next, bh_clock_now());
 	if (r == 0) {
 		e->law = trial.law;
 		e->law_hash = trial.hash;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include "enforcer.h"
 
-#define TRIES 4
+#define TRIES 6
 
 int bh_cut_check(struct bh_enforcer *e, const struct cut_batch *b, const struct bh_cut *c, bh_ns now,
 	struct bh_refused *ret_refused)
@@ -157,6 +157,36 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 	return 0;
 }
 
+/* somebody took the table apart while an order was carried out: the watch will tell */
+static int mend(struct bh_enforcer *e)
+{
+	int r = bh_law_put(e, &e->book);
+
+	e->mended |= r == 0;
+	return r;
+}
+
+/* Into the book once the kernel shows them. What is gone again already was taken away: the law is put back with them. */
+static int keep(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bh_ns now)
+{
+	int r = read_back(e, cuts, n), kept = 0;
+
+	if (r < 0 && r != -EIO)
+		return r;
+	for (size_t i = 0; kept == 0 && i < n; i++)
+		kept = bh_book_put(&e->book, &cuts[i], now);
+	if (kept < 0)
+		return kept;
+	for (int tries = 0; r == -EIO && tries < TRIES; tries++) {
+		r = mend(e);
+		if (r == 0)
+			r = read_back(e, cuts, n);
+	}
+	for (size_t i = 0; r < 0 && i < n; i++)
+		bh_book_drop(&e->book, &cuts[i]);
+	return r;
+}
+
 /* elements only: what dies by them meets them at its next packet */
 static int cut_by_elements(
 	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later, bh_ns now)
@@ -170,18 +200,14 @@ static int cut_by_elements(
 					      : bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r != -EEXIST && r != -ENOENT)
 			break;
-		if (tries == 1 &&
+		if (tries >= 1 &&
 			bh_enforcer_verify(e) == 1) { /* the table itself was tampered with */
-			r = bh_law_put(e, &e->book);
+			r = mend(e);
 			if (r < 0)
 				break;
 		}
 	}
-	if (r == 0)
-		r = read_back(e, cuts, n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = bh_book_put(&e->book, &cuts[i], now);
-	return r;
+	return r == 0 ? keep(e, cuts, n, now) : r;
 }
 
 /*

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 #include "bulk.h"
 #include "wire.h"
@@ -322,6 +323,8 @@ static int handle(struct server *s, const char *payload, size_t len)
 			reply.status = take_bulk(s, request == BH_ENF_RELEASE, reply.seq, body, body_len);
 			if (reply.status == 0)
 				return 0; /* answered when it is done */
+			snprintf(reply.text, sizeof reply.text, "a bulk of more than %d lines: %s",
+				BH_ENF_CHUNK, reply.status == -E2BIG ? "at most 65536 at once" : strerror(-reply.status));
 			break;
 		}
 		do_order(s, body, body_len, request == BH_ENF_RELEASE, &reply);
@@ -430,14 +433,24 @@ static int report_drift(struct server *s)
 	return r;
 }
 
-/* until the law on trial has run out and its remains are cleared away */
-static int patience(const struct server *s)
+/* Between chunks it sleeps this long: others on its processor live on, though it may be real-time. */
+#define BREATH (BH_MS(1) / 4)
+
+/* until the law on trial has run out and its remains are cleared away; 0 = for ever */
+static bh_ns patience(const struct server *s)
 {
 	bh_ns left = bh_enforcer_trial_left(s->e);
 
-	if (s->bulks.first)
-		return 0;
-	return left == 0 ? -1 : left > BH_SEC(60) ? 60000 : (int)(left / BH_MS(1)) + 1;
+	return s->bulks.first ? BREATH : left ? left + BH_MS(1) : 0;
+}
+
+static int wait_for(const struct server *s, struct pollfd p[2])
+{
+	/* what cannot be cleared now judges nothing any more, and is tried again */
+	bh_ns t = bh_enforcer_expire(s->e) < 0 ? BH_SEC(1) : patience(s);
+	struct timespec ts = {(time_t)(t / BH_SEC(1)), (long)(t % BH_SEC(1))};
+
+	return ppoll(p, 2, t ? &ts : NULL, NULL);
 }
 
 #define AHEAD 256 /* readings in a row that go ahead of a chunk: also a flood of requests lets it through */
@@ -464,8 +477,7 @@ static int loop(struct server *s)
 		bool full = busy(s) || bh_bulk_full(&s->bulks);
 
 		p[0].events = (short)((full ? 0 : POLLIN) | (s->out_at < s->out_len ? POLLOUT : 0));
-		/* what cannot be cleared now judges nothing any more, and is tried again */
-		if (poll(p, 2, bh_enforcer_expire(s->e) < 0 ? 1000 : patience(s)) < 0) {
+		if (wait_for(s, p) < 0) {
 			if (errno != EINTR)
 				r = -errno;
 			continue;

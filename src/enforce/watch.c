@@ -194,7 +194,9 @@ static int repair(struct bh_enforcer *e, struct bh_drift *d)
 	if (r < 0)
 		return r;
 	if (r == 0) {
-		snprintf(d->text, sizeof d->text, "nothing that matters changed");
+		d->repaired = e->mended;
+		snprintf(d->text, sizeof d->text, "%s", e->mended ? "put back while an order was carried out" : "nothing that matters changed");
+		e->mended = false;
 		return 0;
 	}
 	snprintf(d->text, sizeof d->text, "%.95s", e->why);

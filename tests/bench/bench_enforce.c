@@ -2,9 +2,9 @@
 /*
  * How long from the order to the last packet that still passes? A client sends through a router
  * that carries a law of 100 zones and 10,000 conduits; the server's kernel stamps each arrival.
- * Three ways to give the same order, in turns: the enforcer in this process, the enforcer as a
- * process behind its socket, and the nft program. Then the time to load the whole law, ours and
- * nft's.
+ * Four ways to give the same order, in turns: the enforcer in this process, the enforcer as a
+ * process behind its socket, the nft program, and libnftables in this process. Then the time to
+ * load the whole law, ours and theirs.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <bulkhead/enforce.h>
 #include "../net/enforce_lab.h"
+#include "peer_nftables.h"
 
 struct bench {
 	struct lab lab;
@@ -114,13 +115,14 @@ static char *big_law(unsigned zones, unsigned conduits)
 	return p;
 }
 
-/* ---- three ways to give the order ---- */
+/* ---- ways to give the order ---- */
 
 struct way {
 	const char *name;
 	int (*isolate)(struct bench *b, struct way *w);
 	int (*release)(struct bench *b, struct way *w);
 	struct bh_enforcer *e;
+	void *peer;
 	int fd;
 	uint32_t seq;
 	double *call_us, *effect_us;
@@ -160,6 +162,12 @@ static int nft_isolate(struct bench *b, struct way *w)
 {
 	(void)w;
 	return lab_nft(&b->lab, "add element inet bulkhead iso4 { 10.1.0.2 timeout 1h }", NULL);
+}
+
+static int lib_isolate(struct bench *b, struct way *w)
+{
+	(void)b;
+	return peer_run(w->peer, "add element inet bulkhead iso4 { 10.1.0.2 timeout 1h }");
 }
 
 static int receive(struct way *w, struct bh_enf_reply *ret)
@@ -268,9 +276,9 @@ static void report(struct way *w)
 }
 
 static int measure_load(
-	struct bench *b, struct bh_enforcer *e, const struct bh_plan *plan, int rounds)
+	struct bench *b, struct bh_enforcer *e, const struct bh_plan *plan, int rounds, void *peer)
 {
-	double own[32], again[32], dry[32], nft[32];
+	double own[32], again[32], dry[32], nft[32], lib[32];
 	char *text, *file;
 
 	if (lab_nft(&b->lab, "list table inet bulkhead", &text) ||
@@ -298,6 +306,10 @@ static int measure_load(
 		if (lab_nft_file(&b->lab, file))
 			return 1;
 		nft[i] = (double)(lab_now_us() - t) / 1000;
+		t = lab_now_us();
+		if (peer && peer_run(peer, file))
+			return 1;
+		lib[i] = (double)(lab_now_us() - t) / 1000;
 	}
 	printf("whole law, replaced: apply with proof and read-back %.0f ms, proved before %.0f ms, kernel "
 	       "check alone (dry) %.0f ms, nft -f of the same %.0f ms (medians of %d); apply is %.1f times "
@@ -305,6 +317,9 @@ static int measure_load(
 		at(own, (size_t)rounds, 0.5), at(again, (size_t)rounds, 0.5), at(dry, (size_t)rounds, 0.5),
 		at(nft, (size_t)rounds, 0.5), rounds,
 		at(nft, (size_t)rounds, 0.5) / at(own, (size_t)rounds, 0.5));
+	if (peer)
+		printf("libnftables loads it in %.0f ms: apply is %.1f times faster\n",
+			at(lib, (size_t)rounds, 0.5), at(lib, (size_t)rounds, 0.5) / at(own, (size_t)rounds, 0.5));
 	free(text);
 	free(file);
 	return 0;
@@ -350,8 +365,9 @@ int main(int argc, char **argv)
 	struct bench b = {.rate = 20000};
 	struct way own = {"enforcer, in process", own_isolate, own_release},
 		   nft = {"nft add element (fork, exec)", nft_isolate, own_release},
+		   lib = {"libnftables, in process", lib_isolate, own_release},
 		   served = {"enforcer, own process, over socket", served_isolate, served_release};
-	struct way *ways[] = {&own, &nft, &served};
+	struct way *ways[] = {&own, &served, &nft, &lib};
 	char *text = big_law(100, 10000);
 	struct bh_plan_error error;
 	pthread_t threads[2];
@@ -369,8 +385,9 @@ int main(int argc, char **argv)
 			own.e ? bh_enforcer_why(own.e) : "no netlink");
 		return 1;
 	}
-	nft.e = own.e;
-	for (size_t i = 0; i < 3; i++) {
+	nft.e = lib.e = own.e;
+	lib.peer = peer_open();
+	for (size_t i = 0; i < 4; i++) {
 		ways[i]->call_us = calloc(rounds, sizeof(double));
 		ways[i]->effect_us = calloc(rounds, sizeof(double));
 		if (!ways[i]->call_us || !ways[i]->effect_us)
@@ -383,7 +400,7 @@ int main(int argc, char **argv)
 		b.rate, rounds);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < rounds; i++)
-		r = one_round(&b, &own) || one_round(&b, &nft);
+		r = one_round(&b, &own) || one_round(&b, &nft) || (lib.peer && one_round(&b, &lib));
 	if (r == 0 && request(&served, BH_ENF_APPLY, text) != 0)
 		r = 1;
 	for (size_t i = 0; r == 0 && i < rounds; i++)
@@ -396,8 +413,11 @@ int main(int argc, char **argv)
 	if (r == 0) {
 		double a, o, s;
 
-		for (size_t i = 0; i < 3; i++)
-			report(ways[i]);
+		for (size_t i = 0; i < 4; i++)
+			if (ways[i]->n)
+				report(ways[i]);
+			else
+				printf("%-34s not available\n", ways[i]->name);
 		a = at(nft.call_us, nft.n, 0.5);
 		o = at(own.call_us, own.n, 0.5);
 		s = at(served.call_us, served.n, 0.5);
@@ -411,8 +431,9 @@ int main(int argc, char **argv)
 			at(nft.effect_us, nft.n, 0.99) / (at(own.effect_us, own.n, 0.99) + 1),
 			at(nft.effect_us, nft.n, 0.99) / (at(served.effect_us, served.n, 0.99) + 1),
 			1e6 / b.rate);
-		r = measure_load(&b, own.e, &plan, 7);
+		r = measure_load(&b, own.e, &plan, 7, lib.peer);
 	}
+	peer_close(lib.peer);
 	if (bh_enforcer_disarm(own.e))
 		r = 1;
 	bh_enforcer_close(own.e);

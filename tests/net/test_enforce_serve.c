@@ -2,7 +2,6 @@
 /* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what
  * its death leaves. */
 #include <errno.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,110 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "enforce_help.h"
-
-struct served {
-	pid_t pid;
-	int fd;
-	uint32_t seq;
-};
-
-static struct served serve(void)
-{
-	struct served s = {.seq = 1};
-	int pair[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	s.pid = fork();
-	assert_true(s.pid >= 0);
-	if (s.pid == 0) {
-		int r;
-
-		close(pair[0]);
-		r = bh_enforcer_serve(pair[1]);
-		_exit(r == 0 ? 0 : 1);
-	}
-	close(pair[1]);
-	s.fd = pair[0];
-	return s;
-}
-
-static int stop(struct served *s)
-{
-	int status = -1;
-
-	close(s->fd);
-	assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
-	return status;
-}
-
-static bool read_all(int fd, void *p, size_t n, int timeout_ms)
-{
-	while (n) {
-		struct pollfd pfd = {fd, POLLIN, 0};
-		ssize_t r;
-
-		if (poll(&pfd, 1, timeout_ms) != 1)
-			return false;
-		r = read(fd, p, n);
-		if (r <= 0)
-			return false;
-		p = (char *)p + r;
-		n -= (size_t)r;
-	}
-	return true;
-}
-
-static bool next_reply(struct served *s, struct bh_enf_reply *ret, int timeout_ms)
-{
-	uint8_t head[4];
-	size_t len;
-	char *p;
-
-	if (!read_all(s->fd, head, 4, timeout_ms))
-		return false;
-	len = (size_t)head[0] << 24 | (size_t)head[1] << 16 | (size_t)head[2] << 8 | head[3];
-	p = malloc(len);
-	assert_true(read_all(s->fd, p, len, 5000));
-	assert_int_equal(bh_enf_decode(p, len, ret), 0);
-	free(p);
-	return true;
-}
-
-static void ask(struct served *s, unsigned request, const char *text)
-{
-	char *frame;
-	size_t len;
-
-	assert_int_equal(
-		bh_enf_encode(request, s->seq++, text, text ? strlen(text) : 0, &frame, &len), 0);
-	assert_int_equal(send(s->fd, frame, len, MSG_NOSIGNAL), len);
-	free(frame);
-}
-
-/* the answer to the last request; notices on the way are left out */
-static struct bh_enf_reply answer(struct served *s)
-{
-	struct bh_enf_reply r;
-
-	do
-		assert_true(next_reply(s, &r, 5000));
-	while (r.seq == 0);
-	assert_int_equal(r.seq, s->seq - 1);
-	return r;
-}
-
-static int status_of(struct served *s, unsigned request, const char *text)
-{
-	struct bh_enf_reply r;
-
-	ask(s, request, text);
-	r = answer(s);
-	free(r.body);
-	if (r.status)
-		print_message("# %d: %s\n", r.status, r.text);
-	return r.status;
-}
+#include "enforce_served.h"
 
 static char *proc_status(pid_t pid, const char *key)
 {
@@ -133,17 +29,6 @@ static char *proc_status(pid_t pid, const char *key)
 	fclose(f);
 	line[strcspn(line, "\n")] = '\0';
 	return line + strlen(key);
-}
-
-static struct bh_drift notice(struct served *s)
-{
-	struct bh_enf_reply r;
-
-	do
-		if (!next_reply(s, &r, 3000))
-			fail_msg("no notice came");
-	while (r.seq != 0);
-	return r.drift;
 }
 
 static void it_serves_orders_with_one_capability_and_a_filter(void **state)
