@@ -246,6 +246,8 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		r = bh_snapshot_head(&e->nl, &head);
 	if (r == 0 && head.present && !e->have_law) /* left by an earlier process: else the book knows */
 		r = bh_cuts_read(&e->nl, &standing, &n_standing);
+	if (r == -ENOENT) /* deleted meanwhile: there is nothing to take over */
+		r = 0;
 	if (r < 0)
 		(void)fail(e, r, "apply");
 	if (r == 0)

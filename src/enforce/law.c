@@ -78,7 +78,8 @@ void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 
 #define BATCH_KEPT (8u << 20) /* of memory, for the next one */
 
-static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
+static int put_once(
+	struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry, bool *ret_committed)
 {
 	struct proof proof = {.later = in_a_hurry};
 	struct ruleset rs = {
@@ -108,6 +109,7 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 		r = bh_watch_unheard(e);
 		e->lost |= lost && r < 0;
 	}
+	*ret_committed = r == 0;
 	if (r == 0) {
 		bh_watch_drain(e);
 		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
@@ -122,6 +124,17 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 	bh_ruleset_fini(&rs);
 	if (e->batch.cap > BATCH_KEPT)
 		bh_batch_fini(&e->batch);
+	return r;
+}
+
+/* what is not there any more when it is read back was taken away by somebody: it is written again */
+static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
+{
+	bool committed = true;
+	int r = -EIO;
+
+	for (int tries = 0; r < 0 && committed && tries < 3; tries++)
+		r = put_once(e, cuts, in_a_hurry, &committed);
 	return r;
 }
 
