@@ -351,6 +351,17 @@ static int prove_family(struct proof *p, uint8_t fam)
 	return r < 0 || r ? r : prove_apart(p, fam);
 }
 
+/* what no rule has an answer to: none today, and it shall stay that way after a mistake */
+static void prove_policy(struct proof *p)
+{
+	struct check c = begin(p, BH_TH_MORE, 4, BH_AS_MISS);
+	uint32_t base = p->m->base[BH_HOOK_FORWARD];
+	const struct bh_reach by = {.chain = base, .rule = NONE - 1};
+
+	if (base == NONE || p->m->chains[base].policy == BH_V_ACCEPT)
+		bh_check_tell(p, &c, BH_TH_MORE, &c.in, &by);
+}
+
 int bh_prove_law(
 	struct bh_model *m, const struct bh_plan *plan, bool trial, struct bh_prove_report *report)
 {
@@ -369,6 +380,8 @@ int bh_prove_law(
 		r = prove_family(&p, 6);
 	if (r == 0 && !p.observe)
 		r = prove_standing(&p);
+	if (r == 0 && !p.observe && !trial)
+		prove_policy(&p);
 	bh_side_fini(&p.side[0]);
 	bh_side_fini(&p.side[1]);
 	if (r == 1)
