@@ -25,7 +25,8 @@ const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what
 
 /*
  * Replaces the law in one batch; isolations standing in the kernel are kept with their remaining TTL unless the new
- * guard refuses them. Takes over a table left by an earlier process. plan->cuts are added too.
+ * guard refuses them. Takes over a table left by an earlier process. plan->cuts are added too. What is to be committed is
+ * proved first (prove.h), what the kernel holds then is compared with it: 1 with the theorem that does not hold.
  */
 int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan) BH_MUST;
 /*

@@ -115,6 +115,8 @@ struct bh_model_size {
 	size_t chains, rules, sets, elements;
 };
 struct bh_model_size bh_model_size(const struct bh_model *m);
+/* Of a frozen one: everything that decides, but what comes and goes by itself, in whatever order it was added. */
+uint64_t bh_model_digest(const struct bh_model *m);
 
 /* ---- scenarios and questions ---- */
 enum bh_tri { BH_NO, BH_YES, BH_MAYBE };

@@ -282,7 +282,7 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 	bh_plan_fini(&law);
 	bh_book_fini(&next);
 	free(standing);
-	return r;
+	return r == NOT_PROVED ? 1 : r;
 }
 
 int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)

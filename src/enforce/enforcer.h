@@ -31,6 +31,12 @@ struct trial {
 	uint16_t stamp;
 };
 
+/* which law in the kernel was shown to hold last; all zero = none */
+struct proved {
+	uint64_t law, trial;
+	uint16_t stamp, trial_stamp;
+};
+
 #define DRIFTS 8
 struct bh_enforcer {
 	struct nl nl, watch, route;
@@ -41,6 +47,7 @@ struct bh_enforcer {
 	uint64_t law_hash;
 	struct trial trial;
 	struct snapshot applied;
+	struct proved proved;
 	struct book book;
 	struct bh_addr *self;
 	size_t n_self;
@@ -64,6 +71,18 @@ int bh_trial_compare(struct bh_enforcer *e) BH_MUST; /* kernel against ours: 0, 
 /* moves cuts into next as far as the guard of law lets them; strict: a refusal ends it (1) */
 int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct bh_cut *cuts,
 	size_t n, bool strict, struct book *next, bh_ns now) BH_MUST;
+/* proof.c: what is about to be committed, and what was; NOT_PROVED with why. later: after the commit
+ * is soon enough */
+#define NOT_PROVED (-EPROTO)
+struct proof {
+	struct bh_model *m; /* of the batch; the caller frees it */
+	struct proved what;
+	bool later, done;
+};
+int bh_proof_before(struct bh_enforcer *e, const struct ruleset *rs, struct proof *p) BH_MUST;
+int bh_proof_after(struct bh_enforcer *e, const struct ruleset *rs, struct proof *p) BH_MUST; /* -EIO it does not hold */
+/* the theorem of the standing law that does not hold in m, or NULL */
+const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m);
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
 /* island.c */

@@ -76,8 +76,9 @@ void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 	bh_islands_put(b, k, now);
 }
 
-int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
+static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 {
+	struct proof proof = {.later = in_a_hurry};
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
 		.used = e->used};
@@ -97,7 +98,9 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
 	bh_book_cuts_put(&e->batch, cuts, now);
-	r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
+	r = bh_proof_before(e, &rs, &proof);
+	if (r == 0)
+		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 	if (r == 0) {
 		e->lost = false;
 		bh_watch_drain(e);
@@ -108,9 +111,17 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 			r = -EIO;
 		else if (r < 0)
 			(void)fail(e, r, "reading back");
+		if (r == 0)
+			r = bh_proof_after(e, &rs, &proof);
 	}
+	bh_model_free(proof.m);
 	bh_ruleset_fini(&rs);
 	return r;
+}
+
+int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
+{
+	return put(e, cuts, false);
 }
 
 int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts)
@@ -121,7 +132,7 @@ int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts)
 	e->stamp = e->used = bh_stamp_fresh(e->used, 0);
 	if (e->trial.deadline)
 		e->trial.stamp = e->used = bh_stamp_fresh(e->used, 0);
-	r = bh_law_put(e, cuts);
+	r = put(e, cuts, true);
 	if (r < 0) {
 		e->stamp = stamp;
 		e->used = used;
@@ -167,7 +178,7 @@ int bh_enforcer_trial(struct bh_enforcer *e, const struct bh_plan *plan, bh_ns h
 		end_trial(e);
 		e->used = used;
 	}
-	return r;
+	return r == NOT_PROVED ? 1 : r;
 }
 
 bh_ns bh_enforcer_trial_left(const struct bh_enforcer *e)
@@ -267,7 +278,7 @@ int bh_enforcer_confirm(struct bh_enforcer *e)
 		e->stamp = stamp;
 		e->trial = trial;
 		bh_book_fini(&next);
-		return r;
+		return r == NOT_PROVED ? 1 : r;
 	}
 	bh_plan_fini(&standing);
 	bh_book_fini(&e->book);

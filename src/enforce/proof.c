@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The table as a model: of the batch that would be sent, of the kernel's own listing. */
+/*
+ * The table as a model: of the batch that would be sent, of the kernel's own listing. And the proof
+ * around each commit: a law is shown to hold (bulkhead/prove.h) before it is sent, and what the
+ * kernel lists afterwards must say the same, or be shown to hold itself.
+ *
+ * The same law under the same stamp is not proved twice, so a repair waits for nothing. A law written
+ * again under a fresh stamp is a cut in a hurry: there the proof comes after the commit.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,4 +174,84 @@ int bh_enforcer_model(struct bh_enforcer *e, struct bh_model **ret_model)
 		snprintf(e->why, sizeof e->why, "reading the table: %s%s", strerror(-r),
 			bh_nl_hint(r));
 	return r;
+}
+
+/* ---- around a commit ---- */
+
+static void tell(struct bh_enforcer *e, int r, const struct bh_plan *law, const struct bh_prove_report *rep)
+{
+	char text[BH_FINDING_TEXT];
+
+	if (r == 1)
+		snprintf(e->why, sizeof e->why, "not proved: %.170s", rep->refused);
+	else if (r == 2)
+		snprintf(e->why, sizeof e->why, "not proved: %.170s",
+			bh_prove_finding_print(&rep->v[0], law, text));
+	else if (r < 0)
+		snprintf(e->why, sizeof e->why, "proof: %s", strerror(-r));
+}
+
+static int prove(struct bh_enforcer *e, const struct ruleset *rs, struct bh_model *m)
+{
+	struct bh_prove_report rep;
+	int r = bh_prove_law(m, rs->law, false, &rep);
+
+	tell(e, r, rs->law, &rep);
+	if (r == 0 && rs->trial) {
+		r = bh_prove_law(m, rs->trial, true, &rep);
+		tell(e, r, rs->trial, &rep);
+	}
+	return r > 0 ? NOT_PROVED : r;
+}
+
+static bool same_proof(const struct proved *a, const struct proved *b)
+{
+	return a->law == b->law && a->trial == b->trial && a->stamp == b->stamp &&
+	       a->trial_stamp == b->trial_stamp;
+}
+
+int bh_proof_before(struct bh_enforcer *e, const struct ruleset *rs, struct proof *p)
+{
+	int r = bh_model_of_batch(&e->batch, &p->m);
+
+	p->what = (struct proved){.law = e->law_hash, .stamp = rs->stamp};
+	if (rs->trial) {
+		p->what.trial = e->trial.hash;
+		p->what.trial_stamp = rs->trial_stamp;
+	}
+	p->done = !p->later || same_proof(&e->proved, &p->what);
+	if (r < 0)
+		tell(e, r, rs->law, NULL);
+	else if (same_proof(&e->proved, &p->what))
+		r = bh_model_freeze(p->m) ? NOT_PROVED : 0;
+	else if (!p->later)
+		r = prove(e, rs, p->m);
+	if (r < 0) {
+		bh_model_free(p->m);
+		p->m = NULL;
+	}
+	return r;
+}
+
+int bh_proof_after(struct bh_enforcer *e, const struct ruleset *rs, struct proof *p)
+{
+	struct bh_model *kernel = NULL;
+	int r = p->done ? 0 : prove(e, rs, p->m);
+
+	if (r == 0)
+		r = bh_model_read(&e->nl, false, &kernel);
+	if (r == 0 && (bh_model_freeze(kernel) != 0 || bh_model_digest(kernel) != bh_model_digest(p->m)))
+		r = prove(e, rs, kernel);
+	if (r == 0)
+		e->proved = p->what;
+	bh_model_free(kernel);
+	return r == NOT_PROVED ? -EIO : r;
+}
+
+const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m)
+{
+	struct bh_prove_report rep;
+	int r = bh_prove_law(m, &e->law, false, &rep);
+
+	return r == 2 ? bh_theorem_name(rep.v[0].theorem) : r == 1 ? "every theorem: it cannot be read" : NULL;
 }

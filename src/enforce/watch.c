@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include "enforcer.h"
+#include "model.h"
 
 int bh_enforcer_fd(const struct bh_enforcer *e)
 {
@@ -172,8 +173,19 @@ int bh_watch_unheard(struct bh_enforcer *e)
 	return r;
 }
 
+/* what the change would have let pass or cut, found out when it is undone already */
+static void say_what_broke(struct bh_enforcer *e, struct bh_drift *d, struct bh_model *m)
+{
+	const char *theorem = m ? bh_proof_breaks(e, m) : NULL;
+	size_t n = strlen(d->text);
+
+	if (theorem)
+		snprintf(d->text + n, sizeof d->text - n, "; broke %s", theorem);
+}
+
 static int repair(struct bh_enforcer *e, struct bh_drift *d)
 {
+	struct bh_model *found = NULL;
 	int r;
 
 	if (!e->have_law)
@@ -186,9 +198,14 @@ static int repair(struct bh_enforcer *e, struct bh_drift *d)
 		return 0;
 	}
 	snprintf(d->text, sizeof d->text, "%.95s", e->why);
+	if (!e->trial.deadline && bh_model_read(&e->nl, false, &found) < 0)
+		found = NULL; /* gone altogether */
 	r = bh_law_put(e, &e->book);
 	if (r == 0)
 		d->repaired = true;
+	if (r == 0)
+		say_what_broke(e, d, found);
+	bh_model_free(found);
 	return r;
 }
 
