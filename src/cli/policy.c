@@ -46,6 +46,7 @@ static void usage(FILE *to)
 	      "       bulkhead policy diff NEW [OLD]          what changes in meaning; OLD: else the running policy\n"
 	      "       bulkhead policy simulate NEW [OLD] [--flows EVE.json]   which recorded connections that drops or allows\n"
 	      "       bulkhead policy learn [FILE] [--flows EVE.json]         proposals for what is not allowed yet\n"
+	      "       bulkhead policy prove FILE [--json]     prove what its compiled rules let through, whatever is cut\n"
 	      "       bulkhead policy apply FILE [--within 60s] [--dry-run]   on trial; then: policy confirm | rollback\n"
 	      "Exit code: 0 fine, 1 cannot read or an assertion does not hold, 2 usage, 3 the file "
 	      "is invalid\n",
@@ -531,6 +532,7 @@ int bh_cli_policy(int argc, char **argv)
 		{"diff", bh_cli_policy_diff},
 		{"simulate", bh_cli_policy_simulate},
 		{"learn", bh_cli_policy_learn},
+		{"prove", bh_cli_policy_prove},
 		{"apply", bh_cli_policy_apply},
 		{"confirm", bh_cli_policy_end},
 		{"rollback", bh_cli_policy_end},

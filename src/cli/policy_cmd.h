@@ -37,6 +37,7 @@ int bh_cli_policy_diff(int argc, char **argv);
 int bh_cli_policy_simulate(int argc, char **argv);
 int bh_cli_policy_learn(int argc, char **argv);
 int bh_cli_policy_apply(int argc, char **argv);
+int bh_cli_policy_prove(int argc, char **argv);
 int bh_cli_policy_end(int argc, char **argv); /* confirm, rollback */
 
 #endif
