@@ -23,7 +23,6 @@ struct path { /* into a critical zone */
 struct paths {
 	struct path *v;
 	size_t n;
-	uint64_t boxes, unknown;
 };
 struct mode {
 	const char *name;
@@ -44,7 +43,7 @@ static int usage(FILE *to, int code)
 	fputs("Usage: bulkhead policy prove FILE [--json]   prove what its compiled rules let through, in every mode, whatever is cut\n"
 	      "       --plan   FILE is a plan, as core gives it to the enforcer; - is stdin\n"
 	      "       --json   for programs\n"
-	      "Exit code: 0 proved, 1 a theorem does not hold (with a counterexample) or FILE cannot be read, 2 usage, 3 FILE is invalid\n",
+	      "Exit code: 0 proved, 1 a theorem does not hold (with a counterexample), 2 usage, 3 FILE is invalid or cannot be read\n",
 		to);
 	return code;
 }
@@ -87,7 +86,7 @@ static int read_plan(const char *path, struct bh_plan *ret)
 		bh_plan_fini(ret);
 		r = 1;
 	}
-	return r < 0 ? BH_EXIT_FAILED : r ? BH_EXIT_INVALID : 0;
+	return r ? BH_EXIT_INVALID : 0;
 }
 
 static int compile(const char *path, struct bh_plan *ret)
@@ -140,12 +139,13 @@ static int own(const struct bh_plan *plan, size_t zone, uint8_t fam, struct bh_b
 	return r;
 }
 
-static int add_path(struct paths *l, uint16_t from, bool pin, uint32_t id)
+static int add_path(const struct bh_plan *plan, struct paths *l, uint16_t from, bool pin, uint32_t id)
 {
 	struct path *v;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].from == from && l->v[i].pin == pin && l->v[i].id == id)
+		if (l->v[i].from == from && l->v[i].pin == pin &&
+			(pin ? !strcmp(plan->pins[l->v[i].id].name, plan->pins[id].name) : l->v[i].id == id))
 			return 0;
 	v = reallocarray(l->v, l->n + 1, sizeof *v);
 	if (!v)
@@ -169,7 +169,6 @@ static bool from_zone(const struct bh_plan *plan, uint16_t zone, const struct bh
 /* what permits or pins a part of what is accepted */
 static int name_box(const struct bh_plan *plan, const struct bh_box *b, struct paths *l)
 {
-	bool known = false;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < plan->n_permits; i++) {
@@ -178,8 +177,7 @@ static int name_box(const struct bh_plan *plan, const struct bh_box *b, struct p
 
 		if (!bh_box_meets(b, &x, NULL) || !from_zone(plan, p->from, b))
 			continue;
-		known = true;
-		r = add_path(l, p->from, false, p->conduit);
+		r = add_path(plan, l, p->from, false, p->conduit);
 	}
 	for (size_t i = 0; r == 0 && i < plan->n_pins; i++) {
 		const struct bh_plan_pin *p = &plan->pins[i];
@@ -187,11 +185,8 @@ static int name_box(const struct bh_plan *plan, const struct bh_box *b, struct p
 
 		if (!bh_box_meets(b, &x, NULL))
 			continue;
-		known = true;
-		r = add_path(l, BH_ZONE_NONE, true, (uint32_t)i);
+		r = add_path(plan, l, BH_ZONE_NONE, true, (uint32_t)i);
 	}
-	l->boxes++;
-	l->unknown += !known;
 	return r;
 }
 

@@ -55,6 +55,31 @@ printf '# none\n' >"$dir/a.expect"
 wants 1 "a file without assertions" test "$dir/a.yaml"
 wants 0 "schema" schema; says out '"additionalProperties": false'
 
+# ---- what the compiled rules let through
+wants 0 "prove" prove "$good"; says out "mode auto: the same rules"; says out "pins accepted"; says out "model = plan"
+wants 0 "prove as JSON" prove --json "$good"; says out '{"proved":true,'; says out '"theorem' ; says out '"pin":'
+wants 3 "prove of a bad policy" prove "$bad"; says err "twenty-mistakes.yaml:21:33: error"
+wants 3 "prove of no file" prove "$dir/none.yaml"
+wants 2 "prove of nothing" prove; says err "Usage"
+wants 2 "prove with an unknown option" prove --fast "$good"
+wants 0 "help of prove" prove --help; says out "--plan"
+cat >"$dir/law.plan" <<'EOT'
+plan generation=7 mode=auto policy="x.yaml"
+limit cuts=9 ttl=24h
+conduit c
+zone a critical=0 10.1.0.0/16
+zone b critical=1 10.2.0.0/16
+permit a > 10.2.0.0/24 tcp/443 conduit=c
+pin p 10.1.0.9 > 10.2.0.9 tcp/502 at=1:1
+manage 10.1.250.0/28 tcp/22
+cut isolate 10.1.0.7 ttl=900s order=1
+EOT
+wants 0 "prove of a plan" prove --plan "$dir/law.plan"
+says out "no path from any zone to b except: conduit c from a; pin p"; says out "pins accepted 1/1"
+echo "permit a > nonsense" >>"$dir/law.plan"
+wants 3 "prove of a broken plan" prove --plan "$dir/law.plan"; says err "law.plan:10:"
+wants 3 "prove of a plan that is not there" prove --plan "$dir/none.plan"
+
 # ---- what changes, and what that does to recorded connections
 cat >"$dir/old.yaml" <<'EOT'
 version: 1
