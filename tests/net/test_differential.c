@@ -320,13 +320,13 @@ static struct bh_box box_of(const struct conn *c)
 	return b;
 }
 
-/* routed to the server, and not by way of an address that is the router's own or cannot be sent from */
+/* routed to the server, which does not take it for its own and answer; not from the router's own addresses */
 static bool sendable(const struct conn *c)
 {
 	static const char *const not_to[] = {"10.1.0.0/24", "10.2.0.0/24", "fd00:1::/64", "fd00:2::/64", "224.0.0.0/3", "0.0.0.0/8",
-		"127.0.0.0/8", "ff00::/8", "fe80::/10", "::/16"};
+		"127.0.0.0/8", "ff00::/8", "fe80::/10", "::/16", "10.3.0.2/32", "fd00:3::2/128"};
 	static const char *const not_from[] = {"10.1.0.0/24", "10.2.0.0/24", "fd00:1::/64", "fd00:2::/64", "224.0.0.0/3", "0.0.0.0/8",
-		"127.0.0.0/8", "ff00::/8", "fe80::/10", "::/16", "10.1.0.1/32"};
+		"127.0.0.0/8", "ff00::/8", "fe80::/10", "::/16", "10.1.0.1/32", "10.3.0.2/32", "fd00:3::2/128"};
 	struct bh_prefix p;
 
 	for (size_t i = 0; i < BH_COUNT(not_to); i++)
