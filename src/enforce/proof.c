@@ -253,5 +253,5 @@ const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m)
 	struct bh_prove_report rep;
 	int r = bh_prove_law(m, &e->law, false, &rep);
 
-	return r == 2 ? bh_theorem_name(rep.v[0].theorem) : r == 1 ? "every theorem: it cannot be read" : NULL;
+	return r == 2 ? bh_theorem_name(rep.v[0].theorem) : r == 1 ? "the proof: nobody here knows all it says" : NULL;
 }
