@@ -97,10 +97,11 @@ static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
-	bh_book_cuts_put(&e->batch, cuts, now);
-	r = bh_proof_before(e, &rs, &proof);
-	if (r == 0)
+	r = bh_proof_before(e, &rs, &proof); /* for any cuts there may be: not of these */
+	if (r == 0) {
+		bh_book_cuts_put(&e->batch, cuts, now);
 		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
+	}
 	if (r == 0) {
 		e->lost = false;
 		bh_watch_drain(e);
