@@ -4,6 +4,7 @@
 #ifndef ENFORCE_ENFORCER_H
 #define ENFORCE_ENFORCER_H
 
+#include <errno.h>
 #include "book.h"
 #include <errno.h>
 #include "ruleset.h"

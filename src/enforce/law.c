@@ -101,10 +101,10 @@ static int put_once(
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
-	bh_book_cuts_put(&e->batch, cuts, now);
 	lost = e->lost;
-	r = bh_proof_before(e, &rs, &proof);
+	r = bh_proof_before(e, &rs, &proof); /* for any cuts there may be: not of these */
 	if (r == 0) {
+		bh_book_cuts_put(&e->batch, cuts, now);
 		e->lost = false; /* what was missed before is written over */
 		r = bh_watch_unheard(e);
 		e->lost |= lost && r < 0;

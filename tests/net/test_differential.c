@@ -680,6 +680,91 @@ static void the_kernel_does_with_every_packet_what_the_evaluator_says(void **sta
 	free(r.seen);
 }
 
+/* ---- what the proof found, on the kernel ---- */
+
+#define TWO_ZONES                                                                                                      \
+	"plan generation=%s mode=auto policy=\"x\"\nlimit cuts=9 ttl=24h\nconduit c\nzone a critical=0 "                 \
+	"10.16.0.0/16\nzone b critical=0 10.17.0.0/16\npermit a > 10.17.0.0/16 icmp conduit=c\n"
+
+static void one_connection(struct run *r, const char *src, const char *dst, uint8_t proto, uint16_t dport)
+{
+	struct bh_prefix s, d;
+
+	memset(r, 0, sizeof *r);
+	r->c = calloc(1, sizeof *r->c);
+	r->seen = calloc(1, 1);
+	assert_true(r->c && r->seen);
+	assert_int_equal(bh_prefix_parse(src, strlen(src), &s), 0);
+	assert_int_equal(bh_prefix_parse(dst, strlen(dst), &d), 0);
+	*r->c = (struct conn){.src = s.net, .dst = d.net, .fam = 4, .proto = proto, .syn = proto == 6, .sport = 40000, .dport = dport};
+	r->n = 1;
+	wire_up(&r->w);
+	forget();
+}
+
+static void close_run(struct run *r)
+{
+	close(r->w.client);
+	close(r->w.server);
+	free(r->c);
+	free(r->seen);
+}
+
+static bool arrives(struct run *r, enum kind kind)
+{
+	r->seen[0] = 0;
+	send_one(r, 0, kind);
+	for (int i = 0; i < 20 && !r->seen[0]; i++) {
+		lab_sleep_ms(5);
+		look(r, kind);
+	}
+	return r->seen[0];
+}
+
+static void an_error_about_a_connection_no_longer_permitted_does_not_revive_it(void **state)
+{
+	char text[1024];
+	struct bh_enforcer *e;
+	struct run r;
+
+	snprintf(text, sizeof text, TWO_ZONES "permit a > 10.17.0.0/16 tcp/80 conduit=c\n", "7");
+	e = armed(text);
+	one_connection(&r, "10.16.0.5", "10.17.0.5", 6, 80);
+	assert_true(arrives(&r, FIRST));
+	assert_true(arrives(&r, ANSWER));
+	assert_true(arrives(&r, LATER));
+	assert_true(arrives(&r, ERROR));
+	snprintf(text, sizeof text, TWO_ZONES, "8");
+	apply(e, text);
+	assert_false(arrives(&r, LATER));
+	assert_false(arrives(&r, ERROR));
+	assert_false(arrives(&r, LATER));
+	close_run(&r);
+	disarm(e);
+}
+
+static void who_offers_a_remedy_and_is_isolated_answers_nobody(void **state)
+{
+	char text[1024];
+	struct bh_enforcer *e;
+	struct run r;
+
+	snprintf(text, sizeof text, TWO_ZONES "permit a > 10.17.0.0/16 udp/53 conduit=c\nremedy 10.17.0.53 udp/53\n", "7");
+	e = armed(text);
+	one_connection(&r, "10.16.0.5", "10.17.0.53", 17, 53);
+	assert_true(arrives(&r, FIRST));
+	assert_true(arrives(&r, ANSWER));
+	cut(e, "cut isolate 10.16.0.5 ttl=1h order=1");
+	assert_true(arrives(&r, LATER)); /* who asks for a remedy is answered */
+	assert_true(arrives(&r, ANSWER));
+	release(e, "cut isolate 10.16.0.5 ttl=1h order=1");
+	cut(e, "cut isolate 10.17.0.53 ttl=1h order=2");
+	assert_false(arrives(&r, ANSWER));
+	assert_false(arrives(&r, LATER));
+	close_run(&r);
+	disarm(e);
+}
+
 static void what_the_kernel_lists_is_what_was_compiled(void **state)
 {
 	struct bh_enforcer *e = armed(law_text);
@@ -720,6 +805,8 @@ static void a_foreign_rule_is_undone_and_told_by_the_theorem_it_broke(void **sta
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_error_about_a_connection_no_longer_permitted_does_not_revive_it),
+		cmocka_unit_test(who_offers_a_remedy_and_is_isolated_answers_nobody),
 		cmocka_unit_test(what_the_kernel_lists_is_what_was_compiled),
 		cmocka_unit_test(a_foreign_rule_is_undone_and_told_by_the_theorem_it_broke),
 		cmocka_unit_test(the_kernel_does_with_every_packet_what_the_evaluator_says),

@@ -500,7 +500,7 @@ static bool the_other_family_is_asked(struct bh_model *m, struct bh_plan *plan, 
 		r = some_rule(m, s, in_iso);
 	while (strncmp(m->names[m->chains[r->chain].name], "fwd", 3) != 0 ||
 		m->exprs[r->first].field != BH_F_NFPROTO);
-	m->exprs[r->first + 1].a[0] ^= 2 ^ 10;
+	m->exprs[r->first + 1].a[0] ^= 0x08; /* 2 and 10 */
 	return true;
 }
 
