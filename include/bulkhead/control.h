@@ -18,10 +18,14 @@
 #define BH_API_SOCKET "/run/bulkhead/api.sock"
 #define BH_API_LINE 1024
 
-enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_COUNTERS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_COUNTERS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_CONTAIN, BH_API_ISLAND, BH_API_KILL, BH_API_BREAKER, BH_API_DRAWBRIDGE, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
 struct bh_api_request {
 	uint8_t verb, mode;
+	uint8_t scope, set; /* enum bh_scope, enum bh_set of event.h */
+	uint8_t proto;	    /* KILL: 6 or 17, with the connection's ends */
 	bool dry;
+	uint16_t sport, dport;
+	struct bh_addr src, dst;
 	bh_ns ttl;
 	char target[64], reason[96];
 	struct bh_addr session; /* of a preview: where the person asking sits, none = here */
@@ -31,6 +35,8 @@ struct bh_api_request {
 int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96]) BH_MUST;
 size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE]); /* without newline */
 bool bh_api_writes(unsigned verb); /* needs the operator's right */
+void bh_api_command(const struct bh_api_request *r, bh_ns at, const char *by, struct bh_event *ret_event); /* of a verb from ISOLATE to MODE */
+const char *bh_api_does(unsigned cut_kind); /* in words */
 
 struct bh_api_view { /* what the shell knows beside the core */
 	struct bh_core *core;

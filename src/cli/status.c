@@ -49,6 +49,29 @@ static long long num(json_t *o, const char *key)
 	return json_integer_value(json_object_get(o, key));
 }
 
+/* "conduit   nightly closed outside its hours, until 2026-…" */
+static void posture(json_t *v)
+{
+	static const struct {
+		const char *why, *says;
+	} words[] = {{"hours", "outside its hours"}, {"raised", "after an alert or an isolation"}, {"breaker", "by its breaker"}, {"operator", "by hand"}};
+	const char *says = "";
+
+	for (size_t i = 0; i < BH_COUNT(words); i++)
+		if (strcmp(str(v, "why"), words[i].why) == 0)
+			says = words[i].says;
+	printf("conduit   %s %s %s", str(v, "conduit"), strcmp(str(v, "state"), "normal") ? str(v, "state") : "open", says);
+	if (num(v, "order"))
+		printf(", while order #%lld stands", num(v, "order"));
+	if (json_object_get(v, "by"))
+		printf(", by %s", str(v, "by"));
+	if (json_object_get(v, "until"))
+		printf(", until %s", str(v, "until"));
+	if (json_object_get(v, "reason"))
+		printf("\n          %s", str(v, "reason"));
+	putchar('\n');
+}
+
 static void status_person(json_t *o)
 {
 	json_t *n = json_object_get(o, "counters"), *procs = json_object_get(o, "processes"), *v, *cut;
@@ -63,14 +86,17 @@ static void status_person(json_t *o)
 	printf("seen      %lld hosts (%lld forgotten), %lld flows now (%lld evicted)\n", num(n, "hosts"), num(n, "hosts_evicted"), num(n, "flows_active"), num(n, "flows_evicted"));
 	printf("told      %lld alerts, %lld repeats held back, %lld refusals; EVE %lld lines, %lld lost\n", num(n, "alerts"), num(n, "alerts_held_back"),
 		num(n, "refused"), num(n, "eve_lines"), num(n, "eve_dropped"));
-	printf("ruleset   %lld isolated, %lld shielded, %lld foreign changes undone\n", num(n, "isolated"), num(n, "shielded"), num(o, "drifts"));
+	printf("ruleset   %lld isolated, %lld contained, %lld shielded, %lld islands, %lld connections killed, %lld foreign changes undone\n", num(n, "isolated"),
+		num(n, "contained"), num(n, "shielded"), num(n, "islands"), num(n, "killed"), num(o, "drifts"));
 	printf("processes ");
 	json_object_foreach(procs, name, v)
 		printf(" %s %lld (%lld restarts)", name, num(v, "pid"), num(v, "restarts"));
 	printf("\n");
+	json_array_foreach(json_object_get(o, "conduits"), i, v)
+		posture(v);
 	json_array_foreach(json_object_get(o, "orders"), i, v) {
-		printf("%-9s #%lld %s %s  %lld s left, by %s (%s)\n          cut:", str(v, "step"), num(v, "order"), str(v, "host"),
-			json_object_get(v, "name") ? str(v, "name") : "", num(v, "left_s"), str(v, "by"), str(v, "detector"));
+		printf("%-9s #%lld %s %s  %lld s left, by %s (%s): %s\n          cut:", str(v, "step"), num(v, "order"), json_object_get(v, "host") ? str(v, "host") : "",
+			json_object_get(v, "name") ? str(v, "name") : "", num(v, "left_s"), str(v, "by"), str(v, "detector"), str(v, "does"));
 		json_array_foreach(json_object_get(v, "cut"), k, cut)
 			printf(" %s", json_string_value(cut));
 		json_array_foreach(json_object_get(v, "kept"), k, cut)
@@ -88,7 +114,7 @@ static void hosts_person(json_t *o)
 
 	printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", "ADDRESS", "MAC", "NAME", "ZONE", "SCORE", "STATE");
 	json_array_foreach(json_object_get(o, "hosts"), i, h) {
-		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "shielded")) ? "shielded" :
+		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "contained")) ? "contained" : json_is_true(json_object_get(h, "shielded")) ? "shielded" :
 			json_is_true(json_object_get(h, "identity_conflict")) ? "conflict" : json_is_true(json_object_get(h, "verified")) ? "" : "unverified";
 		char score[24];
 

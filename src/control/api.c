@@ -2,119 +2,6 @@
 #include <stdio.h>
 #include "control/inside.h"
 
-static const char *const verbs[BH_API_VERBS] = {"status", "hosts", "flows", "policy", "counters", "isolate", "shield", "release", "mode", "policy-apply", "policy-confirm", "policy-rollback"};
-
-bool bh_api_writes(unsigned verb)
-{
-	return verb >= BH_API_ISOLATE;
-}
-
-static int bad(char error[96], const char *text, struct bh_word w)
-{
-	snprintf(error, 96, "%s '%.*s'", text, (int)(w.len > 40 ? 40 : w.len), w.p);
-	return 1;
-}
-
-static int parse_key(struct bh_api_request *r, struct bh_word key, struct bh_word value)
-{
-	if (bh_word_is(key, "target"))
-		return bh_word_str(value, r->target, sizeof r->target);
-	if (bh_word_is(key, "reason"))
-		return bh_word_str(value, r->reason, sizeof r->reason);
-	if (bh_word_is(key, "for"))
-		return bh_duration_parse(value.p, value.len, &r->ttl);
-	if (bh_word_is(key, "bytes")) {
-		uint64_t n;
-
-		if (bh_word_u64(value, BH_API_BODY, &n) || !n)
-			return 1;
-		r->bytes = (uint32_t)n;
-		return 0;
-	}
-	if (bh_word_is(key, "session"))
-		return bh_addr_parse(value.p, value.len, &r->session);
-	if (bh_word_is(key, "dry")) {
-		r->dry = bh_word_is(value, "1");
-		return 0;
-	}
-	if (bh_word_is(key, "mode")) {
-		for (r->mode = 0; r->mode < BH_MODE_COUNT; r->mode++)
-			if (bh_word_is(value, bh_mode_name(r->mode)))
-				return 0;
-	}
-	return 1;
-}
-
-int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96])
-{
-	const char *p = line, *end = line + len;
-	struct bh_api_request r = {.mode = BH_MODE_COUNT};
-	struct bh_word w = {line, 0};
-	int more;
-
-	if (bh_word_next(&p, end, &w))
-		return bad(ret_error, "empty request", w);
-	for (r.verb = 0; r.verb < BH_API_VERBS; r.verb++)
-		if (bh_word_is(w, verbs[r.verb]))
-			break;
-	if (r.verb == BH_API_VERBS)
-		return bad(ret_error, "unknown request", w);
-	while ((more = bh_word_next(&p, end, &w)) == 0) {
-		const char *eq = memchr(w.p, '=', w.len);
-		struct bh_word key = {w.p, eq ? (size_t)(eq - w.p) : w.len};
-
-		if (!eq || parse_key(&r, key, (struct bh_word){eq + 1, w.len - key.len - 1}))
-			return bad(ret_error, "cannot use", w);
-	}
-	if (more == 2)
-		return bad(ret_error, "unfinished quote", w);
-	w = (struct bh_word){verbs[r.verb], strlen(verbs[r.verb])};
-	if (r.verb == BH_API_POLICY_APPLY ? !r.bytes : r.bytes != 0)
-		return bad(ret_error, r.bytes ? "bytes= has no meaning in" : "bytes= is missing in", w);
-	if (r.verb == BH_API_POLICY_CONFIRM || r.verb == BH_API_POLICY_ROLLBACK)
-		bh_strcpy(r.target, sizeof r.target, "-");
-	if (r.verb == BH_API_MODE ? r.mode == BH_MODE_COUNT : bh_api_writes(r.verb) && !r.target[0])
-		return bad(ret_error, r.verb == BH_API_MODE ? "mode=observe|ask|auto is missing in" : "target= is missing in", w);
-	if ((r.verb == BH_API_ISOLATE || r.verb == BH_API_SHIELD) && !r.dry && !r.reason[0])
-		return bad(ret_error, "reason= is missing in", w);
-	if (r.verb == BH_API_RELEASE && r.dry)
-		return bad(ret_error, "dry=1 has no meaning in", w);
-	if (r.mode == BH_MODE_COUNT)
-		r.mode = 0;
-	*ret_request = r;
-	return 0;
-}
-
-size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE])
-{
-	struct bh_text t = bh_text(buf, BH_API_LINE);
-	char d[24];
-
-	bh_put(&t, verbs[r->verb]);
-	if (r->target[0]) {
-		bh_put(&t, " target=");
-		bh_put_quoted(&t, r->target, strlen(r->target));
-	}
-	if (r->ttl)
-		bh_putf(&t, " for=%s", bh_duration_print(r->ttl, d));
-	if (r->verb == BH_API_MODE)
-		bh_putf(&t, " mode=%s", bh_mode_name(r->mode));
-	if (r->bytes)
-		bh_putf(&t, " bytes=%u", r->bytes);
-	if (r->dry)
-		bh_put(&t, " dry=1");
-	if (!bh_addr_none(&r->session)) {
-		char a[BH_ADDR_TEXT];
-
-		bh_putf(&t, " session=%s", bh_addr_print(&r->session, a));
-	}
-	if (r->reason[0]) {
-		bh_put(&t, " reason=");
-		bh_put_quoted(&t, r->reason, strlen(r->reason));
-	}
-	return t.truncated ? 0 : t.len;
-}
-
 size_t bh_api_finish(struct bh_json *j)
 {
 	bh_json_close(j, '}');
@@ -124,14 +11,36 @@ size_t bh_api_finish(struct bh_json *j)
 	return j->len;
 }
 
+/* what an order does, for whoever reads a list of them */
+const char *bh_api_does(unsigned kind)
+{
+	static const char *const n[BH_CUT_KINDS] = {"closes a conduit", "nothing but pins and remedies", "opens nothing new in critical zones",
+		"no protocol that administers machines", "nothing but pins crosses its edge", "one connection"};
+
+	return n[kind < BH_CUT_KINDS ? kind : 0];
+}
+
+static const char *cut_text(const struct bh_cut *c, char buf[160])
+{
+	char a[BH_ADDR_TEXT + 9], b[BH_ADDR_TEXT + 9], proto[4];
+
+	if (c->what == BH_CUT_MAC)
+		return bh_mac_print(&c->mac, buf);
+	if (c->what != BH_CUT_FLOW)
+		return bh_prefix_print(&c->net, buf);
+	snprintf(buf, 160, "%s %s > %s", bh_proto_name(c->proto, proto), bh_end_print(&c->net.net, c->sport, a), bh_end_print(&c->peer.net, c->dport, b));
+	return buf;
+}
+
 void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char *key, const struct bh_order *o)
 {
-	char buf[BH_PREFIX_TEXT];
+	char buf[160];
 
 	bh_json_open(j, key, '{');
 	if (o->id)
 		bh_json_u64(j, "order", o->id);
-	bh_json_str(j, "step", bh_eve_step(o->kind));
+	bh_json_str(j, "step", o->kind == BH_CUT_NONE && o->name[0] ? "conduit" : bh_eve_step(o->kind));
+	bh_json_str(j, "does", bh_api_does(o->kind));
 	bh_json_str(j, "state", bh_eve_verb(o->state));
 	if (!bh_addr_none(&o->host))
 		bh_json_addr(j, "host", &o->host);
@@ -141,12 +50,13 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 	bh_json_str(j, "detector", o->because);
 	bh_json_str(j, "reason", o->reason);
 	bh_json_time(j, "since", o->at, v->offset_s);
-	bh_json_time(j, "until", o->until, v->offset_s);
+	if (o->until)
+		bh_json_time(j, "until", o->until, v->offset_s);
 	bh_json_u64(j, "left_s", o->until > v->now ? (o->until - v->now) / BH_SEC(1) : 0);
 	bh_json_u64(j, "kernel_us", o->us);
 	bh_json_open(j, "cut", '[');
 	for (unsigned i = 0; i < o->n_cuts; i++)
-		bh_json_str(j, NULL, o->cuts[i].what == BH_CUT_MAC ? bh_mac_print(&o->cuts[i].mac, buf) : bh_prefix_print(&o->cuts[i].net, buf));
+		bh_json_str(j, NULL, cut_text(&o->cuts[i], buf));
 	bh_json_close(j, ']');
 	bh_json_open(j, "kept", '[');
 	for (unsigned i = 0; i < o->n_pins; i++)
@@ -167,6 +77,36 @@ static void put_processes(struct bh_json *j, const struct bh_api_view *v)
 		bh_json_close(j, '}');
 	}
 	bh_json_close(j, '}');
+}
+
+/* conduits that are down to less than the policy gives them, or up by hand: why, until when */
+static void put_postures(struct bh_json *j, const struct bh_api_view *v)
+{
+	bh_json_open(j, "conduits", '[');
+	for (size_t i = 0; i < v->policy->n_conduits; i++) {
+		const struct bh_posture *p = bh_core_posture(v->core, i);
+
+		if (p->state == BH_CONDUIT_NORMAL && p->why == BH_WHY_NONE)
+			continue;
+		bh_json_open(j, NULL, '{');
+		bh_json_str(j, "conduit", v->policy->conduits[i].name);
+		bh_json_str(j, "state", bh_conduit_state_name(p->state));
+		bh_json_str(j, "why", bh_why_name(p->why));
+		if (p->order)
+			bh_json_u64(j, "order", p->order);
+		if (p->by[0])
+			bh_json_str(j, "by", p->by);
+		if (p->reason[0])
+			bh_json_str(j, "reason", p->reason);
+		if (p->since)
+			bh_json_time(j, "since", p->since, v->offset_s);
+		if (p->until)
+			bh_json_time(j, "until", p->until, v->offset_s);
+		bh_json_close(j, '}');
+		if (j->len + (j->cap >> 2) > j->cap)
+			break; /* the orders come behind */
+	}
+	bh_json_close(j, ']');
 }
 
 size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
@@ -203,9 +143,13 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "refused", s->core.refused);
 	bh_json_u64(&j, "isolated", s->core.isolated);
 	bh_json_u64(&j, "shielded", s->core.shielded);
+	bh_json_u64(&j, "contained", s->core.contained);
+	bh_json_u64(&j, "islands", s->core.islands);
+	bh_json_u64(&j, "killed", s->core.killed);
 	bh_json_u64(&j, "eve_lines", s->eve_lines);
 	bh_json_u64(&j, "eve_dropped", s->eve_dropped);
 	bh_json_close(&j, '}');
+	put_postures(&j, v);
 	o = bh_core_orders(v->core, &n);
 	bh_json_open(&j, "orders", '[');
 	for (size_t i = 0; i < n; i++)
@@ -251,6 +195,7 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_u64(j, "score", bh_ledger_percent(score, -400));
 	bh_json_bool(j, "isolated", h->ledger.isolate_order != 0);
 	bh_json_bool(j, "shielded", h->ledger.shield_order != 0);
+	bh_json_bool(j, "contained", h->ledger.contain_order != 0);
 	bh_json_close(j, '}');
 }
 

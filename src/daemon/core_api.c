@@ -81,7 +81,7 @@ static bool push(struct client *c)
 
 static void say(struct proc *p, struct client *c, const char *text, size_t len)
 {
-	c->order = 0;
+	c->order = c->law = 0;
 	c->policy_wait = false;
 	c->token = 0;
 	c->out_at = 0;
@@ -133,23 +133,87 @@ static int refusal_exit(const struct bh_refused *r)
 
 static struct bh_event command_of(const struct bh_api_request *q, uint32_t uid)
 {
-	struct bh_event ev = {.at = core_wall(), .kind = BH_EV_COMMAND};
-	struct bh_ev_command *cmd = &ev.u.command;
+	struct bh_event ev;
+	char by[32];
 
-	cmd->verb = q->verb == BH_API_ISOLATE ? BH_CMD_ISOLATE : q->verb == BH_API_SHIELD ? BH_CMD_SHIELD : q->verb == BH_API_RELEASE ? BH_CMD_RELEASE : BH_CMD_MODE;
-	cmd->ttl = q->ttl;
-	cmd->mode = q->mode;
-	memcpy(cmd->target, q->target, sizeof q->target);
-	memcpy(cmd->reason, q->reason, sizeof q->reason);
-	snprintf(cmd->by, sizeof cmd->by, "operator:uid%u", uid);
+	snprintf(by, sizeof by, "operator:uid%u", uid);
+	bh_api_command(q, core_wall(), by, &ev);
 	return ev;
 }
 
-/* the last action record of this step tells what became of the command */
+static bool of_conduit(unsigned verb)
+{
+	return verb == BH_API_BREAKER || verb == BH_API_DRAWBRIDGE;
+}
+
+/* "conduit work is closed (operator)" */
+static void answer_posture(struct proc *p, struct client *c, int code, const char *rest)
+{
+	const struct bh_posture *now = NULL;
+	char text[200];
+
+	for (size_t i = 0; i < p->policy->n_conduits; i++)
+		if (strcmp(p->policy->conduits[i].name, c->q.target) == 0)
+			now = bh_core_posture(p->core, i);
+	snprintf(text, sizeof text, "conduit %.60s is %s%s%s%s%s", c->q.target, now ? bh_conduit_state_name(now->state) : "gone", now && now->why ? " (" : "",
+		now && now->why ? bh_why_name(now->why) : "", now && now->why ? ")" : "", rest);
+	answer(p, c, code, text, NULL, NULL);
+}
+
+/* A posture is answered when the kernel has taken the law of it, as an order is. */
+static void settle_posture(struct proc *p, struct client *c, const struct bh_api_request *q)
+{
+	c->q = *q;
+	if (core_trial(p)) {
+		answer_posture(p, c, 8, "; a policy is on trial: the kernel hears of it when the trial has ended");
+		return;
+	}
+	if (bh_core_law_version(p->core) != p->law_version)
+		core_law_changed(p);
+	if (p->enf.fd < 0) {
+		answer_posture(p, c, 8, "; no enforcer is running: the kernel hears of it as soon as one is");
+		return;
+	}
+	if (p->laws_sent == p->laws_taken) {
+		answer_posture(p, c, 0, "; in the kernel");
+		return;
+	}
+	c->law = p->laws_sent;
+	c->deadline = p->now + 4 * PATIENCE; /* a law of 50,000 conduits takes its time */
+}
+
+void core_law_replied(struct proc *p, int status)
+{
+	p->laws_taken++;
+	for (int i = 0; i < CLIENTS; i++) {
+		struct client *c = &p->clients[i];
+
+		if (c->fd >= 0 && c->law && c->law <= p->laws_taken)
+			answer_posture(p, c, status ? 1 : 0, status ? "; the kernel did not take the law of it, see the journal" : "; in the kernel");
+	}
+}
+
+/* What this step's records say became of the command: behind its own come those of orders said once more. */
+static const struct bh_record *outcome(const struct proc *p, unsigned verb)
+{
+	const struct bh_record *found = NULL;
+
+	for (size_t i = 0; i < p->out.n; i++) {
+		const struct bh_record *r = &p->out.rec[i];
+
+		if (r->kind != BH_REC_ACTION)
+			continue;
+		if (verb == BH_API_RELEASE ? r->verb == BH_VERB_RELEASED || (r->verb == BH_VERB_REFUSED && !found)
+					   : !found && (r->verb == BH_VERB_REQUESTED || r->verb == BH_VERB_REFUSED))
+			found = r;
+	}
+	return found;
+}
+
 static void answer_command(struct proc *p, struct client *c, const struct bh_api_request *q)
 {
 	struct bh_event ev = command_of(q, c->uid);
-	const struct bh_record *last = NULL;
+	const struct bh_record *found;
 	struct bh_record rec;
 
 	core_step(p, &ev);
@@ -161,20 +225,22 @@ static void answer_command(struct proc *p, struct client *c, const struct bh_api
 		answer(p, c, 0, text, NULL, NULL);
 		return;
 	}
-	for (size_t i = 0; i < p->out.n; i++)
-		if (p->out.rec[i].kind == BH_REC_ACTION)
-			last = &p->out.rec[i];
-	if (!last) {
+	found = outcome(p, q->verb);
+	if (!found && of_conduit(q->verb)) {
+		settle_posture(p, c, q);
+		return;
+	}
+	if (!found) {
 		answer(p, c, 1, "the command had no effect", NULL, NULL);
 		return;
 	}
-	rec = *last;
+	rec = *found;
 	if (rec.verb == BH_VERB_REFUSED)
 		answer(p, c, refusal_exit(&rec.refused), "refused", &rec.order, &rec.refused);
 	else if (rec.verb == BH_VERB_RELEASED && p->enf.fd < 0)
 		answer(p, c, 8, "no enforcer is running: the kernel still holds it; it will be released as soon as one is", &rec.order, NULL);
 	else if (rec.verb == BH_VERB_RELEASED)
-		answer(p, c, 0, "released", &rec.order, NULL);
+		answer(p, c, 0, rec.order.n_cuts ? "released" : "released; what another order holds stays cut", &rec.order, NULL);
 	else {
 		c->order = rec.order.id;
 		c->deadline = p->now + PATIENCE;
@@ -229,6 +295,8 @@ static void request(struct proc *p, struct client *c)
 
 		if (refused)
 			answer(p, c, refusal_exit(&r), "would be refused", &o, &r);
+		else if (of_conduit(q.verb))
+			answer(p, c, 0, "dry run: nothing was changed", &o, NULL);
 		else
 			core_preview(p, c, &q, &o);
 	} else {
@@ -310,7 +378,7 @@ static struct client *place(struct proc *p, bool root)
 
 		if (c->fd < 0)
 			return c;
-		if (!c->order && !c->policy_wait && !c->token && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
+		if (!c->order && !c->policy_wait && !c->law && !c->token && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
 			oldest = c;
 	}
 	if (oldest)
@@ -345,6 +413,8 @@ void core_client_new(struct proc *p)
 
 void core_waiters(struct proc *p)
 {
+	static const char *const done[BH_CUT_KINDS] = {"done; confirmed by the kernel", "isolated; confirmed by the kernel", "shielded; confirmed by the kernel",
+		"contained; confirmed by the kernel", "an island now; confirmed by the kernel", "killed; confirmed by the kernel"};
 	const struct bh_order *o;
 	size_t n;
 
@@ -353,10 +423,12 @@ void core_waiters(struct proc *p)
 		struct bh_order found = {0};
 
 		/* a clock set back must not make anybody wait longer than it would have */
-		if (c->deadline > p->now + PATIENCE && !c->policy_wait)
+		if (c->deadline > p->now + PATIENCE && !c->policy_wait && !c->law)
 			c->deadline = p->now + PATIENCE;
 		if (c->fd >= 0 && c->policy_wait && p->now > c->deadline)
 			core_answer(p, c, 8, "the kernel has not answered yet; `bulkhead status` shows what stands");
+		if (c->fd >= 0 && c->law && p->now > c->deadline)
+			answer_posture(p, c, 8, "; the kernel has not answered yet");
 		if (c->fd >= 0 && c->token && p->now > c->deadline)
 			core_live_late(p, c);
 		if (c->fd >= 0 && !c->order && p->now > c->deadline)
@@ -368,7 +440,7 @@ void core_waiters(struct proc *p)
 			if (o[k].id == c->order)
 				found = o[k];
 		if (found.state == BH_VERB_APPLIED)
-			answer(p, c, 0, "isolated; confirmed by the kernel", &found, NULL);
+			answer(p, c, 0, done[found.kind < BH_CUT_KINDS ? found.kind : 0], &found, NULL);
 		else if (found.state != BH_VERB_REQUESTED)
 			answer(p, c, 4, "the enforcer refused", &found, NULL);
 		else if (p->now > c->deadline)

@@ -21,9 +21,10 @@ struct client {
 	size_t len;
 	char *out; /* what its socket did not take yet, malloc'ed */
 	size_t out_at, out_len;
+	uint32_t law;		  /* the law it waits for, as counted in laws_sent; 0 = none */
 	uint32_t token;		  /* of what the enforcer was asked for it; 0 = nothing */
 	struct bh_order *preview; /* malloc'ed: the order that would be */
-	struct bh_api_request q;  /* with a body still to come, or of a preview */
+	struct bh_api_request q;  /* with a body still to come, of a preview, or of a posture */
 	char *body;
 	size_t body_len;
 };
@@ -52,6 +53,7 @@ struct proc {
 	bh_ns start, now, next_tick, next_stats;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
 	uint8_t law_mode; /* mode of the law the enforcer was given */
+	uint32_t laws_sent, laws_taken; /* to the present enforcer, and answered by it */
 	uint64_t law_version; /* and the core's number for the posture it was compiled in */
 	bh_ns adopting;	  /* until then, or the dump, no event is taken: order numbers may be taken in the kernel */
 	struct bh_out out;
@@ -84,6 +86,7 @@ void core_say_preview(struct proc *p, struct client *c, const struct bh_preview 
 void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n);
 void core_answer(struct proc *p, struct client *c, int code, const char *text);
 struct bh_stats core_stats(struct proc *p);
+void core_law_replied(struct proc *p, int status); /* the enforcer has answered for a law */
 void core_client_new(struct proc *p);
 void core_client_ready(struct proc *p, struct client *c); /* readable, or writable while it has output */
 void core_waiters(struct proc *p); /* clients that wait for the kernel's word on their order */

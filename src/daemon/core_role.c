@@ -121,6 +121,7 @@ static int send_law(struct proc *p)
 	if (r)
 		return r;
 	r = bh_enfclient_send(&p->enf, BH_ENF_APPLY, 0, text, len);
+	p->laws_sent += r == 0;
 	free(text);
 	return r;
 }
@@ -133,6 +134,9 @@ static void enforcer_up(struct proc *p, int fd)
 	if (fd < 0)
 		return;
 	core_policy_lost(p, "lost its enforcer");
+	for (int i = 0; i < CLIENTS; i++) /* what the one before was given counts no more; the next law holds it too */
+		p->clients[i].law = p->clients[i].law ? p->laws_sent + 1 : 0;
+	p->laws_taken = p->laws_sent;
 	r = bh_enfclient_open(&p->enf, fd);
 	if (r == 0)
 		r = send_law(p);
@@ -220,6 +224,7 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		if (reply->status)
 			fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
 		p->boot_dirty |= reply->status == 0;
+		core_law_replied(p, reply->status);
 		break;
 	case BH_ENF_TRIAL:
 	case BH_ENF_CONFIRM:
@@ -453,7 +458,7 @@ static void loop(struct proc *p)
 		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
-			f[4 + i] = (struct pollfd){p->clients[i].order || p->clients[i].policy_wait ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
+			f[4 + i] = (struct pollfd){p->clients[i].order || p->clients[i].policy_wait || p->clients[i].law ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
 		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
 		p->now = core_wall();
 		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy || p->now < p->adopting ? 1 : 0) < 0 && errno != EINTR)

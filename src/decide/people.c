@@ -88,9 +88,10 @@ static int widen(struct bh_core *c, unsigned scope, bh_ns ttl, struct bh_order *
 {
 	const struct bh_policy *p = c->opts.policy;
 	struct bh_order host = *o;
+	char text[BH_ADDR_TEXT];
 
 	begin(c, o, host.kind, ttl);
-	snprintf(o->name, sizeof o->name, "segment");
+	snprintf(o->name, sizeof o->name, "around %.24s", host.name[0] ? host.name : bh_addr_print(&host.host, text));
 	for (unsigned i = 0; i < host.n_cuts; i++) {
 		const struct bh_addr *a = &host.cuts[i].net.net;
 		uint16_t z = host.cuts[i].what == BH_CUT_ADDR ? bh_policy_zone_of(p, a) : BH_ZONE_NONE;

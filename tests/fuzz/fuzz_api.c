@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = bh_api_print(&q, line);
 	if (n == 0)
 		return 0;
-	if (bh_api_parse(line, n, &back, error) || strcmp(q.target, back.target) || strcmp(q.reason, back.reason) || q.ttl != back.ttl || q.dry != back.dry || q.verb != back.verb)
+	if (bh_api_parse(line, n, &back, error) || strcmp(q.target, back.target) || strcmp(q.reason, back.reason) || q.ttl != back.ttl || q.dry != back.dry || q.verb != back.verb ||
+		q.scope != back.scope || q.set != back.set || q.proto != back.proto || q.sport != back.sport || q.dport != back.dport ||
+		!bh_addr_eq(&q.src, &back.src) || !bh_addr_eq(&q.dst, &back.dst))
 		abort();
 	return 0;
 }

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The local API: what a request line may say, and what a person is shown. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <bulkhead/control.h>
+
+static int parse(const char *line, struct bh_api_request *q)
+{
+	char error[96];
+
+	return bh_api_parse(line, strlen(line), q, error);
+}
+
+static void every_kind_of_order_prints_and_parses_back(void **state)
+{
+	static const char *const lines[] = {
+		"isolate target=\"10.1.2.0/24\" for=4h reason=\"x\"",
+		"isolate target=\"10.1.2.3\" scope=segment dry=1",
+		"isolate target=\"pc-7\" scope=zone reason=\"x\"",
+		"shield target=\"10.1.2.3\" reason=\"x\"",
+		"contain target=\"02:00:00:00:00:01\" for=1h reason=\"x\"",
+		"island target=\"zone:office\" reason=\"x\"",
+		"kill proto=tcp src=10.1.2.3:49152 dst=10.2.0.5:445 for=10m reason=\"x\"",
+		"kill proto=udp src=[fd00::3]:5000 dst=[fd00::5]:53 dry=1",
+		"breaker target=\"work\" set=pins-only reason=\"x\"",
+		"breaker target=\"work\" set=normal reason=\"x\"",
+		"drawbridge target=\"nightly\" for=30m set=lower reason=\"x\"",
+		"release target=\"17\"",
+		"mode mode=auto",
+	};
+	struct bh_api_request q;
+	char back[BH_API_LINE];
+
+	for (size_t i = 0; i < BH_COUNT(lines); i++) {
+		assert_int_equal(parse(lines[i], &q), 0);
+		back[bh_api_print(&q, back)] = '\0';
+		assert_string_equal(back, lines[i]);
+		assert_true(bh_api_writes(q.verb));
+	}
+}
+
+static void what_has_no_meaning_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"isolate target=\"10.1.2.3\"",				   /* no reason */
+		"isolate reason=\"x\"",					   /* whom? */
+		"isolate target=\"10.1.2.3\" scope=everything reason=\"x\"",
+		"shield target=\"10.1.2.3\" scope=zone reason=\"x\"",
+		"isolate target=\"10.1.2.3\" set=raise reason=\"x\"",
+		"kill proto=tcp src=10.1.2.3:49152 reason=\"x\"",	   /* half a connection */
+		"kill proto=icmp src=10.1.2.3:1 dst=10.2.0.5:1 reason=\"x\"",
+		"kill proto=tcp src=10.1.2.3 dst=10.2.0.5:445 reason=\"x\"",
+		"isolate target=\"10.1.2.3\" proto=tcp src=10.1.2.3:1 dst=10.2.0.5:445 reason=\"x\"",
+		"breaker target=\"work\" reason=\"x\"",
+		"breaker target=\"work\" set=raise reason=\"x\"",
+		"drawbridge target=\"work\" set=admin-off reason=\"x\"",
+		"breaker target=\"work\" set=none reason=\"x\"",
+		"release target=\"17\" dry=1",
+		"mode mode=auto dry=1",					   /* a dry run needs no right: it must not be one in name only */
+		"policy-apply target=\"f\" bytes=5 dry=1",
+		"policy-confirm dry=1",
+		"policy-rollback dry=1",
+	};
+	struct bh_api_request q;
+
+	for (size_t i = 0; i < BH_COUNT(lines); i++)
+		if (parse(lines[i], &q) != 1)
+			fail_msg("taken: %s", lines[i]);
+}
+
+static void a_request_becomes_the_event_the_core_knows(void **state)
+{
+	struct bh_addr src = bh_addr_v4((const uint8_t[]){10, 1, 2, 3}), dst = bh_addr_v4((const uint8_t[]){10, 2, 0, 5});
+	char line[BH_EVENT_TEXT];
+	struct bh_event_error e;
+	struct bh_api_request q;
+	struct bh_event ev, back;
+
+	assert_int_equal(parse("kill proto=tcp src=10.1.2.3:49152 dst=10.2.0.5:445 for=10m reason=\"copies itself\"", &q), 0);
+	bh_api_command(&q, BH_SEC(5), "operator:uid0", &ev);
+	assert_int_equal(ev.kind, BH_EV_COMMAND);
+	assert_int_equal(ev.u.command.verb, BH_CMD_KILL);
+	assert_true(bh_addr_eq(&ev.src, &src) && bh_addr_eq(&ev.dst, &dst) && ev.sport == 49152 && ev.dport == 445 && ev.proto == 6);
+	assert_string_equal(ev.u.command.reason, "copies itself");
+	assert_int_equal(bh_event_parse(line, bh_event_print(&ev, line), &back, &e), 0); /* and replays */
+	assert_memory_equal(&ev, &back, sizeof ev);
+	assert_int_equal(parse("drawbridge target=\"nightly\" set=raise reason=\"x\"", &q), 0);
+	bh_api_command(&q, BH_SEC(5), "operator:uid0", &ev);
+	assert_int_equal(ev.u.command.verb, BH_CMD_DRAWBRIDGE);
+	assert_int_equal(ev.u.command.set, BH_SET_RAISE);
+	assert_int_equal(bh_event_parse(line, bh_event_print(&ev, line), &back, &e), 0);
+	assert_memory_equal(&ev, &back, sizeof ev);
+}
+
+static const char town[] = "version: 1\nsite: t\nzones:\n  a: {networks: [10.1.0.0/16]}\n  b: {networks: [10.2.0.0/16]}\n"
+			   "conduits:\n  - {name: work, from: a, to: b, allow: [ssh], breaker: {pins-only: isolate}}\n  - {name: other, from: b, to: a, allow: [ssh]}\n"
+			   "response: {mode: auto}\n";
+
+static void give(struct bh_core *c, const char *line)
+{
+	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_api_request q;
+	struct bh_event ev;
+
+	assert_non_null(out);
+	assert_int_equal(parse(line, &q), 0);
+	bh_api_command(&q, BH_HOUR(1), "operator:uid0", &ev);
+	assert_int_equal(bh_core_step(c, &ev, out), 0);
+	free(out);
+}
+
+static void status_names_what_is_cut_and_what_is_closed(void **state)
+{
+	struct bh_core_opts o = {.mode = -1, .bare = true};
+	struct bh_diags d = {0};
+	struct bh_stats s = {0};
+	struct bh_policy *p;
+	struct bh_core *c;
+	static char buf[65536];
+	struct bh_api_view v;
+	size_t n;
+
+	assert_int_equal(bh_policy_load(town, sizeof town - 1, "t", &d, &p), 0);
+	bh_diags_fini(&d);
+	o.policy = p;
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	v = (struct bh_api_view){.core = c, .policy = p, .stats = &s, .host = "gw", .now = BH_HOUR(1)};
+	n = bh_api_status(&v, buf, sizeof buf - 1);
+	buf[n] = '\0';
+	assert_non_null(strstr(buf, "\"conduits\":[]"));
+	give(c, "isolate target=\"10.1.0.5\" reason=\"x\"");
+	give(c, "contain target=\"10.1.0.6\" reason=\"x\"");
+	give(c, "kill proto=tcp src=10.1.2.3:49152 dst=10.2.0.5:445 reason=\"x\"");
+	give(c, "breaker target=\"other\" set=admin-off for=1h reason=\"odd logons\"");
+	bh_core_counters(c, &s.core);
+	n = bh_api_status(&v, buf, sizeof buf - 1);
+	buf[n] = '\0';
+	assert_non_null(strstr(buf, "{\"conduit\":\"work\",\"state\":\"closed\",\"why\":\"breaker\",\"order\":1,"));
+	assert_non_null(strstr(buf, "{\"conduit\":\"other\",\"state\":\"no-admin\",\"why\":\"operator\",\"by\":\"operator:uid0\",\"reason\":\"odd logons\","));
+	assert_non_null(strstr(buf, "\"isolated\":1,\"shielded\":0,\"contained\":1,\"islands\":0,\"killed\":1,"));
+	assert_non_null(strstr(buf, "\"step\":\"contain\",\"does\":\"no protocol that administers machines\""));
+	assert_non_null(strstr(buf, "\"cut\":[\"tcp 10.1.2.3:49152 > 10.2.0.5:445\"]"));
+	bh_core_close(c);
+	bh_policy_free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_of_order_prints_and_parses_back),
+		cmocka_unit_test(what_has_no_meaning_is_refused),
+		cmocka_unit_test(a_request_becomes_the_event_the_core_knows),
+		cmocka_unit_test(status_names_what_is_cut_and_what_is_closed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
