@@ -36,7 +36,7 @@ struct bh_finding {
 	struct bh_mac mac;	   /* set when the MAC is what is blamed (U family) */
 	uint16_t sport, dport, app, vlan;
 	uint8_t proto, severity, step, attribution; /* attribution: 0-3 for A0-A3, filled by decide */
-	bool hard;
+	bool hard, flow; /* flow: the connection itself is what is wrong; it is killed, its host is left alone */
 	int32_t weight;	 /* centibans, already with the detector's own factors */
 	uint32_t count;	 /* the number the text speaks of */
 	uint32_t held;	 /* repeats not told since the last alert, filled by decide */

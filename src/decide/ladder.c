@@ -5,15 +5,20 @@
  *
  *   alert    always
  *   shield   S >= 3.5, or the finding itself asks (scans on critical zones, fan-outs); A1 or better
+ *   contain  S >= 5 from two families, on top of a shield; the rails of an isolation but for its budgets
  *   isolate  S >= 6 from two families with one A2/A3 item of 2 bans, or a hard detector; A2 or better; 60 % of S from A2/A3;
  *            no identity conflict; a healthy tap; no infrastructure, OT or safety role; room in the budgets
  *
- * What a rail forbids is refused with a reason and the next lower step is taken: an exhausted budget still shields.
+ * The profile shield-only stops at the shield; aggressive takes the step after a shield or a containment. What a rail forbids
+ * is refused with a reason and the next lower step is taken: an exhausted budget still contains and shields.
+ *
+ * Beside the ladder: where the connection itself is what is wrong, it is killed and its host left alone.
  */
 #include <stdio.h>
 #include "decide/inside.h"
 
 #define S_SHIELD 350
+#define S_CONTAIN 500
 #define S_ISOLATE 600
 #define S_ISOLATE_SERVER 700
 
@@ -57,7 +62,8 @@ static int32_t prior_of(const struct bh_host *h)
 }
 
 /* ---- telling ---- */
-static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, int32_t score, struct bh_out *out)
+/* false: held back */
+static bool tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, int32_t score, struct bh_out *out)
 {
 	struct bh_ledger *l = &h->ledger;
 	bh_ns quiet = f->detector->quiet;
@@ -68,7 +74,7 @@ static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, siz
 		if (l->held[slot] < UINT16_MAX)
 			l->held[slot]++;
 		c->n.held++;
-		return;
+		return false;
 	}
 	f->held = l->held[slot];
 	l->held[slot] = 0;
@@ -78,7 +84,7 @@ static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, siz
 		l->incident = ++c->next_incident;
 	r = bh_core_emit(c, out, BH_REC_ALERT);
 	if (!r)
-		return;
+		return true;
 	r->finding = *f;
 	r->score = score;
 	r->incident = l->incident;
@@ -86,6 +92,7 @@ static void tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, siz
 	c->n.alerts++;
 	if (f->severity >= BH_SEV_MEDIUM)
 		bh_posture_raise(c, BH_RAISE_ALERT);
+	return true;
 }
 
 /* ---- rails ---- */
@@ -158,7 +165,7 @@ static int budget(struct bh_core *c, const struct bh_host *h, bool hard, struct 
 	return 0;
 }
 
-static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, int32_t score, int32_t attributed,
+static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, unsigned kind, int32_t score, int32_t attributed,
 	struct bh_refused *r)
 {
 	const struct bh_policy *p = c->opts.policy;
@@ -170,8 +177,8 @@ static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_fin
 	if (f->attribution < 2 || (!f->hard && attributed * 10 < score * 6))
 		return no(r, BH_REF_ATTRIBUTION, "the source is not verified by two-way traffic");
 	if ((h->roles & INFRA) || (h->zone != BH_ZONE_NONE && p->zones[h->zone].ot))
-		return no(r, BH_REF_ROLE, "infrastructure, OT and safety hosts are never isolated automatically");
-	return budget(c, h, f->hard, r);
+		return no(r, BH_REF_ROLE, "infrastructure, OT and safety hosts are never isolated or contained automatically");
+	return kind == BH_CUT_ISOLATE ? budget(c, h, f->hard, r) : 0;
 }
 
 /* ---- steps ---- */
@@ -215,8 +222,8 @@ static void refuse(struct bh_core *c, struct bh_host *h, struct bh_order *o, uns
 static bool take(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, struct bh_out *out)
 {
 	const struct bh_response *p = &c->opts.policy->response;
-	bh_ns ttl = kind == BH_CUT_ISOLATE ? p->ttl_isolate : p->ttl_shield;
-	uint32_t *standing = kind == BH_CUT_ISOLATE ? &h->ledger.isolate_order : &h->ledger.shield_order;
+	bh_ns ttl = kind == BH_CUT_ISOLATE ? p->ttl_isolate : kind == BH_CUT_CONTAIN ? p->ttl_contain : p->ttl_shield;
+	uint32_t *standing = bh_order_slot(&h->ledger, kind);
 	unsigned bit = 1u << kind;
 	struct bh_refused r = {0};
 	struct bh_order o;
@@ -246,23 +253,73 @@ static bool take(struct bh_core *c, struct bh_host *h, const struct bh_finding *
 	return true;
 }
 
-static bool wants_isolation(const struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, int32_t score, unsigned fams)
+/* the connection of the finding, and nobody else's */
+static void take_flow(struct bh_core *c, struct bh_host *h, const struct bh_sight *s, const struct bh_finding *f, bool told, struct bh_out *out)
+{
+	struct bh_order o, *standing;
+	struct bh_refused r = {0};
+	int refused;
+
+	/* one-way packets could be anybody's, with the connection of somebody else in them */
+	if (!(s->ev->flags & BH_EVF_TWOWAY) || (s->ev->flags & BH_EVF_UNTRUSTED) || f->attribution < 1)
+		return;
+	refused = bh_order_for_flow(c, s->ev, 0, &o, &r);
+	fill(&o, h, f);
+	standing = o.n_cuts ? bh_order_holding(c, &o.cuts[0]) : NULL;
+	if (standing)
+		return;
+	if (refused)
+		refuse(c, h, &o, 1u << BH_CUT_KILL, &r, out);
+	else if (c->mode == BH_MODE_AUTO)
+		bh_core_place(c, &o, out);
+	else if (told)
+		bh_core_action(c, &o, BH_VERB_PROPOSED, NULL, out);
+}
+
+/* how far score, families and detector alone would go: enum bh_step */
+static unsigned wanted(const struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, int32_t score, unsigned fams)
 {
 	int32_t limit = h->roles & INFRA ? S_ISOLATE_SERVER : S_ISOLATE;
+	unsigned profile = c->opts.policy->response.profile, step = BH_STEP_ALERT;
 
-	if (c->opts.policy->response.profile == BH_PROFILE_SHIELD_ONLY)
+	if (f->attribution < 1)
+		return BH_STEP_ALERT;
+	if (score >= S_SHIELD || f->step >= BH_STEP_SHIELD)
+		step = BH_STEP_SHIELD;
+	if ((score >= S_CONTAIN && fams >= 2) || f->step == BH_STEP_CONTAIN)
+		step = BH_STEP_CONTAIN;
+	if ((f->hard && f->step == BH_STEP_ISOLATE && f->attribution >= 2) || (score >= limit && fams >= 2 && h->ledger.best_item >= 200))
+		step = BH_STEP_ISOLATE;
+	if (profile == BH_PROFILE_SHIELD_ONLY && step > BH_STEP_SHIELD)
+		return BH_STEP_SHIELD;
+	if (profile == BH_PROFILE_AGGRESSIVE && (step == BH_STEP_SHIELD || step == BH_STEP_CONTAIN))
+		return step + 1;
+	return step;
+}
+
+/* isolation or containment, as far as the rails let it; said: a refusal is told */
+static bool climb(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, int32_t score, int32_t attributed, bool said,
+	struct bh_out *out)
+{
+	struct bh_order o = {.kind = (uint8_t)kind, .host = h->addr, .mac = h->mac, .at = c->now};
+	struct bh_refused r;
+
+	if (rails(c, h, f, kind, score, attributed, &r) == 0)
+		return take(c, h, f, kind, out);
+	if (!said)
 		return false;
-	if (f->hard && f->step == BH_STEP_ISOLATE && f->attribution >= 2)
-		return true;
-	return score >= limit && fams >= 2 && h->ledger.best_item >= 200 && f->attribution >= 1;
+	fill(&o, h, f);
+	bh_strcpy(o.name, sizeof o.name, h->name);
+	refuse(c, h, &o, 1u << kind, &r, out);
+	return false;
 }
 
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
 {
 	struct bh_host *h = s->src;
-	struct bh_refused r;
 	int32_t score, attributed;
-	unsigned fams;
+	unsigned fams, step;
+	bool told;
 
 	f->attribution = (uint8_t)attribution(c, s);
 	if (h->roles & f->detector->relief)
@@ -273,27 +330,22 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 	if (f->attribution > 0)
 		bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
 	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
-	tell(c, h, f, detector, score, out);
+	told = tell(c, h, f, detector, score, out);
 	if (h->roles & f->detector->relief && !f->hard)
 		return; /* a declared role explains it; the ledger keeps the tenth */
+	step = wanted(c, h, f, score, fams);
 	if (h->ledger.isolate_order) {
 		/* cut already: fresh evidence of the same strength renews it, draws no budget, and nothing is put on top */
-		if (wants_isolation(c, h, f, score, fams) && f->attribution >= 2)
+		if (step == BH_STEP_ISOLATE && f->attribution >= 2)
 			take(c, h, f, BH_CUT_ISOLATE, out);
 		return;
 	}
-	if (wants_isolation(c, h, f, score, fams)) {
-		if (rails(c, h, f, score, attributed, &r) == 0) {
-			if (take(c, h, f, BH_CUT_ISOLATE, out))
-				return;
-		} else {
-			struct bh_order o = {.kind = BH_CUT_ISOLATE, .host = h->addr, .mac = h->mac, .at = c->now};
-
-			fill(&o, h, f);
-			bh_strcpy(o.name, sizeof o.name, h->name);
-			refuse(c, h, &o, 1u << BH_CUT_ISOLATE, &r, out);
-		}
-	}
-	if (f->attribution >= 1 && (score >= S_SHIELD || f->step >= BH_STEP_SHIELD))
+	if (f->flow)
+		take_flow(c, h, s, f, told, out);
+	if (step == BH_STEP_ISOLATE && climb(c, h, f, BH_CUT_ISOLATE, score, attributed, true, out))
+		return;
+	if (step >= BH_STEP_CONTAIN)
+		climb(c, h, f, BH_CUT_CONTAIN, score, attributed, step == BH_STEP_CONTAIN, out);
+	if (step >= BH_STEP_SHIELD)
 		take(c, h, f, BH_CUT_SHIELD, out);
 }

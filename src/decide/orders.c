@@ -192,6 +192,9 @@ static void collect(struct bh_core *c, struct bh_order *o, const struct bh_mac *
 		if (bh_state_owns(h, &h->mac, c->now) && (d || bh_state_addrs_of(c->state, &h->mac, addrs)))
 			o->mac = h->mac;
 		bh_strcpy(o->name, sizeof o->name, h->name);
+	} else if (d) { /* never seen here, but declared */
+		o->mac = d->mac;
+		bh_strcpy(o->name, sizeof o->name, d->name);
 	}
 	if (accused)
 		o->mac = *blamed;

@@ -4,7 +4,7 @@
  *
  * Established across a closed border: 1.5 bans, because something failed to enforce. Attempted and not established: 0.3 per
  * distinct destination, a sign of a host that does not know its place. A flow on a conduit with `apps` whose final class, by
- * content and not by port, is another application: 1.5 bans.
+ * content and not by port, is another application: 1.5 bans, and that flow is killed.
  */
 #include <stdio.h>
 #include <bulkhead/detect.h>
@@ -46,6 +46,7 @@ static int mismatch(const struct bh_sight *s, struct bh_finding *f)
 			return 0;
 	bh_finding_init(f, &bh_detector_zone_violation, s);
 	f->severity = BH_SEV_HIGH;
+	f->flow = true;
 	snprintf(rest, sizeof rest, "conduit %s carries %s instead of %s", c->name, bh_app_name(s->ev->app), bh_app_name(c->apps[0]));
 	put_flow(f->text, s, rest);
 	f->count = 1;

@@ -11,11 +11,13 @@
  *   repeat N every DUR LINE             LINE without "at"; {n} counts from 0, {n+K} adds
  *   kernel applies|refuses              answers to requested orders from here on (default: applies)
  *   expect finding NAME [host ADDR] [count N]     since the last expect/never-reset
- *   expect action VERB [isolate|shield] [ADDR]
- *   expect plan isolate|shield ADDR|MAC the wanted plan holds the cut
+ *   expect action VERB [KIND] [ADDR]    KIND: isolate, shield, contain, island or kill
+ *   expect plan KIND ADDR|MAC|NETWORK   the wanted plan holds the cut; of a connection, ADDR is who opened it
  *   expect plan spares ADDR|MAC         it holds no cut of it
  *   expect plan empty
- *   never finding NAME | never action VERB [isolate|shield] [ADDR]    in the whole scenario
+ *   expect posture CONDUIT STATE [WHY]  what it is down to now
+ *   expect changed CONDUIT STATE        a record says so
+ *   never finding NAME | never action VERB [KIND] [ADDR] | never changed CONDUIT STATE    in the whole scenario
  *   forget                              later expects look only at what comes after
  *
  * Prints TAP, one test a file.
@@ -199,13 +201,21 @@ static bool finding_matches(const struct bh_record *rec, char *words[], int n)
 	return true;
 }
 
+static unsigned kind_of(const char *word) /* enum bh_cut_kind, or NONE */
+{
+	for (unsigned k = 1; k < BH_CUT_KINDS; k++)
+		if (strcmp(word, bh_cut_kind_name(k)) == 0)
+			return k;
+	return BH_CUT_NONE;
+}
+
 static bool action_matches(const struct bh_record *rec, char *words[], int n)
 {
 	if (rec->kind != BH_REC_ACTION || strcmp(bh_verb_name(rec->verb), words[0]))
 		return false;
 	for (int i = 1; i < n; i++) {
-		if (!strcmp(words[i], "isolate") || !strcmp(words[i], "shield")) {
-			if ((rec->order.kind == BH_CUT_SHIELD) != (words[i][0] == 's'))
+		if (kind_of(words[i])) {
+			if (rec->order.kind != kind_of(words[i]))
 				return false;
 		} else if (!strcmp(words[i], "because") && i + 1 < n) {
 			if (strcmp(bh_core_refusal_name(rec->refused.code), words[++i]))
@@ -219,8 +229,11 @@ static bool action_matches(const struct bh_record *rec, char *words[], int n)
 
 static bool cut_matches(const struct bh_cut *c, const char *text)
 {
+	struct bh_prefix net;
 	struct bh_mac m;
 
+	if (c->what == BH_CUT_NET)
+		return bh_prefix_parse(text, strlen(text), &net) == 0 && net.bits == c->net.bits && bh_addr_eq(&net.net, &c->net.net);
 	if (c->what != BH_CUT_MAC)
 		return addr_matches(&c->net.net, text);
 	return bh_mac_parse(text, strlen(text), &m) == 0 && bh_mac_eq(&c->mac, &m);
@@ -236,9 +249,32 @@ static bool plan_matches(struct run *r, char *words[], int n)
 	if (!strcmp(words[0], "empty"))
 		return p->n_cuts == 0;
 	for (size_t i = 0; i < p->n_cuts && n >= 2; i++)
-		if ((spares || (p->cuts[i].kind == BH_CUT_SHIELD) == (words[0][0] == 's')) && cut_matches(&p->cuts[i], words[1]))
+		if ((spares || p->cuts[i].kind == kind_of(words[0])) && cut_matches(&p->cuts[i], words[1]))
 			return !spares;
 	return spares;
+}
+
+static bool conduit_is(struct run *r, size_t i, const char *name)
+{
+	return i < r->policy->n_conduits && strcmp(r->policy->conduits[i].name, name) == 0;
+}
+
+static bool posture_matches(struct run *r, char *words[], int n)
+{
+	need_core(r);
+	for (size_t i = 0; n >= 2 && i < r->policy->n_conduits; i++) {
+		const struct bh_posture *p = bh_core_posture(r->core, i);
+
+		if (conduit_is(r, i, words[0]))
+			return !strcmp(bh_conduit_state_name(p->state), words[1]) && (n < 3 || !strcmp(bh_why_name(p->why), words[2]));
+	}
+	return false;
+}
+
+static bool change_matches(struct run *r, const struct bh_record *rec, char *words[], int n)
+{
+	return rec->kind == BH_REC_POSTURE && n >= 2 && conduit_is(r, rec->posture.conduit, words[0]) &&
+	       !strcmp(bh_conduit_state_name(rec->posture.state), words[1]);
 }
 
 static int split(char *s, char *words[], int max)
@@ -253,7 +289,9 @@ static int split(char *s, char *words[], int max)
 static bool seen(struct run *r, char *words[], int n, size_t from)
 {
 	for (size_t i = from; i < r->n_rec; i++)
-		if (!strcmp(words[0], "finding") ? finding_matches(&r->rec[i], words + 1, n - 1) : action_matches(&r->rec[i], words + 1, n - 1))
+		if (!strcmp(words[0], "finding")   ? finding_matches(&r->rec[i], words + 1, n - 1)
+		    : !strcmp(words[0], "changed") ? change_matches(r, &r->rec[i], words + 1, n - 1)
+						   : action_matches(&r->rec[i], words + 1, n - 1))
 			return true;
 	return false;
 }
@@ -266,7 +304,9 @@ static void expect(struct run *r, const char *text)
 	snprintf(buf, sizeof buf, "%s", text);
 	n = split(buf, words, 16);
 	r->expects++;
-	if (n < 2 || (strcmp(words[0], "plan") ? !seen(r, words, n, r->from) : !plan_matches(r, words + 1, n - 1)))
+	if (n < 2 || (!strcmp(words[0], "plan")      ? !plan_matches(r, words + 1, n - 1)
+		      : !strcmp(words[0], "posture") ? !posture_matches(r, words + 1, n - 1)
+						     : !seen(r, words, n, r->from)))
 		say(r, "expected, did not happen", text);
 }
 
@@ -365,7 +405,7 @@ static unsigned run_file(const char *path, unsigned no)
 		say(&r, "expects nothing", path);
 	for (size_t i = 0; r.fails && i < r.n_rec; i++)
 		printf("#   %s %s: %s\n", r.rec[i].kind == BH_REC_ALERT ? "alert" : bh_verb_name(r.rec[i].verb),
-			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.detector->name : r.rec[i].order.kind == BH_CUT_SHIELD ? "shield" : "isolate",
+			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.detector->name : bh_cut_kind_name(r.rec[i].order.kind),
 			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.text : r.rec[i].verb == BH_VERB_REFUSED ? r.rec[i].refused.text : r.rec[i].order.reason);
 	printf("%sok %u - %s\n", r.fails ? "not " : "", no, strstr(path, "scenario/") ? strstr(path, "scenario/") + 9 : path);
 	bh_core_close(r.core);
