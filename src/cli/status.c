@@ -114,7 +114,8 @@ static void hosts_person(json_t *o)
 
 	printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", "ADDRESS", "MAC", "NAME", "ZONE", "SCORE", "STATE");
 	json_array_foreach(json_object_get(o, "hosts"), i, h) {
-		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "contained")) ? "contained" : json_is_true(json_object_get(h, "shielded")) ? "shielded" :
+		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "contained")) ? "contained" : json_is_true(json_object_get(h, "island")) ? "on an island" :
+			json_is_true(json_object_get(h, "shielded")) ? "shielded" :
 			json_is_true(json_object_get(h, "identity_conflict")) ? "conflict" : json_is_true(json_object_get(h, "verified")) ? "" : "unverified";
 		char score[24];
 

@@ -167,10 +167,25 @@ static bool host_matches(const struct bh_host *h, const struct bh_policy *p, con
 	       (h->zone != BH_ZONE_NONE && strstr(p->zones[h->zone].name, filter));
 }
 
+/* bit per kind of cut it stands under, as itself or with its network */
+static unsigned cuts_of(const struct bh_plan *plan, const struct bh_host *h)
+{
+	unsigned under = 0;
+
+	for (size_t i = 0; i < plan->n_cuts; i++) {
+		const struct bh_cut *c = &plan->cuts[i];
+
+		if (c->what == BH_CUT_MAC ? !bh_mac_none(&h->mac) && bh_mac_eq(&c->mac, &h->mac) : c->what != BH_CUT_FLOW && bh_prefix_has(&c->net, &h->addr))
+			under |= 1u << c->kind;
+	}
+	return under;
+}
+
 static void put_host(struct bh_json *j, const struct bh_api_view *v, const struct bh_host *h)
 {
 	unsigned fams;
 	int32_t attr, score = bh_ledger_total(&h->ledger, v->now, &fams, &attr);
+	unsigned under = cuts_of(bh_core_plan(v->core), h);
 
 	bh_json_open(j, NULL, '{');
 	bh_json_addr(j, "ip", &h->addr);
@@ -193,9 +208,10 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_time(j, "last_seen", h->last, v->offset_s);
 	bh_json_i64(j, "centibans", score);
 	bh_json_u64(j, "score", bh_ledger_percent(score, -400));
-	bh_json_bool(j, "isolated", h->ledger.isolate_order != 0);
-	bh_json_bool(j, "shielded", h->ledger.shield_order != 0);
-	bh_json_bool(j, "contained", h->ledger.contain_order != 0);
+	bh_json_bool(j, "isolated", under >> BH_CUT_ISOLATE & 1);
+	bh_json_bool(j, "shielded", under >> BH_CUT_SHIELD & 1);
+	bh_json_bool(j, "contained", under >> BH_CUT_CONTAIN & 1);
+	bh_json_bool(j, "island", under >> BH_CUT_ISLAND & 1);
 	bh_json_close(j, '}');
 }
 

@@ -368,7 +368,7 @@ void bh_order_end(struct bh_core *c, struct bh_order *o, unsigned verb)
 	}
 	if (verb == BH_VERB_EXPIRED || verb == BH_VERB_RELEASED)
 		h->ledger.asked = h->ledger.refused = 0; /* what comes after is a new question */
-	if (verb == BH_VERB_RELEASED) {
+	if (verb == BH_VERB_RELEASED && o->kind != BH_CUT_KILL) {
 		/* a person has looked: what was held against the host until then is settled, or it would be cut again at once */
 		memset(h->ledger.fam, 0, sizeof h->ledger.fam);
 		h->ledger.best_item = 0;

@@ -19,6 +19,8 @@ static const char town[] = "version: 1\nsite: fuzz\n"
 	"  dhcp: {addresses: [10.0.0.2], roles: [dhcp], mac: \"02:00:00:00:00:02\"}\n"
 	"  pc: {addresses: [10.0.0.7, \"fd00:a::7\"], mac: \"02:00:00:00:00:07\"}\n"
 	"conduits:\n  - {name: c, from: a, to: b, allow: [smb], apps: [TLS]}\n"
+	"  - {name: d, from: b, to: c, allow: [any], breaker: {admin-off: shield, pins-only: contain}}\n"
+	"  - {name: e, from: c, to: a, allow: [ssh], drawbridge: {open: \"23:00-01:00\", days: [thu], raise-on: alert}}\n"
 	"pins:\n  - {name: p, from: 10.0.0.5, to: 10.9.0.5, allow: [tcp/80], reason: \"x\"}\n"
 	"response: {mode: auto, budget: {burst: 50, per-hour: 1000, share-of-zone: 100%, share-of-role: 100%}}\n";
 

@@ -55,12 +55,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r->finding.n_targets = bh_u8(&b) % BH_FINDING_TARGETS;
 	r->refused.code = bh_u8(&b);
 	r->order.n_cuts = bh_u8(&b) % BH_ORDER_CUTS;
-	r->order.kind = bh_u8(&b) & 1 ? BH_CUT_ISOLATE : BH_CUT_SHIELD;
+	r->order.kind = bh_u8(&b) % BH_CUT_KINDS;
+	r->posture.state = bh_u8(&b);
+	r->posture.was = bh_u8(&b);
+	r->posture.why = bh_u8(&b);
 	fill(r->finding.text, sizeof r->finding.text, &b);
 	fill(r->finding.detail, sizeof r->finding.detail, &b);
 	fill(r->order.reason, sizeof r->order.reason, &b);
 	fill(r->order.name, sizeof r->order.name, &b);
 	fill(r->order.by, sizeof r->order.by, &b);
+	fill(r->posture.by, sizeof r->posture.by, &b);
+	fill(r->posture.reason, sizeof r->posture.reason, &b);
 	fill(r->refused.text, sizeof r->refused.text, &b);
 	fill(ev.u.flow.community_id, sizeof ev.u.flow.community_id, &b);
 	ev.at = r->at;
@@ -68,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ev.proto = bh_u8(&b);
 	must_parse(buf, bh_eve_alert(&e, r, buf, cap));
 	must_parse(buf, bh_eve_action(&e, r, buf, cap));
+	must_parse(buf, bh_eve_posture(&e, r, buf, cap));
 	must_parse(buf, bh_eve_flow(&e, &ev, buf, cap));
 	must_parse(buf, bh_eve_alert(&e, r, buf, sizeof buf));
 	free(r);

@@ -140,9 +140,63 @@ static void no_order_of_any_kind_touches_a_pin_or_who_is_never_isolated(void **s
 	free(out);
 }
 
+static const struct bh_record *give(struct bh_core *c, struct bh_out *out, bh_ns at, unsigned verb, const char *target, bh_ns ttl)
+{
+	struct bh_event ev = {.at = at, .kind = BH_EV_COMMAND, .u.command = {.verb = (uint8_t)verb, .ttl = ttl, .by = "els", .reason = "t"}};
+
+	bh_strcpy(ev.u.command.target, sizeof ev.u.command.target, target);
+	out->n = 0;
+	assert_int_equal(bh_core_step(c, &ev, out), 0);
+	for (size_t i = 0; i < out->n; i++)
+		if (out->rec[i].kind == BH_REC_ACTION)
+			return &out->rec[i];
+	return NULL;
+}
+
+/* the kernel holds one element for both orders: it must live as long as the longer one, whatever becomes of the other */
+static void a_cut_two_orders_share_lives_as_long_as_the_longer_one(void **state)
+{
+	struct bh_core_opts o = {.mode = -1, .bare = true, .now = BH_HOUR(2)};
+	struct bh_out *out = calloc(1, sizeof *out);
+	const struct bh_record *r;
+	struct bh_diags d = {0};
+	struct bh_policy *p;
+	struct bh_core *c;
+	bh_ns at = BH_HOUR(2);
+
+	assert_non_null(out);
+	assert_int_equal(bh_policy_load(town, sizeof town - 1, "t", &d, &p), 0);
+	bh_diags_fini(&d);
+	o.policy = p;
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	assert_non_null(give(c, out, at, BH_CMD_ISOLATE, "10.1.0.20", BH_HOUR(1)));
+	r = give(c, out, at + BH_MIN(10), BH_CMD_ISOLATE, "10.1.0.20", BH_MIN(1));
+	assert_int_equal(r->verb, BH_VERB_REQUESTED);
+	assert_int_equal(r->order.ttl, BH_MIN(1));
+	assert_int_equal(r->order.cuts[0].ttl, BH_MIN(50)); /* said with what the first still needs */
+	assert_int_equal(bh_core_plan(c)->n_cuts, 1);
+	assert_int_equal(bh_core_plan(c)->cuts[0].ttl, BH_MIN(50));
+	r = give(c, out, at + BH_MIN(10), BH_CMD_RELEASE, "2", 0);
+	assert_int_equal(r->verb, BH_VERB_RELEASED);
+	assert_int_equal(r->order.id, 2);
+	assert_int_equal(r->order.n_cuts, 0); /* nothing is taken out of the kernel */
+	assert_int_equal(out->n >= 2 ? out->rec[1].verb : 0, BH_VERB_REQUESTED);
+	assert_int_equal(out->rec[1].order.id, 1);
+	assert_int_equal(out->rec[1].order.cuts[0].ttl, BH_MIN(50));
+	assert_int_equal(bh_core_plan(c)->n_cuts, 1);
+	r = give(c, out, at + BH_MIN(11), BH_CMD_RELEASE, "10.1.0.20", 0);
+	assert_int_equal(r->verb, BH_VERB_RELEASED);
+	assert_int_equal(r->order.n_cuts, 1);
+	assert_int_equal(bh_core_plan(c)->n_cuts, 0);
+	bh_core_close(c);
+	bh_policy_free(p);
+	free(out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cut_two_orders_share_lives_as_long_as_the_longer_one),
 		cmocka_unit_test(no_order_of_any_kind_touches_a_pin_or_who_is_never_isolated),
 	};
 
