@@ -113,6 +113,8 @@ const struct bh_seen_table *bh_core_seen(const struct bh_core *c); /* connection
 int bh_core_policy(struct bh_core *c, const struct bh_policy *policy) BH_MUST;
 void bh_core_offset(struct bh_core *c, int32_t offset_s); /* local time has changed */
 const struct bh_posture *bh_core_posture(const struct bh_core *c, size_t conduit);
+/* What people and alerts have done to it, as commands another core can be given; how many. */
+unsigned bh_core_hands(const struct bh_core *c, size_t conduit, struct bh_event ret_commands[2]);
 uint64_t bh_core_law_version(const struct bh_core *c); /* grows whenever the law without its cuts is another: time to apply it */
 /* The law in its present posture with the cuts now wanted; valid until the next step. */
 const struct bh_plan *bh_core_plan(struct bh_core *c);

@@ -170,7 +170,7 @@ static void settle_posture(struct proc *p, struct client *c, const struct bh_api
 	}
 	if (bh_core_law_version(p->core) != p->law_version)
 		core_law_changed(p);
-	if (p->enf.fd < 0) {
+	if (p->enf.fd < 0 || p->law_due) {
 		answer_posture(p, c, 8, "; no enforcer is running: the kernel hears of it as soon as one is");
 		return;
 	}

@@ -123,7 +123,7 @@ void core_policy_apply(struct proc *p, struct client *c, const struct bh_api_req
 		core_answer(p, c, 4, "another policy is on trial: confirm it or roll it back first");
 		return;
 	}
-	if (p->enf.fd < 0) {
+	if (p->enf.fd < 0 || p->law_due) {
 		core_answer(p, c, 8, "no enforcer is running: nothing was changed");
 		return;
 	}

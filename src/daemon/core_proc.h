@@ -48,9 +48,10 @@ struct proc {
 	const struct bh_policy *policy; /* the one the core works under: given at the start, on trial, or confirmed */
 	struct bh_policy *confirmed;
 	struct trial trial;
-	bool boot_dirty;
+	bool boot_dirty, hands_dirty;
+	bool law_due; /* a new enforcer has no law yet: first we read what the kernel holds, for breakers hang on it */
 	bh_ns boot_next;
-	bh_ns start, now, next_tick, next_stats;
+	bh_ns start, now, next_tick, next_stats, law_next;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
 	uint8_t law_mode; /* mode of the law the enforcer was given */
 	uint32_t laws_sent, laws_taken; /* to the present enforcer, and answered by it */
@@ -76,6 +77,9 @@ void core_policy_lost(struct proc *p, const char *why);
 void core_policy_tick(struct proc *p);
 void core_policy_leapt(struct proc *p, bh_ns by); /* the wall clock jumped; the kernel's timers did not */
 void core_boot_tick(struct proc *p);
+/* core_hands.c */
+void core_hands_keep(struct proc *p); /* what has been done to conduits, for the next core */
+void core_hands_restore(struct proc *p);
 /* core_preview.c: answers that need the kernel's word first */
 void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o);
 void core_counters(struct proc *p, struct client *c);

@@ -70,6 +70,7 @@ static void carry(struct proc *p, const struct bh_record *rec)
 	int r;
 
 	p->boot_dirty |= rec->kind != BH_REC_ALERT;
+	p->hands_dirty |= rec->kind == BH_REC_POSTURE;
 	if (rec->kind != BH_REC_ACTION || rec->order.n_cuts == 0) /* a conduit, or cuts that other orders hold */
 		return;
 	switch (rec->verb) {
@@ -98,6 +99,9 @@ void core_step(struct proc *p, const struct bh_event *ev)
 	for (size_t i = 0; i < p->out.n; i++)
 		write_record(p, &p->out.rec[i]);
 	(void)!bh_lines_flush(&p->eve);
+	if (p->hands_dirty)
+		core_hands_keep(p);
+	p->hands_dirty = false;
 }
 
 /* ---- enforcer ---- */
@@ -137,9 +141,8 @@ static void enforcer_up(struct proc *p, int fd)
 	for (int i = 0; i < CLIENTS; i++) /* what the one before was given counts no more; the next law holds it too */
 		p->clients[i].law = p->clients[i].law ? p->laws_sent + 1 : 0;
 	p->laws_taken = p->laws_sent;
+	p->law_due = true;
 	r = bh_enfclient_open(&p->enf, fd);
-	if (r == 0)
-		r = send_law(p);
 	if (r == 0)
 		r = bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0);
 	if (r < 0) {
@@ -149,47 +152,77 @@ static void enforcer_up(struct proc *p, int fd)
 }
 
 /* A release that found no enforcer: the kernel still holds what a person has freed. */
-static bool release_again(struct proc *p, const struct bh_cut *cut)
+static bool was_released(struct proc *p, const struct bh_cut *cut)
 {
 	size_t n;
 	const struct bh_order *o = bh_core_orders(p->core, &n);
 
 	for (size_t i = n; i-- > 0;)
 		if (o[i].id == cut->order)
-			return o[i].state == BH_VERB_RELEASED && bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut->order, cut, 1) >= 0;
+			return o[i].state == BH_VERB_RELEASED;
 	return false;
 }
 
-/* what the kernel holds becomes orders; orders the kernel lacks are sent again */
-static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
+/* what the kernel holds becomes orders; or what of it was released meanwhile is released now */
+static void adopt(struct proc *p, const struct bh_enf_reply *reply, bool release)
 {
 	const char *b = reply->body, *end = b + reply->body_len;
 	struct bh_plan_error e;
 	struct bh_cut cut;
-	const struct bh_order *o;
-	size_t n;
 
 	while (b && b < end) {
 		const char *nl = memchr(b, '\n', (size_t)(end - b));
 		size_t len = (size_t)((nl ? nl : end) - b);
 
-		if (len && bh_cut_parse(b, len, &cut, &e) == 0 && !release_again(p, &cut))
-			(void)!bh_core_adopt(p->core, &cut, 1, p->now);
+		if (len && bh_cut_parse(b, len, &cut, &e) == 0 && was_released(p, &cut) == release) {
+			if (release)
+				(void)!bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut.order, &cut, 1);
+			else
+				(void)!bh_core_adopt(p->core, &cut, 1, p->now);
+		}
 		b += len + 1;
 	}
+}
+
+/* orders the kernel lacks are sent again */
+static int resend(struct proc *p)
+{
+	const struct bh_order *o;
+	size_t n;
+	int r = 0;
+
 	o = bh_core_orders(p->core, &n);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && r >= 0; i++) {
 		struct bh_order said;
 
 		if ((o[i].state != BH_VERB_REQUESTED && o[i].state != BH_VERB_APPLIED) || o[i].until <= p->now || !strcmp(o[i].by, "kernel"))
 			continue;
 		said = o[i];
 		bh_core_wire(p->core, &said);
-		if (bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, said.cuts, said.n_cuts) < 0) {
-			enforcer_down(p); /* half a frame may be in the socket */
-			return;
-		}
+		r = bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, said.cuts, said.n_cuts);
 	}
+	return r;
+}
+
+/* With what the kernel holds known, the law of the posture that follows from it, then the cuts it lacks. */
+static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
+{
+	struct bh_event tick = {.at = p->now, .kind = BH_EV_TICK};
+	int r = 0;
+
+	if (reply->status == 0)
+		adopt(p, reply, false);
+	core_step(p, &tick);
+	if (p->law_due && p->enf.fd >= 0) {
+		p->law_due = false;
+		r = send_law(p);
+	}
+	if (r == 0 && p->enf.fd >= 0 && reply->status == 0)
+		adopt(p, reply, true);
+	if (r == 0 && p->enf.fd >= 0)
+		r = resend(p);
+	if (r < 0)
+		enforcer_down(p); /* half a frame may be in the socket */
 }
 
 static void notice(struct proc *p, const struct bh_drift *d)
@@ -236,8 +269,7 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		core_live_replied(p, reply, request, order);
 		break;
 	case BH_ENF_DUMP:
-		if (reply->status == 0)
-			reconcile(p, reply);
+		reconcile(p, reply);
 		p->adopting = 0;
 		break;
 	}
@@ -375,7 +407,7 @@ void core_law_changed(struct proc *p)
 	bool was_observing = p->law_mode == BH_MODE_OBSERVE;
 	int r;
 
-	if (p->enf.fd < 0 || core_trial(p)) /* a law on trial is changed by nothing but its end */
+	if (p->enf.fd < 0 || p->law_due || core_trial(p)) /* a law on trial is changed by nothing but its end */
 		return;
 	r = send_law(p);
 	/* observing, the enforcer let the cuts go; what still stands here is asked for again */
@@ -391,7 +423,7 @@ static void leapt(struct proc *p)
 	if (p->now > p->next_tick + BH_MIN(1))
 		core_policy_leapt(p, p->now - p->next_tick);
 	else if (p->next_tick > p->now + BH_MIN(1))
-		p->boot_next = p->next_stats = p->adopting = p->now;
+		p->boot_next = p->next_stats = p->adopting = p->law_next = p->now;
 	else
 		return;
 	if (p->enf.fd >= 0 && bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0) < 0)
@@ -421,8 +453,15 @@ static void tick(struct proc *p)
 	(void)!bh_lines_flush(&p->eve);
 	core_policy_tick(p);
 	core_boot_tick(p);
-	if (bh_core_mode(p->core) != p->law_mode || bh_core_law_version(p->core) != p->law_version)
-		core_law_changed(p);
+}
+
+/* another posture: told at once, but not more often than there are ticks, since a law may be large */
+static void follow_posture(struct proc *p)
+{
+	if (p->now < p->law_next || (bh_core_mode(p->core) == p->law_mode && bh_core_law_version(p->core) == p->law_version))
+		return;
+	p->law_next = p->now + TICK;
+	core_law_changed(p);
 }
 
 /* ---- loop ---- */
@@ -481,6 +520,7 @@ static void loop(struct proc *p)
 		core_waiters(p);
 		if (p->now >= p->next_tick || p->next_tick > p->now + TICK) /* or set back */
 			tick(p);
+		follow_posture(p);
 	}
 }
 
@@ -522,6 +562,7 @@ int bh_role_core(const struct bh_core_in *in)
 		fprintf(stderr, "bulkhead: core: %s\n", strerror(-r));
 		return 1;
 	}
+	core_hands_restore(p);
 	enforcer_up(p, in->enforcer);
 	if (p->enf.fd >= 0)
 		p->adopting = p->now + BH_SEC(2);

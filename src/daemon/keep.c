@@ -13,34 +13,52 @@ struct bh_keep *bh_keep_open(void)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+struct place {
+	struct bh_keep_part *part;
+	char *room;
+	uint32_t max;
+};
+
+static struct place place_of(struct bh_keep *k, unsigned what)
+{
+	switch (what) {
+	case BH_KEEP_THE_PLAN:
+		return (struct place){&k->plan, k->plan_text, BH_KEEP_PLAN};
+	case BH_KEEP_THE_HANDS:
+		return (struct place){&k->hands, k->hands_text, BH_KEEP_HANDS};
+	}
+	return (struct place){&k->policy, k->policy_text, BH_KEEP_POLICY};
+}
+
 int bh_keep_write(struct bh_keep *k, unsigned what, const char *file, const char *text, size_t len)
 {
-	struct bh_keep_part *part = what == BH_KEEP_THE_PLAN ? &k->plan : &k->policy;
-	char *room = what == BH_KEEP_THE_PLAN ? k->plan_text : k->policy_text;
+	struct place at = place_of(k, what);
+	struct bh_keep_part *part = at.part;
 
-	if (len > (what == BH_KEEP_THE_PLAN ? BH_KEEP_PLAN : BH_KEEP_POLICY))
+	if (len > at.max)
 		return -E2BIG;
 	atomic_fetch_or(&part->seq, 1); /* a core that died inside left it odd */
-	memcpy(room, text, len);
+	if (len)
+		memcpy(at.room, text, len);
 	part->bytes = (uint32_t)len;
 	bh_strcpy(part->file, sizeof part->file, file ? file : "");
 	atomic_fetch_add(&part->seq, 1);
 	return 0;
 }
 
-int bh_keep_read(const struct bh_keep *k, unsigned what, char file[128], char **ret_text, size_t *ret_len)
+int bh_keep_read(struct bh_keep *k, unsigned what, char file[128], char **ret_text, size_t *ret_len)
 {
-	const struct bh_keep_part *part = what == BH_KEEP_THE_PLAN ? &k->plan : &k->policy;
-	const char *room = what == BH_KEEP_THE_PLAN ? k->plan_text : k->policy_text;
-	uint32_t seq = atomic_load(&part->seq), bytes = part->bytes, max = what == BH_KEEP_THE_PLAN ? BH_KEEP_PLAN : BH_KEEP_POLICY;
+	struct place at = place_of(k, what);
+	const struct bh_keep_part *part = at.part;
+	uint32_t seq = atomic_load(&part->seq), bytes = part->bytes;
 	char *p;
 
-	if ((seq & 1) || bytes == 0 || bytes > max)
+	if ((seq & 1) || bytes == 0 || bytes > at.max)
 		return 1;
 	p = malloc((size_t)bytes + 1);
 	if (!p)
 		return -ENOMEM;
-	memcpy(p, room, bytes);
+	memcpy(p, at.room, bytes);
 	p[bytes] = '\0';
 	if (file) {
 		memcpy(file, part->file, sizeof part->file);

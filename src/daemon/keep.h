@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * keep - what must outlive the core's process: the confirmed policy, and the plan a machine starts with
+ * keep - what must outlive the core's process: the confirmed policy, the plan a machine starts with, conduits moved by hand
  *
  * Why     A core that dies must come back under the law that was confirmed, not the one the daemon was started with; and a
  *         machine that restarts must be closed before its network is up.
@@ -16,6 +16,7 @@
 
 #define BH_KEEP_POLICY (4u << 20)
 #define BH_KEEP_PLAN (32u << 20)
+#define BH_KEEP_HANDS (256u << 10)
 
 struct bh_keep_part {
 	_Atomic uint32_t seq; /* odd: being written */
@@ -23,15 +24,15 @@ struct bh_keep_part {
 	char file[128];	      /* the policy's name, for messages */
 };
 struct bh_keep {
-	struct bh_keep_part policy, plan;
-	char policy_text[BH_KEEP_POLICY], plan_text[BH_KEEP_PLAN];
+	struct bh_keep_part policy, plan, hands;
+	char policy_text[BH_KEEP_POLICY], plan_text[BH_KEEP_PLAN], hands_text[BH_KEEP_HANDS];
 };
-enum bh_keep_what { BH_KEEP_THE_POLICY, BH_KEEP_THE_PLAN };
+enum bh_keep_what { BH_KEEP_THE_POLICY, BH_KEEP_THE_PLAN, BH_KEEP_THE_HANDS };
 
 struct bh_keep *bh_keep_open(void); /* NULL = no memory; before the first fork */
 int bh_keep_write(struct bh_keep *k, unsigned what, const char *file, const char *text, size_t len) BH_MUST; /* -E2BIG */
 /* A copy, NUL-terminated, malloc'ed; file may be NULL. */
-int bh_keep_read(const struct bh_keep *k, unsigned what, char file[128], char **ret_text, size_t *ret_len) BH_MUST;
+int bh_keep_read(struct bh_keep *k, unsigned what, char file[128], char **ret_text, size_t *ret_len) BH_MUST;
 
 /* ---- keep_file.c: the state directory ---- */
 /* Replaces dir/name in one step, on disk before it returns. dir: an open directory. */

@@ -399,3 +399,30 @@ uint64_t bh_core_law_version(const struct bh_core *c)
 {
 	return c->law_version;
 }
+
+static void again(const struct bh_core *c, size_t conduit, unsigned verb, unsigned set, bh_ns until, const char *by, const char *reason, struct bh_event *ev)
+{
+	memset(ev, 0, sizeof *ev);
+	ev->kind = BH_EV_COMMAND;
+	ev->at = c->now;
+	ev->u.command.verb = (uint8_t)verb;
+	ev->u.command.set = (uint8_t)set;
+	ev->u.command.ttl = until - c->now;
+	bh_strcpy(ev->u.command.target, sizeof ev->u.command.target, c->opts.policy->conduits[conduit].name);
+	bh_strcpy(ev->u.command.by, sizeof ev->u.command.by, by);
+	bh_strcpy(ev->u.command.reason, sizeof ev->u.command.reason, reason);
+}
+
+unsigned bh_core_hands(const struct bh_core *c, size_t conduit, struct bh_event ret_commands[2])
+{
+	const struct bh_gate *g = &c->gates[conduit];
+	unsigned n = 0;
+
+	if (g->breaker_hand && g->breaker_until > c->now)
+		again(c, conduit, BH_CMD_BREAKER, g->breaker_hand, g->breaker_until, g->by, g->reason, &ret_commands[n++]);
+	if (g->bridge_hand && g->bridge_until > c->now)
+		again(c, conduit, BH_CMD_DRAWBRIDGE, g->bridge_hand, g->bridge_until, g->by, g->reason, &ret_commands[n++]);
+	else if (g->raised_until > c->now)
+		again(c, conduit, BH_CMD_DRAWBRIDGE, BH_SET_RAISE, g->raised_until, "rule", "raised before the core was started again", &ret_commands[n++]);
+	return n;
+}

@@ -4,6 +4,7 @@
 segments, breakers and drawbridges; and that releasing one order leaves alone what another holds. Prints TAP."""
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -133,6 +134,32 @@ class Verbs(daemon.Test):
         self.give('release', 'pc-a')
         self.ok(self.until(lambda: self.reaches()), 'until the first is released as well')
 
+    def deaths(self):
+        self.give('breaker', 'all', 'pins-only', '--ttl', '60s', '--reason', 'fire')
+        self.give('drawbridge', 'back', 'lower', '--ttl', '60s', '--reason', 'a delivery')
+        for role in ('core', 'enforcer'):
+            old = self.pid(role)
+            os.kill(old, signal.SIGKILL)
+            opened = 0
+            end = time.time() + 3
+            while time.time() < end:
+                opened += self.net.connects('pc-a', '10.10.2.20', 80, 0.1)
+            self.ok(self.until(lambda: self.pid(role) not in (0, old)) and not opened, 'the %s dies and comes back, and the closed conduit was open at no moment' % role, opened)
+            self.ok(self.conduit('all')['state'] == 'closed' and self.conduit('all').get('reason') == 'fire', 'the next one knows who closed it and why', self.status().get('conduits'))
+            self.ok(self.reaches(7000) and self.reaches(frm='srv', to='10.10.1.12'), 'the pin passes, and what was lowered by hand is down')
+        self.give('breaker', 'all', 'normal', '--reason', 'over')
+        self.give('isolate', 'pc-a', '--contain', '--reason', 'odd logons', '--ttl', '60s')
+        self.ok(self.until(lambda: not self.reaches(22, frm='pc-b')), 'a breaker has tripped')
+        old = self.pid('core')
+        os.kill(old, signal.SIGKILL)
+        opened = 0
+        end = time.time() + 3
+        while time.time() < end:
+            opened += self.net.connects('pc-b', '10.10.2.20', 22, 0.1)
+        self.ok(self.until(lambda: self.pid('core') not in (0, old)) and not opened, 'what tripped it is read from the kernel before there is a new law', opened)
+        self.give('release', 'pc-a')
+        self.ok(self.until(lambda: self.reaches(22, frm='pc-b')), 'and released it opens')
+
     def run(self):
         self.ok(self.start(), 'run starts')
         self.kill()
@@ -140,6 +167,7 @@ class Verbs(daemon.Test):
         self.drawbridge()
         self.island()
         self.scopes_and_shared_cuts()
+        self.deaths()
         self.stop()
         print('1..%d' % self.n, flush=True)
         return self.bad != 0

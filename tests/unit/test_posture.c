@@ -353,6 +353,32 @@ static void a_late_event_of_a_sensor_sets_no_clock_back(void **unused)
 	end(t);
 }
 
+static void another_core_is_given_what_people_and_alerts_did(void **unused)
+{
+	bh_ns two = 20000 * DAY + BH_HOUR(2);
+	struct t *a = begin(-1, two, 0, 0), *b = begin(-1, two + BH_MIN(1), 0, 0);
+	struct bh_event ev[2];
+
+	order(a, two, BH_CMD_BREAKER, "post", BH_SET_ADMIN_OFF, BH_MIN(10));
+	order(a, two, BH_CMD_ISOLATE, "10.2.0.30", 0, BH_MIN(1)); /* raises the bridge */
+	tick(a, two + BH_MIN(1));
+	for (size_t i = 0; i < a->p->n_conduits; i++) {
+		unsigned n = bh_core_hands(a->c, i, ev);
+
+		assert_int_equal(n, i == WORK ? 0 : 1);
+		for (unsigned k = 0; k < n; k++)
+			step(b, &ev[k]);
+	}
+	assert_int_equal(state(b, POST), BH_CONDUIT_NO_ADMIN);
+	assert_true(bh_core_posture(b->c, POST)->until == two + BH_MIN(10));
+	assert_string_equal(bh_core_posture(b->c, POST)->reason, "test");
+	assert_int_equal(state(b, COPY), BH_CONDUIT_CLOSED);
+	assert_true(bh_core_posture(b->c, COPY)->until == two + BH_HOUR(1)); /* the window's end */
+	assert_int_equal(state(b, WORK), BH_CONDUIT_NORMAL);
+	end(a);
+	end(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -366,6 +392,7 @@ int main(void)
 		cmocka_unit_test(an_isolation_raises_a_drawbridge_until_its_window_is_over),
 		cmocka_unit_test(observing_keeps_only_the_hours),
 		cmocka_unit_test(what_people_closed_stays_closed_under_another_policy),
+		cmocka_unit_test(another_core_is_given_what_people_and_alerts_did),
 		cmocka_unit_test(every_change_of_posture_is_told_once),
 		cmocka_unit_test(a_leap_of_the_clock_leaves_every_order_its_rest),
 		cmocka_unit_test(a_late_event_of_a_sensor_sets_no_clock_back),
