@@ -21,6 +21,11 @@ struct bh_enforcer;
 
 int bh_enforcer_open(struct bh_enforcer **ret_enforcer) BH_MUST; /* needs CAP_NET_ADMIN in this netns */
 void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing */
+/*
+ * From the next apply on the table is this enforcer's alone: others may read it, but not change it, not even with
+ * "flush ruleset". When the enforcer is gone the table stays and anybody may take it over. 1: this kernel cannot (< 6.9).
+ */
+int bh_enforcer_own(struct bh_enforcer *e) BH_MUST;
 const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
 
 /*
@@ -115,8 +120,9 @@ int bh_would_parse(const char *line, size_t len, struct bh_would *ret_would) BH_
 /*
  * Serves until the peer closes (0) or the environment breaks (< 0). Installs seccomp first: netlink and fd only.
  * fd: one end of a SOCK_STREAM socketpair. Requests and replies are length-prefixed text frames.
+ * own: make the table its own where the kernel can; else foreign changes are noticed and undone.
  */
-int bh_enforcer_serve(int fd) BH_MUST;
+int bh_enforcer_serve(int fd, bool own) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
 enum bh_enf_request {

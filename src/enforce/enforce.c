@@ -291,7 +291,7 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 {
 	struct bh_plan law;
 	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
-		.used = (uint16_t)plan->generation};
+		.used = (uint16_t)plan->generation, .table_flags = e->own ? TABLE_OWNED : 0};
 	struct cut_stream stream;
 	int r;
 

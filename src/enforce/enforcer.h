@@ -46,6 +46,7 @@ struct bh_enforcer {
 	size_t n_self;
 	struct bh_drift drift[DRIFTS]; /* foreign transactions read but not yet reported */
 	size_t n_drift;
+	bool own;    /* the table is made ours alone */
 	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];

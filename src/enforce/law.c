@@ -82,7 +82,7 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 {
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
-		.used = e->used};
+		.used = e->used, .table_flags = e->own ? TABLE_OWNED : 0};
 	bh_ns now = bh_clock_now();
 	bool lost;
 	int r;

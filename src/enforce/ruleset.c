@@ -27,7 +27,7 @@
 
 #define MARK_MASK 0xffff0000u
 
-static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
+static void put_table(struct ruleset *rs, uint16_t type, uint32_t flags, const char *comment)
 {
 	struct nftnl_table *t = nftnl_table_alloc();
 	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(256);
@@ -39,6 +39,8 @@ static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
 		rs->b, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, "table", NL_TABLE);
 	if (h) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+		if (flags)
+			nftnl_table_set_u32(t, NFTNL_TABLE_FLAGS, flags);
 		if (comment && nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, comment))
 			(void)nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(u),
 				nftnl_udata_buf_len(u));
@@ -431,13 +433,13 @@ void bh_ruleset_put(struct ruleset *rs)
 	char comment[128];
 
 	/* replaces whatever stands: the table must exist to be deleted */
-	put_table(rs, NFT_MSG_NEWTABLE, NULL);
-	put_table(rs, NFT_MSG_DELTABLE, NULL);
+	put_table(rs, NFT_MSG_NEWTABLE, 0, NULL);
+	put_table(rs, NFT_MSG_DELTABLE, 0, NULL);
 	snprintf(comment, sizeof comment,
 		"bulkhead generation=%u mode=%s law=%016llx used=%u policy=%.16s", rs->stamp,
 		modes[rs->law->mode], (unsigned long long)rs->law_hash, rs->used,
 		rs->law->policy_sha256);
-	put_table(rs, NFT_MSG_NEWTABLE, comment);
+	put_table(rs, NFT_MSG_NEWTABLE, rs->table_flags, comment);
 	put_counter(rs, "c_pin", c->pin);
 	put_counter(rs, "c_iso", c->iso);
 	put_counter(rs, "c_deny", c->deny);

@@ -7,6 +7,9 @@
 #include <bulkhead/enforce.h>
 #include "elem.h"
 
+/* Only the socket that made it may change it; when that is gone, it stays, and anybody may (Linux 6.9). */
+#define TABLE_OWNED (NFT_TABLE_F_OWNER | 0x4u)
+
 /* how many elements each set of the law must hold after the commit */
 struct expect {
 	char set[NL_NAME];
@@ -31,6 +34,7 @@ struct ruleset {
 	uint16_t stamp, trial_stamp; /* the generation in the ct mark and in names */
 	uint16_t used;               /* the last stamp given to any law */
 	uint64_t trial_ms;           /* time it has left */
+	uint32_t table_flags;        /* TABLE_OWNED or 0 */
 	uint64_t law_hash;
 	struct law_names name; /* of the law being written */
 	struct bh_enforce_counters counters; /* to begin with: a replaced table keeps its counts */

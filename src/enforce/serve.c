@@ -496,14 +496,17 @@ static int loop(struct server *s)
 	return r > 0 || r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
-int bh_enforcer_serve(int fd)
+int bh_enforcer_serve(int fd, bool own)
 {
 	struct server s = {.fd = fd};
 	int r = bh_enforcer_open(&s.e);
 
 	if (r < 0)
 		return r;
-	r = bh_cage();
+	if (own)
+		r = bh_enforcer_own(s.e);
+	if (r >= 0) /* a kernel that cannot is watched */
+		r = bh_cage();
 	if (r == 0)
 		r = loop(&s);
 	bh_bulk_fini(&s.bulks);
