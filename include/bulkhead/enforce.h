@@ -94,6 +94,7 @@ int bh_enforcer_watch(struct bh_enforcer *e, struct bh_drift *ret_drift) BH_MUST
 struct bh_kernel_features {
 	bool inet, concat_interval, timeout, counter_elem, nflog, reject_inet, ct_mark, dynset_limit, owner_persist,
 		bridge_ct, flowtable, conntrack;
+	bool real_time;	      /* not the kernel's: SCHED_FIFO is permitted here, the enforcer's process takes it */
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */
 	uint32_t generation;
 };

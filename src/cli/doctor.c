@@ -75,6 +75,7 @@ static size_t collect(struct check *c, char why[200])
 	c[n++] = (struct check){"rate meters", F(dynset_limit), "logs cannot be flooded", "no drop log"};
 	c[n++] = (struct check){"nflog", F(nflog), "drops can be logged", "no drop log: CONFIG_NFT_LOG"};
 	c[n++] = (struct check){"owner and persist", F(owner_persist), "while the daemon runs only it may change the table", "any root may change the table; changes are noticed and undone"};
+	c[n++] = (struct check){"real-time", F(real_time), "isolations do not wait for busy programs", "the enforcer waits its turn on a busy machine: RLIMIT_RTPRIO=1 or CAP_SYS_NICE"};
 	c[n++] = (struct check){"bridge conntrack", F(bridge_ct), "stateful bridge filtering is possible (not used yet)", "a transparent bridge cannot be filtered by state here"};
 	c[n++] = (struct check){"br_netfilter off", have ? !f.br_netfilter_on : -1, "bridged traffic does not pass our chains", "bridged traffic inside one segment passes inet forward too and is judged by zones"};
 	c[n++] = (struct check){"IPv4 forwarding", sysctl_is("/proc/sys/net/ipv4/ip_forward", '1'), "this box routes: it can cut between zones", "this box does not route IPv4: it sees, but cuts nothing between other hosts"};

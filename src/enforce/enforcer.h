@@ -93,6 +93,7 @@ int bh_cut_admitted(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) 
 int bh_watch_unheard(struct bh_enforcer *e) BH_MUST;
 /* cage.c: gives up everything the role does not need */
 int bh_cage(void) BH_MUST;
+bool bh_cage_may_real_time(void);
 void bh_watch_drain(
 	struct bh_enforcer *e); /* reads what is queued; foreign transactions go to e->drift */
 

@@ -331,6 +331,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 	r = bh_nl_ask(&e->nl, h, each_gen, &f.generation);
 	if (r < 0)
 		return r;
+	f.real_time = bh_cage_may_real_time();
 	e->why[0] = '\0';
 	*ret_features = f;
 	return 0;

@@ -2,6 +2,7 @@
 /* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what
  * its death leaves. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +32,17 @@ static char *proc_status(pid_t pid, const char *key)
 	return line + strlen(key);
 }
 
+static bool may_real_time(void)
+{
+	struct bh_kernel_features f;
+	struct bh_enforcer *e;
+
+	assert_int_equal(bh_enforcer_open(&e), 0);
+	assert_int_equal(bh_enforcer_features(e, &f), 0);
+	bh_enforcer_close(e);
+	return f.real_time;
+}
+
 static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 {
 	struct served s = serve();
@@ -45,6 +57,7 @@ static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 	assert_string_equal(proc_status(s.pid, "CapPrm:\t"), "0000000000001000");
 	assert_string_equal(proc_status(s.pid, "NoNewPrivs:\t"), "1");
 	assert_string_equal(proc_status(s.pid, "Seccomp:\t"), "2");
+	assert_int_equal(sched_getscheduler(s.pid) & ~SCHED_RESET_ON_FORK, may_real_time() ? SCHED_FIFO : SCHED_OTHER);
 	flow_up(&f, "10.1.0.2", 5000, false);
 	assert_int_equal(status_of(&s, BH_ENF_CUT,
 				 "cut isolate 10.1.0.2 ttl=1h order=5 because=smb.ransom\n"
