@@ -26,6 +26,11 @@ void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing
  * "flush ruleset". When the enforcer is gone the table stays and anybody may take it over. 1: this kernel cannot (< 6.9).
  */
 int bh_enforcer_own(struct bh_enforcer *e) BH_MUST;
+/*
+ * From the next apply on isolations also hold between the ports of every bridge of this network namespace: table
+ * `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at first; off removes it.
+ */
+void bh_enforcer_bridge(struct bh_enforcer *e, bool on);
 const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
 
 /*
@@ -121,9 +126,10 @@ int bh_would_parse(const char *line, size_t len, struct bh_would *ret_would) BH_
 /*
  * Serves until the peer closes (0) or the environment breaks (< 0). Installs seccomp first: netlink and fd only.
  * fd: one end of a SOCK_STREAM socketpair. Requests and replies are length-prefixed text frames.
- * own: make the table its own where the kernel can; else foreign changes are noticed and undone.
  */
-int bh_enforcer_serve(int fd, bool own) BH_MUST;
+#define BH_ENF_OWN 1u	 /* makes the table its own where the kernel can; else foreign changes are noticed and undone */
+#define BH_ENF_BRIDGE 2u /* see bh_enforcer_bridge */
+int bh_enforcer_serve(int fd, unsigned how) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
 enum bh_enf_request {

@@ -40,13 +40,15 @@ struct bh_enforcer {
 	uint16_t stamp, used;
 	uint64_t law_hash;
 	struct trial trial;
-	struct snapshot applied;
+	struct snapshot applied, bridge_applied;
 	struct book book;
 	struct bh_addr *self;
 	size_t n_self;
 	struct bh_drift drift[DRIFTS]; /* foreign transactions read but not yet reported */
 	size_t n_drift;
 	bool own;    /* the table is made ours alone */
+	bool bridge; /* table bridge bulkhead is wanted */
+	bool bridge_stands; /* wanted or not, there is one */
 	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];
@@ -68,6 +70,8 @@ int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct
 	size_t n, bool strict, struct book *next, bh_ns now) BH_MUST;
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
+int bh_bridge_head(struct bh_enforcer *e) BH_MUST; /* whether table bridge bulkhead stands */
+void bh_table_drop(struct bh_enforcer *e, uint8_t family); /* of the batch */
 /* what stands by the book, likewise; shorten: to the longest time the law allows */
 int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next,
 	bh_ns now) BH_MUST;

@@ -23,7 +23,7 @@ static struct served start(bool own)
 		int r;
 
 		close(pair[0]);
-		r = bh_enforcer_serve(pair[1], own);
+		r = bh_enforcer_serve(pair[1], own ? BH_ENF_OWN : 0);
 		_exit(r == 0 ? 0 : 1);
 	}
 	close(pair[1]);
