@@ -21,6 +21,16 @@ struct bh_enforcer;
 
 int bh_enforcer_open(struct bh_enforcer **ret_enforcer) BH_MUST; /* needs CAP_NET_ADMIN in this netns */
 void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing */
+/*
+ * From the next apply on the table is this enforcer's alone: others may read it, but not change it, not even with
+ * "flush ruleset". When the enforcer is gone the table stays and anybody may take it over. 1: this kernel cannot (< 6.9).
+ */
+int bh_enforcer_own(struct bh_enforcer *e) BH_MUST;
+/*
+ * From the next apply on isolations also hold between the ports of every bridge of this network namespace: table
+ * `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at first; off removes it.
+ */
+void bh_enforcer_bridge(struct bh_enforcer *e, bool on);
 const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
 
 /*
@@ -92,6 +102,7 @@ struct bh_kernel_features {
 	bool inet, concat_interval, timeout, counter_elem, nflog, reject_inet, ct_mark, dynset_limit, owner_persist,
 		bridge_ct, flowtable, conntrack;
 	char offload[BH_OFFLOAD_TEXT]; /* a flowtable somebody made: connections in it pass no rule of ours; "" = none */
+	bool real_time;	      /* not the kernel's: SCHED_FIFO is permitted here, the enforcer's process takes it */
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */
 	uint32_t generation;
 };
@@ -119,7 +130,9 @@ int bh_would_parse(const char *line, size_t len, struct bh_would *ret_would) BH_
  * Serves until the peer closes (0) or the environment breaks (< 0). Installs seccomp first: netlink and fd only.
  * fd: one end of a SOCK_STREAM socketpair. Requests and replies are length-prefixed text frames.
  */
-int bh_enforcer_serve(int fd) BH_MUST;
+#define BH_ENF_OWN 1u	 /* makes the table its own where the kernel can; else foreign changes are noticed and undone */
+#define BH_ENF_BRIDGE 2u /* see bh_enforcer_bridge */
+int bh_enforcer_serve(int fd, unsigned how) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
 enum bh_enf_request {

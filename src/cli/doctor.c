@@ -74,7 +74,8 @@ static size_t collect(struct check *c, char why[200])
 	c[n++] = (struct check){"reject inet", F(reject_inet), "healthy peers get a fast answer", "peers of an isolated host wait for time-outs: CONFIG_NFT_REJECT_INET"};
 	c[n++] = (struct check){"rate meters", F(dynset_limit), "logs cannot be flooded", "no drop log"};
 	c[n++] = (struct check){"nflog", F(nflog), "drops can be logged", "no drop log: CONFIG_NFT_LOG"};
-	c[n++] = (struct check){"owner and persist", F(owner_persist), "the table could be locked to us (not used yet)", "any root may change the table; changes are noticed and undone"};
+	c[n++] = (struct check){"owner and persist", F(owner_persist), "while the daemon runs only it may change the table", "any root may change the table; changes are noticed and undone"};
+	c[n++] = (struct check){"real-time", F(real_time), "isolations do not wait for busy programs", "the enforcer waits its turn on a busy machine: RLIMIT_RTPRIO=1 or CAP_SYS_NICE"};
 	c[n++] = (struct check){"bridge conntrack", F(bridge_ct), "stateful bridge filtering is possible (not used yet)", "a transparent bridge cannot be filtered by state here"};
 	c[n++] = (struct check){"br_netfilter off", have ? !f.br_netfilter_on : -1, "bridged traffic does not pass our chains", "bridged traffic inside one segment passes inet forward too and is judged by zones"};
 	c[n++] = (struct check){"no flowtables", have ? !f.offload[0] : -1, "no connection passes beside our rules", "a flowtable moves connections past our rules; they cannot be cut until they leave it (nft list flowtables)"};
@@ -137,11 +138,13 @@ int bh_cli_disarm(int argc, char **argv)
 	if (argc == 2 && !strcmp(argv[1], "--help"))
 		return bh_cli_usage("disarm", NULL, 0);
 	if (argc != 2 || strcmp(argv[1], "--yes"))
-		return bh_cli_usage("disarm", "       Every isolation and every zone border ends at once; a running daemon puts them back.\n", BH_EXIT_USAGE);
+		return bh_cli_usage("disarm", "       Every isolation and every zone border ends at once; a running daemon owns the table: stop it first.\n", BH_EXIT_USAGE);
 	r = bh_enforcer_open(&e);
 	if (r == 0)
 		r = bh_enforcer_disarm(e);
-	if (r < 0)
+	if (r == -EPERM && e)
+		fprintf(stderr, "bulkhead: cannot remove table inet bulkhead: a running daemon owns it (stop it first), or CAP_NET_ADMIN is missing\n");
+	else if (r < 0)
 		fprintf(stderr, "bulkhead: cannot remove table inet bulkhead: %s\n", e && bh_enforcer_why(e)[0] ? bh_enforcer_why(e) : strerror(-r));
 	bh_enforcer_close(e);
 	return r == -EPERM || r == -EACCES ? BH_EXIT_DENIED : r < 0 ? BH_EXIT_FAILED : 0;

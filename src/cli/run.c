@@ -17,7 +17,9 @@ static const char more[] =
 	"       --state DIR       keeps the confirmed policy and the plan for `bulkhead boot` over restarts\n"
 	"       --socket PATH     the local API (default " BH_API_SOCKET ")\n"
 	"       --strict          EVE without our own object and action records\n"
-	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n";
+	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n"
+	"       --bridge          isolations also hold between the ports of this box's bridges (table bridge bulkhead)\n"
+	"       --share-table     other programs may change table inet bulkhead (their changes are undone), as before Linux 6.9\n";
 
 /* 0, or 1 with the complaint made */
 static int split(char *s, const char **names, size_t max, size_t *ret_n)
@@ -77,7 +79,7 @@ out:
 int bh_cli_run(int argc, char **argv)
 {
 	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
-		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"help", 0, 0, 'h'}, {0}};
+		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"help", 0, 0, 'h'}, {0}};
 	struct bh_run_opts o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET};
 	const char *policy_path = NULL, *names[BH_LIVE_IFS];
 	struct bh_policy *policy;
@@ -122,6 +124,12 @@ int bh_cli_run(int argc, char **argv)
 			break;
 		case 'n':
 			o.no_enforcer = true;
+			break;
+		case 'b':
+			o.bridge = true;
+			break;
+		case 't':
+			o.share_table = true;
 			break;
 		case 'h':
 			return bh_cli_usage("run", more, 0);

@@ -20,7 +20,7 @@ struct bh_run_opts {
 	int mode; /* -1 = the policy's */
 	const char *eve_path, *socket_path, *host;
 	const char *state_dir, *base_sha256; /* NULL = nothing is kept over a restart; base: of the policy file given */
-	bool strict, no_enforcer;
+	bool strict, no_enforcer, share_table, bridge;
 };
 
 /* src/daemon/run.c: the supervisor; returns the exit code */

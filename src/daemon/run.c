@@ -235,7 +235,8 @@ static int child(struct run *r, unsigned role)
 	case BH_PROC_ENFORCER:
 		keep_only((int[]){r->enf_enforcer}, 1);
 		prctl(PR_SET_NAME, "bh-enforcer");
-		return bh_enforcer_serve(r->enf_enforcer) < 0;
+		return bh_enforcer_serve(r->enf_enforcer,
+			(r->o->share_table ? 0 : BH_ENF_OWN) | (r->o->bridge ? BH_ENF_BRIDGE : 0)) < 0;
 	default:
 		keep_only((int[]){r->lines[0]}, 1);
 		return bh_role_reporter(&rep);

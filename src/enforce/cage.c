@@ -13,6 +13,7 @@
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include "enforcer.h"
 
@@ -104,18 +105,22 @@ static int install_filter(void)
 	return r;
 }
 
-static bool real_time(void)
+bool bh_cage_may_real_time(void)
 {
-	struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+	struct rlimit l;
 
-	return sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest) == 0;
+	return sched_getscheduler(0) == SCHED_FIFO ||
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_NICE) ||
+	       (getrlimit(RLIMIT_RTPRIO, &l) == 0 && l.rlim_cur > 0);
 }
 
 int bh_cage(void)
 {
+	struct sched_param lowest = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
 	int r;
 
-	(void)real_time(); /* not permitted: the scheduler everybody has */
+	/* not permitted: the scheduler everybody has */
+	(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &lowest);
 	r = drop_capabilities();
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		r = -errno;

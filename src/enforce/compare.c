@@ -24,6 +24,12 @@ static bool near(bh_ns a, bh_ns b, bh_ns slack)
 	return a < b + slack && b < a + slack;
 }
 
+/* of the table that is being read */
+static bool meant(const struct bh_enforcer *e, const struct bh_cut *c)
+{
+	return e->nl.family != NFPROTO_BRIDGE || bh_cut_on_bridge(c);
+}
+
 static int differs(struct bh_enforcer *e, const char *how, const struct bh_cut *c)
 {
 	char text[BH_CUT_TEXT];
@@ -55,7 +61,7 @@ static int compare_dump(struct bh_enforcer *e)
 			r = differs(e, "not ours", &v[i]);
 	}
 	for (size_t i = 0; bh_book_next(&e->book, &i, &c, &deadline);)
-		due += deadline > now + SLACK;
+		due += deadline > now + SLACK && meant(e, &c);
 	if (r == 0 && matched < due) {
 		snprintf(e->why, sizeof e->why, "%zu cuts should stand, %zu do", due, matched);
 		r = 1;
@@ -76,6 +82,8 @@ static int compare_keys(struct bh_enforcer *e)
 		struct bh_cut_place p;
 		bh_ns now = bh_clock_now(), left = deadline > now ? deadline - now : 0;
 
+		if (!meant(e, &c))
+			continue;
 		if (bh_cut_place(&c, &p) < 0)
 			return -EINVAL;
 		c.ttl = left;
@@ -92,5 +100,13 @@ static int compare_keys(struct bh_enforcer *e)
 
 int bh_cuts_compare(struct bh_enforcer *e)
 {
-	return bh_book_n(&e->book) > DUMPED ? compare_keys(e) : compare_dump(e);
+	int (*compare)(struct bh_enforcer *) = bh_book_n(&e->book) > DUMPED ? compare_keys : compare_dump;
+	int r = compare(e);
+
+	if (r == 0 && e->bridge) {
+		e->nl.family = NFPROTO_BRIDGE;
+		r = compare(e);
+		e->nl.family = NFPROTO_INET;
+	}
+	return r;
 }

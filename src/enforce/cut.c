@@ -165,6 +165,22 @@ void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uin
 		bh_elem_exact(&s->e, p.key, p.len, extra);
 }
 
+bool bh_cut_on_bridge(const struct bh_cut *c)
+{
+	return c->kind == BH_CUT_ISOLATE;
+}
+
+void bh_bridge_cut_sets_put(struct batch *b)
+{
+	for (size_t i = 0; i < BH_COUNT(cut_sets); i++) {
+		const struct cut_set *s = &cut_sets[i];
+
+		if (s->kind == BH_CUT_ISOLATE)
+			bh_set_add(b, s->name, s->fields, s->v6,
+				NFT_SET_TIMEOUT | (s->what == BH_CUT_NET ? NFT_SET_INTERVAL : 0), true);
+	}
+}
+
 /* ---- reading ---- */
 
 struct reader {

@@ -244,6 +244,8 @@ int bh_enforcer_apply(struct bh_enforcer *e, const struct bh_plan *plan)
 		r = bh_law_make(e, plan, &law, &hash);
 	if (r == 0)
 		r = bh_snapshot_head(&e->nl, &head);
+	if (r == 0)
+		r = bh_bridge_head(e);
 	if (r == 0 && head.present && !e->have_law) /* left by an earlier process: else the book knows */
 		r = bh_cuts_read(&e->nl, &standing, &n_standing);
 	if (r == -ENOENT) /* deleted meanwhile: there is nothing to take over */
@@ -293,7 +295,7 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 {
 	struct bh_plan law;
 	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
-		.used = (uint16_t)plan->generation};
+		.used = (uint16_t)plan->generation, .table_flags = e->own ? TABLE_OWNED : 0};
 	struct cut_stream stream;
 	int r;
 
@@ -317,21 +319,52 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	return r;
 }
 
+int bh_bridge_head(struct bh_enforcer *e)
+{
+	struct snapshot head = {.present = false};
+	int r;
+
+	e->nl.family = NFPROTO_BRIDGE;
+	r = bh_snapshot_head(&e->nl, &head);
+	e->nl.family = NFPROTO_INET;
+	e->bridge_stands = head.present;
+	return r;
+}
+
+void bh_enforcer_bridge(struct bh_enforcer *e, bool on)
+{
+	e->bridge = on;
+}
+
+void bh_table_drop(struct bh_enforcer *e, uint8_t family)
+{
+	struct nlmsghdr *h;
+
+	e->batch.family = family;
+	h = bh_batch_msg(&e->batch, NFT_MSG_DELTABLE, 0, "table", NL_TABLE);
+	e->batch.family = NFPROTO_INET;
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_TABLE_NAME, NL_TABLE);
+	bh_batch_msg_end(&e->batch, h);
+}
+
 int bh_enforcer_disarm(struct bh_enforcer *e)
 {
 	struct snapshot head;
-	struct nlmsghdr *h;
 	int r = bh_snapshot_head(&e->nl, &head);
 
 	if (r < 0)
 		return fail(e, r, "table " NL_TABLE);
-	if (head.present) {
+	r = bh_bridge_head(e);
+	if (r < 0)
+		return fail(e, r, "table bridge " NL_TABLE);
+	if (head.present || e->bridge_stands) {
 		bh_batch_begin(&e->batch, &e->nl);
-		h = bh_batch_msg(&e->batch, NFT_MSG_DELTABLE, 0, "table", NL_TABLE);
-		if (h) {
-			mnl_attr_put_strz(h, NFTA_TABLE_NAME, NL_TABLE);
-			bh_batch_msg_end(&e->batch, h);
-		}
+		if (head.present)
+			bh_table_drop(e, NFPROTO_INET);
+		if (e->bridge_stands)
+			bh_table_drop(e, NFPROTO_BRIDGE);
 		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r < 0)
 			return r;
@@ -389,6 +422,18 @@ int bh_enforcer_verify(struct bh_enforcer *e)
 	if (what) {
 		snprintf(e->why, sizeof e->why, "%s", what);
 		return 1;
+	}
+	if (e->bridge) {
+		e->nl.family = NFPROTO_BRIDGE;
+		r = bh_snapshot_take(&e->nl, NULL, &now, e->why);
+		e->nl.family = NFPROTO_INET;
+		if (r < 0)
+			return fail(e, r, "reading back");
+		what = first_difference(&e->bridge_applied, &now);
+		if (what) {
+			snprintf(e->why, sizeof e->why, "bridge: %s", what);
+			return 1;
+		}
 	}
 	r = bh_trial_compare(e);
 	return r ? r : bh_cuts_compare(e);

@@ -48,13 +48,16 @@ struct bh_enforcer {
 	uint16_t stamp, used;
 	uint64_t law_hash;
 	struct trial trial;
-	struct snapshot applied;
+	struct snapshot applied, bridge_applied;
 	struct proved proved;
 	struct book book;
 	struct bh_addr *self;
 	size_t n_self;
 	struct bh_drift drift[DRIFTS]; /* foreign transactions read but not yet reported */
 	size_t n_drift;
+	bool own;    /* the table is made ours alone */
+	bool bridge; /* table bridge bulkhead is wanted */
+	bool bridge_stands; /* wanted or not, there is one */
 	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];
@@ -88,6 +91,8 @@ int bh_proof_after(struct bh_enforcer *e, const struct ruleset *rs, struct proof
 const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m);
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
+int bh_bridge_head(struct bh_enforcer *e) BH_MUST; /* whether table bridge bulkhead stands */
+void bh_table_drop(struct bh_enforcer *e, uint8_t family); /* of the batch */
 /* what stands by the book, likewise; shorten: to the longest time the law allows */
 int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next,
 	bh_ns now) BH_MUST;
@@ -114,6 +119,7 @@ int bh_cut_admitted(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n) 
 int bh_watch_unheard(struct bh_enforcer *e) BH_MUST;
 /* cage.c: gives up everything the role does not need */
 int bh_cage(void) BH_MUST;
+bool bh_cage_may_real_time(void);
 void bh_watch_drain(
 	struct bh_enforcer *e); /* reads what is queued; foreign transactions go to e->drift */
 

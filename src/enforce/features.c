@@ -312,7 +312,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 		{&f.reject_inet, NFPROTO_INET, 0, probe_reject},
 		{&f.ct_mark, NFPROTO_INET, 0, probe_mark},
 		{&f.dynset_limit, NFPROTO_INET, 0, probe_dynset},
-		{&f.owner_persist, NFPROTO_INET, 0x6, probe_nothing},
+		{&f.owner_persist, NFPROTO_INET, TABLE_OWNED, probe_nothing},
 		{&f.bridge_ct, NFPROTO_BRIDGE, 0, probe_state},
 		{&f.flowtable, NFPROTO_INET, 0, probe_flowtable},
 		{&f.conntrack, NFPROTO_INET, 0, probe_conntrack},
@@ -334,7 +334,19 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 	r = bh_offload_read(&e->nl, f.offload);
 	if (r < 0)
 		return r;
+	f.real_time = bh_cage_may_real_time();
 	e->why[0] = '\0';
 	*ret_features = f;
 	return 0;
+}
+
+int bh_enforcer_own(struct bh_enforcer *e)
+{
+	int r = ask(e, NFPROTO_INET, TABLE_OWNED, probe_nothing);
+
+	if (r < 0)
+		return r;
+	e->own = r == 1;
+	e->why[0] = '\0';
+	return e->own ? 0 : 1;
 }

@@ -60,20 +60,50 @@ bool bh_trial_on(const struct bh_enforcer *e, bh_ns now)
 	return e->trial.deadline > now;
 }
 
-void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
+static void put_book(struct batch *b, const struct book *k, bh_ns now)
 {
 	struct cut_stream stream = bh_cut_stream(b);
 	struct bh_cut c;
 	bh_ns deadline;
 
 	for (size_t i = 0; bh_book_next(k, &i, &c, &deadline);) {
-		if (deadline <= now)
+		if (deadline <= now || (b->family == NFPROTO_BRIDGE && !bh_cut_on_bridge(&c)))
 			continue;
 		c.ttl = deadline - now;
 		bh_cut_put(&stream, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 	}
 	bh_cut_stream_end(&stream);
+}
+
+void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
+{
+	put_book(b, k, now);
 	bh_islands_put(b, k, now);
+}
+
+static void put_bridge(struct bh_enforcer *e, struct ruleset *rs, const struct book *cuts, bh_ns now)
+{
+	if (!e->bridge && !e->bridge_stands)
+		return;
+	bh_bridge_put(rs, e->bridge);
+	if (!e->bridge)
+		return;
+	e->batch.family = NFPROTO_BRIDGE;
+	put_book(&e->batch, cuts, now);
+	e->batch.family = NFPROTO_INET;
+}
+
+static int read_bridge(struct bh_enforcer *e, const struct ruleset *rs)
+{
+	int r = 0;
+
+	e->bridge_stands = e->bridge;
+	if (!e->bridge)
+		return 0;
+	e->nl.family = NFPROTO_BRIDGE;
+	r = bh_snapshot_take(&e->nl, rs, &e->bridge_applied, e->why);
+	e->nl.family = NFPROTO_INET;
+	return r;
 }
 
 #define BATCH_KEPT (8u << 20) /* of memory, for the next one */
@@ -84,7 +114,8 @@ static int put_once(
 	struct proof proof = {.later = in_a_hurry};
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
-		.used = e->used};
+		.used = e->used, .table_flags = e->own ? TABLE_OWNED : 0};
+	struct ruleset bridge = {.b = rs.b, .law = rs.law, .stamp = rs.stamp, .table_flags = rs.table_flags};
 	bh_ns now = bh_clock_now();
 	bool lost;
 	int r;
@@ -105,6 +136,7 @@ static int put_once(
 	r = bh_proof_before(e, &rs, &proof); /* for any cuts there may be: not of these */
 	if (r == 0) {
 		bh_book_cuts_put(&e->batch, cuts, now);
+		put_bridge(e, &bridge, cuts, now);
 		e->lost = false; /* what was missed before is written over */
 		r = bh_watch_unheard(e);
 		e->lost |= lost && r < 0;
@@ -113,6 +145,8 @@ static int put_once(
 	if (r == 0) {
 		bh_watch_drain(e);
 		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
+		if (r == 0)
+			r = read_bridge(e, &bridge);
 		if (r > 0)
 			r = -EIO;
 		else if (r < 0)
@@ -122,6 +156,7 @@ static int put_once(
 	}
 	bh_model_free(proof.m);
 	bh_ruleset_fini(&rs);
+	bh_ruleset_fini(&bridge);
 	if (e->batch.cap > BATCH_KEPT)
 		bh_batch_fini(&e->batch);
 	return r;

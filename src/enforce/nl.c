@@ -33,7 +33,7 @@ int bh_nl_open(struct nl *nl, int bus, unsigned groups)
 {
 	int r;
 
-	*nl = (struct nl){.seq = 1};
+	*nl = (struct nl){.seq = 1, .family = NFPROTO_INET};
 	nl->rx = malloc(NL_RX);
 	if (!nl->rx)
 		return -ENOMEM;
@@ -95,6 +95,7 @@ void bh_batch_begin(struct batch *b, struct nl *nl)
 	struct nlmsghdr *h;
 
 	b->len = b->last = b->n = 0;
+	b->family = NFPROTO_INET;
 	b->error = 0;
 	if (!batch_room(b, 1 << 12))
 		return;
@@ -115,7 +116,7 @@ struct nlmsghdr *bh_batch_msg(
 	bh_strcpy(o->name, sizeof o->name, name);
 	b->last = b->len;
 	return nftnl_nlmsg_build_hdr(
-		(char *)b->buf + b->len, type, NFPROTO_INET, flags, b->seq + (uint32_t)b->n);
+		(char *)b->buf + b->len, type, b->family, flags, b->seq + (uint32_t)b->n);
 }
 
 void bh_batch_msg_end(struct batch *b, struct nlmsghdr *h)
@@ -241,7 +242,7 @@ void bh_batch_fini(struct batch *b)
 
 struct nlmsghdr *bh_nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags)
 {
-	return nftnl_nlmsg_build_hdr(buf, type, NFPROTO_INET, flags, nl->seq++);
+	return nftnl_nlmsg_build_hdr(buf, type, nl->family, flags, nl->seq++);
 }
 
 int bh_nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx)

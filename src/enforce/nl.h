@@ -18,6 +18,7 @@
 struct nl {
 	struct mnl_socket *sock;
 	uint32_t seq, portid;
+	uint8_t family; /* of requests: whose table bulkhead is read */
 	char *rx; /* NL_RX bytes */
 };
 #define NL_RX (256u << 10)
@@ -33,6 +34,7 @@ struct batch {
 	struct nl_object *objects;
 	size_t n, objects_cap;
 	uint32_t seq;
+	uint8_t family; /* of the messages to come */
 	int error; /* sticky; commit returns it */
 };
 

@@ -105,18 +105,16 @@ static int mark_twins(const struct bh_cut *cuts, size_t n, bool *later)
 }
 
 /* all deletions, then all additions: neighbours of one set share a message */
-static int put_cuts(
-	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later, bool ask)
+static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later,
+	bool ask, bool bridge)
 {
-	struct cut_stream s;
+	struct cut_stream s = bh_cut_stream(&e->batch);
 
-	bh_batch_begin(&e->batch, &e->nl);
-	s = bh_cut_stream(&e->batch);
 	for (size_t i = 0; i < n; i++) {
 		bool stands = bh_book_deadline(&e->book, &cuts[i]) != 0;
 		struct elem_seen seen;
 
-		if (later[i])
+		if (later[i] || (bridge && !bh_cut_on_bridge(&cuts[i])))
 			continue;
 		if (ask) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -129,24 +127,45 @@ static int put_cuts(
 			bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!later[i])
+		if (!later[i] && !(bridge && !bh_cut_on_bridge(&cuts[i])))
 			bh_cut_put(&s, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
 	bh_cut_stream_end(&s);
 	return 0;
+}
+
+/* what is asked, and what is written, from here on */
+static void at_family(struct bh_enforcer *e, uint8_t family)
+{
+	e->nl.family = e->batch.family = family;
+}
+
+static int put_cuts(
+	struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later, bool ask)
+{
+	int r;
+
+	bh_batch_begin(&e->batch, &e->nl);
+	r = put_family(e, cuts, n, later, ask, false);
+	if (r == 0 && e->bridge) {
+		at_family(e, NFPROTO_BRIDGE);
+		r = put_family(e, cuts, n, later, ask, true);
+		at_family(e, NFPROTO_INET);
+	}
+	return r;
 }
 
 /* Of many, each sixteenth and the last: what a message could lose, it loses from some element on to its end. */
 #define ALL_READ_BACK 64
 #define READ_BACK_STEP 16
 
-static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+static int read_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool bridge)
 {
 	size_t step = n > ALL_READ_BACK ? READ_BACK_STEP : 1;
 
 	for (size_t i = (n - 1) % step; i < n; i += step) {
 		struct elem_seen seen;
 		struct bh_cut_place p;
-		int r = stands_in_kernel(e, &cuts[i], &seen);
+		int r = bridge && !bh_cut_on_bridge(&cuts[i]) ? 0 : stands_in_kernel(e, &cuts[i], &seen);
 
 		if (r == 0)
 			continue;
@@ -155,6 +174,18 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 		return r < 0 ? r : -EIO;
 	}
 	return 0;
+}
+
+static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+{
+	int r = read_family(e, cuts, n, false);
+
+	if (r == 0 && e->bridge) {
+		e->nl.family = NFPROTO_BRIDGE;
+		r = read_family(e, cuts, n, true);
+		e->nl.family = NFPROTO_INET;
+	}
+	return r;
 }
 
 /* somebody took the table apart while an order was carried out: the watch will tell */
@@ -355,19 +386,16 @@ static bool no_such_cut(const struct bh_cut *c)
 	return c->kind == BH_CUT_NONE || c->kind >= BH_CUT_KINDS || c->what >= BH_CUT_WHATS;
 }
 
-/* what the book knows is believed at first, the rest is asked for */
+/* what the book knows is believed at first, the rest is asked for; adds to *io_standing what there is to delete */
 static int put_releases(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n,
-	const bool *later, bool ask, size_t *ret_standing)
+	const bool *later, bool ask, bool bridge, size_t *io_standing)
 {
-	struct cut_stream s;
-	size_t standing = 0;
+	struct cut_stream s = bh_cut_stream(&e->batch);
 
-	bh_batch_begin(&e->batch, &e->nl);
-	s = bh_cut_stream(&e->batch);
 	for (size_t i = 0; i < n; i++) {
 		struct elem_seen seen;
 
-		if (no_such_cut(&cuts[i]) || later[i])
+		if (no_such_cut(&cuts[i]) || later[i] || (bridge && !bh_cut_on_bridge(&cuts[i])))
 			continue;
 		if (ask || !bh_book_deadline(&e->book, &cuts[i])) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -378,10 +406,9 @@ static int put_releases(struct bh_enforcer *e, const struct bh_cut *cuts, size_t
 				continue;
 		}
 		bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
-		standing++;
+		++*io_standing;
 	}
 	bh_cut_stream_end(&s);
-	*ret_standing = standing;
 	return 0;
 }
 
@@ -397,7 +424,13 @@ static int release_order(
 	for (int tries = 0; r == 0 && tries < TRIES; tries++) {
 		size_t standing = 0;
 
-		r = put_releases(e, cuts, n, later, tries > 0, &standing);
+		bh_batch_begin(&e->batch, &e->nl);
+		r = put_releases(e, cuts, n, later, tries > 0, false, &standing);
+		if (r == 0 && e->bridge) {
+			at_family(e, NFPROTO_BRIDGE);
+			r = put_releases(e, cuts, n, later, tries > 0, true, &standing);
+			at_family(e, NFPROTO_INET);
+		}
 		if (r < 0) {
 			snprintf(e->why, sizeof e->why, "release: %s", strerror(-r));
 			return r;

@@ -127,6 +127,12 @@ void bh_x_family(struct rule *r)
 	bh_x_is8(r, 0, r->v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 }
 
+void bh_x_ethertype(struct rule *r, uint16_t type)
+{
+	meta(r, NFT_META_PROTOCOL, 0);
+	bh_x_is16(r, 0, type);
+}
+
 void bh_x_l4proto(struct rule *r, uint8_t proto)
 {
 	meta(r, NFT_META_L4PROTO, 0);

@@ -27,7 +27,7 @@
 
 #define MARK_MASK 0xffff0000u
 
-static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
+void bh_table_put(struct ruleset *rs, uint16_t type, uint32_t flags, const char *comment)
 {
 	struct nftnl_table *t = nftnl_table_alloc();
 	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(256);
@@ -39,6 +39,8 @@ static void put_table(struct ruleset *rs, uint16_t type, const char *comment)
 		rs->b, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0, "table", NL_TABLE);
 	if (h) {
 		nftnl_table_set_u32(t, NFTNL_TABLE_FAMILY, NFPROTO_INET);
+		if (flags)
+			nftnl_table_set_u32(t, NFTNL_TABLE_FLAGS, flags);
 		if (comment && nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, comment))
 			(void)nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(u),
 				nftnl_udata_buf_len(u));
@@ -70,7 +72,7 @@ static void put_comment(struct nftnl_chain *c, const char *name)
 }
 
 /* hook < 0: a chain that is only jumped to */
-static void put_chain(
+void bh_chain_put(
 	struct ruleset *rs, const char *name, int hook, uint32_t policy, const char *comment)
 {
 	struct nftnl_chain *c = nftnl_chain_alloc();
@@ -98,7 +100,7 @@ static void put_chain(
 		nftnl_chain_free(c);
 }
 
-static void put_counter(struct ruleset *rs, const char *name, uint64_t packets)
+void bh_counter_put(struct ruleset *rs, const char *name, uint64_t packets)
 {
 	struct nftnl_obj *o = nftnl_obj_alloc();
 	struct nlmsghdr *h =
@@ -288,7 +290,7 @@ static void put_input(struct ruleset *rs)
 
 static void put_chains(struct ruleset *rs, const struct layout *l)
 {
-	put_chain(rs, rs->name.permit, -1, 0, NULL);
+	bh_chain_put(rs, rs->name.permit, -1, 0, NULL);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *const names[] = {rs->name.v[v6].pins, rs->name.v[v6].q_src,
 			rs->name.v[v6].q_dst, rs->name.v[v6].deny, rs->name.v[v6].shielded,
@@ -297,7 +299,7 @@ static void put_chains(struct ruleset *rs, const struct layout *l)
 			rs->name.v[v6].fwd};
 
 		for (size_t i = 0; i < BH_COUNT(names); i++)
-			put_chain(rs, names[i], -1, 0, NULL);
+			bh_chain_put(rs, names[i], -1, 0, NULL);
 	}
 	for (size_t z = 0; z < rs->law->n_zones; z++)
 		for (int v6 = 0; v6 < 2; v6++) {
@@ -305,7 +307,7 @@ static void put_chains(struct ruleset *rs, const struct layout *l)
 
 			bh_zone_chain_name(rs, z, v6, name);
 			if (l->chain[z][v6])
-				put_chain(rs, name, -1, 0, rs->law->zones[z].name);
+				bh_chain_put(rs, name, -1, 0, rs->law->zones[z].name);
 		}
 }
 
@@ -405,8 +407,8 @@ static void put_laws(struct ruleset *rs)
 		put_law(rs);
 		put_trial_set(rs);
 		snprintf(in, sizeof in, "in_g%u", rs->stamp);
-		put_chain(rs, rs->name.families, -1, 0, NULL);
-		put_chain(rs, in, -1, 0, NULL);
+		bh_chain_put(rs, rs->name.families, -1, 0, NULL);
+		bh_chain_put(rs, in, -1, 0, NULL);
 		put_entries(rs, rs->name.families, in);
 		rs->law = standing;
 		rs->stamp = stamp;
@@ -431,25 +433,25 @@ void bh_ruleset_put(struct ruleset *rs)
 	char comment[128];
 
 	/* replaces whatever stands: the table must exist to be deleted */
-	put_table(rs, NFT_MSG_NEWTABLE, NULL);
-	put_table(rs, NFT_MSG_DELTABLE, NULL);
+	bh_table_put(rs, NFT_MSG_NEWTABLE, 0, NULL);
+	bh_table_put(rs, NFT_MSG_DELTABLE, 0, NULL);
 	snprintf(comment, sizeof comment,
 		"bulkhead generation=%u mode=%s law=%016llx used=%u policy=%.16s", rs->stamp,
 		modes[rs->law->mode], (unsigned long long)rs->law_hash, rs->used,
 		rs->law->policy_sha256);
-	put_table(rs, NFT_MSG_NEWTABLE, comment);
-	put_counter(rs, "c_pin", c->pin);
-	put_counter(rs, "c_iso", c->iso);
-	put_counter(rs, "c_deny", c->deny);
-	put_counter(rs, "c_invalid", c->invalid);
-	put_counter(rs, "c_shield", c->shield);
-	put_counter(rs, "c_would_deny", c->would_deny);
-	put_counter(rs, "c_contain", c->contain);
-	put_counter(rs, "c_island", c->island);
-	put_counter(rs, "c_kill", c->kill);
+	bh_table_put(rs, NFT_MSG_NEWTABLE, rs->table_flags, comment);
+	bh_counter_put(rs, "c_pin", c->pin);
+	bh_counter_put(rs, "c_iso", c->iso);
+	bh_counter_put(rs, "c_deny", c->deny);
+	bh_counter_put(rs, "c_invalid", c->invalid);
+	bh_counter_put(rs, "c_shield", c->shield);
+	bh_counter_put(rs, "c_would_deny", c->would_deny);
+	bh_counter_put(rs, "c_contain", c->contain);
+	bh_counter_put(rs, "c_island", c->island);
+	bh_counter_put(rs, "c_kill", c->kill);
 	bh_cut_sets_put(rs->b);
 	bh_admin_ports_put(rs);
-	put_chain(rs, "forward", NF_INET_FORWARD, observe ? NF_ACCEPT : NF_DROP, NULL);
-	put_chain(rs, "input", NF_INET_LOCAL_IN, NF_ACCEPT, NULL);
+	bh_chain_put(rs, "forward", NF_INET_FORWARD, observe ? NF_ACCEPT : NF_DROP, NULL);
+	bh_chain_put(rs, "input", NF_INET_LOCAL_IN, NF_ACCEPT, NULL);
 	put_laws(rs);
 }

@@ -7,6 +7,9 @@
 #include <bulkhead/enforce.h>
 #include "elem.h"
 
+/* Only the socket that made it may change it; when that is gone, it stays, and anybody may (Linux 6.9). */
+#define TABLE_OWNED (NFT_TABLE_F_OWNER | 0x4u)
+
 /* how many elements each set of the law must hold after the commit */
 struct expect {
 	char set[NL_NAME];
@@ -31,6 +34,7 @@ struct ruleset {
 	uint16_t stamp, trial_stamp; /* the generation in the ct mark and in names */
 	uint16_t used;               /* the last stamp given to any law */
 	uint64_t trial_ms;           /* time it has left */
+	uint32_t table_flags;        /* TABLE_OWNED or 0 */
 	uint64_t law_hash;
 	struct law_names name; /* of the law being written */
 	struct bh_enforce_counters counters; /* to begin with: a replaced table keeps its counts */
@@ -41,6 +45,11 @@ struct ruleset {
 /* Everything of the law or the two laws, from an empty table on; errors are sticky in the batch. */
 void bh_ruleset_put(struct ruleset *rs);
 void bh_ruleset_fini(struct ruleset *rs);
+/* Pieces of it, for the table of the family the batch is at. hook < 0: a chain that is only jumped to */
+void bh_table_put(struct ruleset *rs, uint16_t type, uint32_t flags, const char *comment);
+void bh_chain_put(
+	struct ruleset *rs, const char *name, int hook, uint32_t policy, const char *comment);
+void bh_counter_put(struct ruleset *rs, const char *name, uint64_t packets);
 
 enum svc { SVC_TCP, SVC_UDP, SVC_ICMP, SVC_ANY, SVCS };
 enum svc bh_svc_of(uint8_t proto);
@@ -72,6 +81,7 @@ int bh_layout_make(const struct bh_plan *law, struct layout *l) BH_MUST;
 void bh_layout_fini(struct layout *l);
 void bh_names_make(struct law_names *n, uint16_t stamp);
 void bh_sets_put(struct ruleset *rs, const struct layout *l); /* the empty sets */
+void bh_exempt_put(struct ruleset *rs, const struct layout *l); /* sets and elements of pins and remedies alone */
 void bh_admin_ports_put(struct ruleset *rs); /* the same for every law */
 void bh_elements_put(
 	struct ruleset *rs, const struct layout *l); /* what they hold; chains must exist */
@@ -93,6 +103,9 @@ void bh_slow_cuts_put(struct ruleset *rs, bool v6);   /* forward, after it */
 void bh_router_put(struct ruleset *rs, const struct layout *l, bool v6); /* towards this box */
 void bh_would_put(struct ruleset *rs, bool v6);	       /* observe: written down, not dropped */
 
+/* bridge.c: table `bridge bulkhead`, empty when it is not wanted */
+void bh_bridge_put(struct ruleset *rs, bool wanted);
+
 /* cut.c: where a cut lives in the kernel */
 struct bh_cut_place {
 	const char *set;
@@ -113,6 +126,8 @@ struct cut_stream bh_cut_stream(struct batch *b);
 void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uint16_t flags);
 void bh_cut_stream_end(struct cut_stream *s);
 void bh_cut_sets_put(struct batch *b); /* the empty sets */
+bool bh_cut_on_bridge(const struct bh_cut *c); /* also an element of the bridge's table */
+void bh_bridge_cut_sets_put(struct batch *b);
 /* what comes and goes by itself: cuts, the trial, what rules wrote down; no part of the digests */
 bool bh_is_live_set(const char *name);
 /* All cuts standing in the kernel; appended to a malloc'ed array. -EINTR is handled here. */

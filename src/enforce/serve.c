@@ -501,14 +501,18 @@ static int loop(struct server *s)
 	return r > 0 || r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
-int bh_enforcer_serve(int fd)
+int bh_enforcer_serve(int fd, unsigned how)
 {
 	struct server s = {.fd = fd};
 	int r = bh_enforcer_open(&s.e);
 
 	if (r < 0)
 		return r;
-	r = bh_cage();
+	bh_enforcer_bridge(s.e, how & BH_ENF_BRIDGE);
+	if (how & BH_ENF_OWN)
+		r = bh_enforcer_own(s.e);
+	if (r >= 0) /* a kernel that cannot is watched */
+		r = bh_cage();
 	if (r == 0)
 		r = loop(&s);
 	bh_bulk_fini(&s.bulks);

@@ -482,6 +482,63 @@ static void put_zones(struct ruleset *rs, const struct layout *l, bool v6)
 	free(out.v);
 }
 
+/* addresses alone, of those who must be found by ARP and neighbour discovery */
+static void put_addresses(struct ruleset *rs, const struct bh_plan *law, bool v6, const char *name)
+{
+	struct elems e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
+
+	for (size_t i = 0; i < law->n_remedies; i++) {
+		struct key k = key_of(NULL, &law->remedies[i].to, SVC_ANY, 0, 0);
+
+		if (bh_prefix_is4(&law->remedies[i].to) != v6)
+			put_key(&e, &k, v6);
+	}
+	bh_elems_end(&e);
+	if (e.count)
+		expect(rs, name, e.count);
+}
+
+static void put_found(struct ruleset *rs, bool remedies)
+{
+	const struct bh_plan *law = rs->law;
+	size_t n = remedies ? law->n_remedies : law->n_pins * 2;
+	struct bh_plan ends = {.remedies = calloc(n ? n : 1, sizeof *ends.remedies), .n_remedies = n};
+
+	for (size_t i = 0; ends.remedies && i < n; i++)
+		ends.remedies[i].to = remedies	? law->remedies[i].to
+				      : i & 1	? law->pins[i / 2].to
+						: law->pins[i / 2].from;
+	if (!ends.remedies || bh_plan_normalise(&ends) < 0)
+		rs->b->error = -ENOMEM;
+	for (int v6 = 0; !rs->b->error && v6 < 2; v6++) {
+		const char *name = remedies ? v6 ? "remedy_end6" : "remedy_end4"
+					    : v6 ? "pin_end6" : "pin_end4";
+
+		bh_set_add(rs->b, name, "a", v6, NFT_SET_INTERVAL, false);
+		put_addresses(rs, &ends, v6, name);
+	}
+	bh_plan_fini(&ends);
+}
+
+void bh_exempt_put(struct ruleset *rs, const struct layout *l)
+{
+	put_found(rs, false);
+	put_found(rs, true);
+	for (int v6 = 0; v6 < 2; v6++)
+		for (enum svc s = 0; s < SVCS; s++) {
+			const char *pin = rs->name.v[v6].pin[s];
+
+			if (l->pins[s][v6]) {
+				put_named(rs, pin, s, v6, "aa", true);
+				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, pin);
+			}
+			if (l->remedies[s][v6]) {
+				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a", false);
+				put_ends(rs, false, s, v6);
+			}
+		}
+}
+
 void bh_admin_ports_put(struct ruleset *rs)
 {
 	struct elems e;

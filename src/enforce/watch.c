@@ -33,12 +33,12 @@ _Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_RULE_TABLE 
 		       NFTA_OBJ_TABLE == 1 && NFTA_FLOWTABLE_TABLE == 1,
 	"attribute 1 names the table");
 
-static bool about_our_table(const struct nlmsghdr *h)
+static bool about_our_table(const struct bh_enforcer *e, const struct nlmsghdr *h)
 {
 	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
 	struct nlattr *a;
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof *g || g->nfgen_family != NFPROTO_INET)
+	if (mnl_nlmsg_get_payload_len(h) < sizeof *g || (g->nfgen_family != NFPROTO_INET && !(e->bridge && g->nfgen_family == NFPROTO_BRIDGE)))
 		return false;
 	mnl_attr_for_each(a, h,
 		sizeof *g) if (mnl_attr_get_type(a) == 1) return mnl_attr_get_payload_len(a) ==
@@ -92,7 +92,7 @@ static void read_notice(struct bh_enforcer *e, const struct nlmsghdr *h)
 		return;
 	if ((h->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
 		end_of_transaction(e, h);
-	else if (h->nlmsg_pid != e->nl.portid && about_our_table(h))
+	else if (h->nlmsg_pid != e->nl.portid && about_our_table(e, h))
 		e->txn_ours = true;
 }
 

@@ -351,7 +351,7 @@ static pid_t start_server(struct way *w)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		_exit(bh_enforcer_serve(pair[1]) != 0);
+		_exit(bh_enforcer_serve(pair[1], BH_ENF_OWN) != 0);
 	}
 	close(pair[1]);
 	w->fd = pair[0];

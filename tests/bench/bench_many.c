@@ -102,7 +102,7 @@ static int start(struct client *c)
 	c->pid = fork();
 	if (c->pid == 0) {
 		close(pair[0]);
-		_exit(bh_enforcer_serve(pair[1]) != 0);
+		_exit(bh_enforcer_serve(pair[1], BH_ENF_OWN) != 0);
 	}
 	close(pair[1]);
 	c->fd = pair[0];

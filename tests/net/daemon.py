@@ -262,6 +262,10 @@ class Test:
         r = self.cli('status')
         self.ok(r.returncode == 6 and 'drill' in r.stderr, 'without a daemon the exit code is 6 and says what to do', r.stderr)
         self.ok(self.start() and self.until(lambda: self.orders(), 5) and not self.reaches(), 'a new daemon takes the standing isolation over', self.status())
+        if '"owner and persist":"yes"' in self.net.run('gw', [BIN, 'doctor', '--json']).stdout:
+            refused = self.nft('delete', 'table', 'inet', 'bulkhead').returncode
+            r = self.net.run('gw', [BIN, 'disarm', '--yes'])
+            self.ok(refused and r.returncode != 0 and 'running daemon' in r.stderr and not self.reaches(), 'while it runs the table is its own: nft and disarm are refused', r.stderr)
         self.stop()
         r = self.net.run('gw', [BIN, 'disarm', '--yes'])
         tables = self.nft('list', 'tables').stdout
@@ -296,7 +300,7 @@ class Test:
         self.stop()
 
     def run(self):
-        self.ok(self.start(), 'run starts sensor, core, enforcer and reporter')
+        self.ok(self.start('--share-table'), 'run starts sensor, core, enforcer and reporter')
         self.orders_and_refusals()
         self.rights()
         self.deaths()

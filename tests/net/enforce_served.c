@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include "enforce_served.h"
 
-struct served serve(void)
+static struct served start(bool own)
 {
 	struct served s = {.seq = 1};
 	int pair[2];
@@ -23,12 +23,22 @@ struct served serve(void)
 		int r;
 
 		close(pair[0]);
-		r = bh_enforcer_serve(pair[1]);
+		r = bh_enforcer_serve(pair[1], own ? BH_ENF_OWN : 0);
 		_exit(r == 0 ? 0 : 1);
 	}
 	close(pair[1]);
 	s.fd = pair[0];
 	return s;
+}
+
+struct served serve(void)
+{
+	return start(false);
+}
+
+struct served serve_owner(void)
+{
+	return start(true);
 }
 
 int stop(struct served *s)

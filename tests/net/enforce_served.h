@@ -11,7 +11,8 @@ struct served {
 	uint32_t seq;
 };
 
-struct served serve(void);
+struct served serve(void);	  /* its table is open to others */
+struct served serve_owner(void); /* its table is its own, where the kernel can */
 int stop(struct served *s); /* its wait status */
 bool next_reply(struct served *s, struct bh_enf_reply *ret, int timeout_ms);
 void ask(struct served *s, unsigned request, const char *text);

@@ -2,6 +2,7 @@
 /* The enforcer as a process of its own: what it answers, what it refuses, what it repairs, and what
  * its death leaves. */
 #include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -31,6 +32,17 @@ static char *proc_status(pid_t pid, const char *key)
 	return line + strlen(key);
 }
 
+static bool may_real_time(void)
+{
+	struct bh_kernel_features f;
+	struct bh_enforcer *e;
+
+	assert_int_equal(bh_enforcer_open(&e), 0);
+	assert_int_equal(bh_enforcer_features(e, &f), 0);
+	bh_enforcer_close(e);
+	return f.real_time;
+}
+
 static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 {
 	struct served s = serve();
@@ -45,6 +57,7 @@ static void it_serves_orders_with_one_capability_and_a_filter(void **state)
 	assert_string_equal(proc_status(s.pid, "CapPrm:\t"), "0000000000001000");
 	assert_string_equal(proc_status(s.pid, "NoNewPrivs:\t"), "1");
 	assert_string_equal(proc_status(s.pid, "Seccomp:\t"), "2");
+	assert_int_equal(sched_getscheduler(s.pid) & ~SCHED_RESET_ON_FORK, may_real_time() ? SCHED_FIFO : SCHED_OTHER);
 	flow_up(&f, "10.1.0.2", 5000, false);
 	assert_int_equal(status_of(&s, BH_ENF_CUT,
 				 "cut isolate 10.1.0.2 ttl=1h order=5 because=smb.ransom\n"
@@ -211,6 +224,95 @@ static void a_foreign_change_is_named_and_undone_with_the_time_that_was_left(voi
 	disarm(armed(law_text));
 }
 
+static bool kernel_knows_owners(void)
+{
+	struct bh_enforcer *e;
+	int r;
+
+	assert_int_equal(bh_enforcer_open(&e), 0);
+	r = bh_enforcer_own(e);
+	bh_enforcer_close(e);
+	assert_true(r >= 0);
+	return r == 0;
+}
+
+static void assert_others_change_nothing(struct served *s, struct flow *f, struct flow *pin)
+{
+	static const char *const attacks[] = {
+		"delete element inet bulkhead iso4 { 10.1.0.2 }",
+		"insert rule inet bulkhead forward accept",
+		"add element inet bulkhead iso4 { 10.1.0.99 timeout 1h }",
+		"add chain inet bulkhead forward { policy accept; }",
+		"delete table inet bulkhead",
+		"flush table inet bulkhead",
+	};
+	struct bh_enforcer *e;
+	struct bh_plan plan = plan_of(law_text);
+	struct bh_cut c = cut_of("cut isolate 10.1.0.9 ttl=1h order=1");
+
+	for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++)
+		if (lab_nft(&lab, attacks[i], NULL) == 0)
+			fail_msg("nft was let: %s", attacks[i]);
+	assert_int_equal(lab_nft(&lab, "flush ruleset", NULL), 0); /* leaves out what it may not */
+	assert_int_equal(bh_enforcer_open(&e), 0); /* another one of ours is a stranger too */
+	assert_int_equal(bh_enforcer_apply(e, &plan), -EPERM);
+	assert_int_equal(bh_enforcer_disarm(e), -EPERM);
+	assert_non_null(strstr(bh_enforcer_why(e), "owns the table"));
+	assert_int_equal(bh_enforcer_release(e, &c, 1), 0); /* not there: nothing to do */
+	bh_enforcer_close(e);
+	bh_plan_fini(&plan);
+	assert_false(flow_ping(f, 100));
+	assert_int_equal(pings(pin, 10), 10);
+	assert_int_equal(status_of(s, BH_ENF_VERIFY, NULL), 0);
+}
+
+static void a_table_of_its_own_others_read_but_do_not_change(void **state)
+{
+	struct served s;
+	struct flow f, pin;
+	struct bh_enf_reply r;
+	char *text;
+	int status;
+
+	if (!kernel_knows_owners()) {
+		print_message("# this kernel knows no owner that a table outlives\n");
+		return;
+	}
+	flow_up(&f, "10.1.0.2", 5000, false);
+	flow_up(&pin, "10.1.0.2", 7000, false);
+	disarm(armed(law_text));
+	for (int open_before = 0; open_before < 2; open_before++) {
+		if (open_before) /* the table of an enforcer without the wish is taken over as well */
+			bh_enforcer_close(armed(law_text));
+		s = serve_owner();
+		assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+		assert_int_equal(status_of(&s, BH_ENF_CUT, "cut isolate 10.1.0.2 ttl=1h order=77 because=x\n"), 0);
+		text = listing(true); /* an older nft prints it all the same */
+		assert_non_null(strstr(text, "order 77 x"));
+		free(text);
+		assert_others_change_nothing(&s, &f, &pin);
+
+		kill(s.pid, SIGKILL);
+		assert_int_equal(waitpid(s.pid, &status, 0), s.pid);
+		close(s.fd);
+		assert_false(flow_ping(&f, 100)); /* it outlives its owner */
+		s = serve_owner();
+		assert_int_equal(status_of(&s, BH_ENF_APPLY, law_text), 0);
+		ask(&s, BH_ENF_DUMP, NULL);
+		r = answer(&s);
+		assert_non_null(strstr(r.body, "order=77 because=x"));
+		assert_null(strstr(r.body, "ttl=1h"));
+		free(r.body);
+		assert_others_change_nothing(&s, &f, &pin);
+		assert_int_equal(stop(&s), 0);
+		assert_false(flow_ping(&f, 100));
+		disarm(armed(law_text)); /* nobody's any more: boot and disarm may have it */
+		assert_int_equal(pings(&f, 5), 5);
+	}
+	flow_close(&f);
+	flow_close(&pin);
+}
+
 static void a_change_in_another_table_is_told_and_left_alone(void **state)
 {
 	struct served s = serve();
@@ -290,6 +392,7 @@ int main(void)
 		cmocka_unit_test(it_ends_when_spoken_to_in_another_language),
 		cmocka_unit_test(killed_it_leaves_a_valid_ruleset_which_its_successor_adopts),
 		cmocka_unit_test(a_foreign_change_is_named_and_undone_with_the_time_that_was_left),
+		cmocka_unit_test(a_table_of_its_own_others_read_but_do_not_change),
 		cmocka_unit_test(a_change_in_another_table_is_told_and_left_alone),
 		cmocka_unit_test(
 			a_peer_that_does_not_read_stops_neither_its_own_order_nor_a_repair),
