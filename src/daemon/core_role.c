@@ -242,6 +242,14 @@ static void notice(struct proc *p, const struct bh_drift *d)
 	core_step(p, &ev);
 }
 
+/* It is sent again: soon when something was in its way, later when it was refused for what it says. */
+static void law_not_taken(struct proc *p, const struct bh_enf_reply *reply)
+{
+	fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
+	p->law_version = bh_core_law_version(p->core) - 1;
+	p->law_next = p->now + (reply->status < 0 ? BH_SEC(1) : BH_MIN(1));
+}
+
 static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned request, uint32_t order)
 {
 	if (reply->seq == 0) {
@@ -255,7 +263,7 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		break;
 	case BH_ENF_APPLY:
 		if (reply->status)
-			fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
+			law_not_taken(p, reply);
 		p->boot_dirty |= reply->status == 0;
 		core_law_replied(p, reply->status);
 		break;
