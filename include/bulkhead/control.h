@@ -55,7 +55,6 @@ struct bh_api_view { /* what the shell knows beside the core */
 /* Replies; the caller's buffer of cap bytes. Length, or 0 = did not fit. */
 size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap);
 size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap);
-size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap);  /* connections remembered, and since when */
 size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap); /* the policy in force, in canonical form */
 
 /* ---- what a cut would break ---- */
@@ -92,6 +91,8 @@ struct bh_preview {
 	struct bh_addr session;
 	bool session_inside, session_managed;
 };
+/* Connections remembered, since when, and those open now by kind (open: NULL = not known). */
+size_t bh_api_flows(const struct bh_api_view *v, const struct bh_preview *open, char *buf, size_t cap);
 size_t bh_api_preview(const struct bh_api_view *v, const struct bh_order *order, const struct bh_preview *pv, char *buf, size_t cap);
 
 struct bh_api_would {

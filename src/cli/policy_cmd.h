@@ -14,12 +14,13 @@ struct bh_cli_flow {
 	struct bh_addr src, dst;
 	uint8_t proto;
 	uint16_t dport;
-	uint64_t flows, bytes;
+	uint64_t flows, bytes, open; /* ended and recorded; of them and of those; open now in the kernel's table */
 };
 struct bh_cli_flows {
 	struct bh_cli_flow *v;
 	size_t n, cap;
 	char since[40], until[40]; /* the window, as EVE prints times */
+	char open_unknown[96];	   /* why open connections are not among them; "" = they are, or not asked for */
 	char holes[40];		   /* before it some were forgotten; "" = none */
 };
 /* eve: a file, "-", or NULL = ask the daemon. 0, or the exit code. */

@@ -263,27 +263,69 @@ static const char *zone_name(const struct bh_policy *p, const struct bh_addr *a)
 	return z == BH_ZONE_NONE ? "no zone" : p->zones[z].name;
 }
 
+struct changed { /* a kind of connection that fares differently */
+	const struct bh_cli_flow *w;
+	bool lost, critical;
+};
+
+static int gravest_first(const void *a, const void *b)
+{
+	const struct changed *x = a, *y = b;
+
+	if (x->lost != y->lost)
+		return x->lost ? -1 : 1;
+	if (x->critical != y->critical)
+		return x->critical ? -1 : 1;
+	if (!x->w->open != !y->w->open)
+		return x->w->open ? -1 : 1;
+	return x->w->bytes > y->w->bytes ? -1 : x->w->bytes < y->w->bytes ? 1 : x->w > y->w ? 1 : -1;
+}
+
+static bool critical(const struct bh_policy *p, const struct bh_addr *a)
+{
+	uint16_t z = bh_policy_zone_of(p, a);
+
+	return z != BH_ZONE_NONE && p->zones[z].critical;
+}
+
+static void put_changed(const struct bh_policy *new, const struct changed *c)
+{
+	const struct bh_cli_flow *w = c->w;
+	char s[BH_ADDR_TEXT], d[BH_ADDR_TEXT], proto[4];
+
+	printf("%s%s %s > %s %s/%u  %s -> %s", c->critical ? "CRITICAL " : "", c->lost ? "NEWLY DROPPED" : "newly allowed", bh_addr_print(&w->src, s),
+		bh_addr_print(&w->dst, d), bh_proto_name(w->proto, proto), w->dport, zone_name(new, &w->src), zone_name(new, &w->dst));
+	if (w->open)
+		printf("  %llu open now,", (unsigned long long)w->open);
+	printf("  %llu connections, %llu bytes\n", (unsigned long long)w->flows, (unsigned long long)w->bytes);
+}
+
 size_t bh_cli_policy_effect(const struct bh_policy *old, const struct bh_policy *new, const struct bh_cli_flows *f)
 {
-	size_t dropped = 0, allowed = 0, still = 0, shown = 0;
+	struct changed *v = malloc((f->n + 1) * sizeof *v);
+	size_t dropped = 0, allowed = 0, still = 0, n = 0;
 
+	if (!v) {
+		fprintf(stderr, "bulkhead: no memory\n");
+		return 0;
+	}
 	for (size_t i = 0; i < f->n; i++) {
 		const struct bh_cli_flow *w = &f->v[i];
 		bool was = passes(old, w), is = passes(new, w);
-		char s[BH_ADDR_TEXT], d[BH_ADDR_TEXT], proto[4];
 
 		dropped += was && !is;
 		allowed += !was && is;
 		still += !was && !is;
-		if (was == is || shown == 40)
-			continue;
-		shown++;
-		printf("%s %s > %s %s/%u  %s -> %s  %llu connections, %llu bytes\n", is ? "newly allowed" : "NEWLY DROPPED", bh_addr_print(&w->src, s),
-			bh_addr_print(&w->dst, d), bh_proto_name(w->proto, proto), w->dport, zone_name(new, &w->src), zone_name(new, &w->dst),
-			(unsigned long long)w->flows, (unsigned long long)w->bytes);
+		if (was != is)
+			v[n++] = (struct changed){w, was, critical(old, &w->dst) || critical(new, &w->dst)};
 	}
-	if (dropped + allowed > shown)
-		printf("... and %zu more\n", dropped + allowed - shown);
+	if (n)
+		qsort(v, n, sizeof *v, gravest_first);
+	for (size_t i = 0; i < n && i < 40; i++)
+		put_changed(new, &v[i]);
+	if (n > 40)
+		printf("... and %zu more\n", n - 40);
+	free(v);
 	printf("%zu kinds of connection looked at: %zu newly dropped, %zu newly allowed, %zu against the law before and after\n", f->n, dropped, allowed, still);
 	return dropped;
 }

@@ -48,33 +48,6 @@ static int push(struct bh_cli_flows *f, const struct bh_cli_flow *w)
 	return 0;
 }
 
-static int from_daemon(const char *socket_path, struct bh_cli_flows *f)
-{
-	struct bh_api_request q = {.verb = BH_API_FLOWS};
-	json_t *o, *v;
-	char *text;
-	size_t i;
-	int r = bh_cli_ask(socket_path, &q, &o, &text);
-
-	if (r)
-		return r;
-	bh_strcpy(f->since, sizeof f->since, str(o, "since"));
-	bh_strcpy(f->until, sizeof f->until, str(o, "now"));
-	bh_strcpy(f->holes, sizeof f->holes, str(o, "whole_since"));
-	json_array_foreach(json_object_get(o, "flows"), i, v) {
-		struct bh_cli_flow w = {.proto = (uint8_t)json_integer_value(json_object_get(v, "proto")),
-			.dport = (uint16_t)json_integer_value(json_object_get(v, "dport")),
-			.flows = (uint64_t)json_integer_value(json_object_get(v, "flows")),
-			.bytes = (uint64_t)json_integer_value(json_object_get(v, "bytes"))};
-
-		if (r == 0 && addr(v, "src", &w.src) && addr(v, "dst", &w.dst))
-			r = push(f, &w);
-	}
-	json_decref(o);
-	free(text);
-	return r;
-}
-
 static int by_kind(const void *a, const void *b)
 {
 	const struct bh_cli_flow *x = a, *y = b;
@@ -95,10 +68,43 @@ static void merge(struct bh_cli_flows *f)
 		if (n && by_kind(&f->v[n - 1], &f->v[i]) == 0) {
 			f->v[n - 1].flows += f->v[i].flows;
 			f->v[n - 1].bytes += f->v[i].bytes;
+			f->v[n - 1].open += f->v[i].open;
 		} else {
 			f->v[n++] = f->v[i];
 		}
 	f->n = n;
+}
+
+static int from_daemon(const char *socket_path, struct bh_cli_flows *f)
+{
+	static const char *const lists[] = {"flows", "open"};
+	struct bh_api_request q = {.verb = BH_API_FLOWS};
+	json_t *o, *v;
+	char *text;
+	size_t i;
+	int r = bh_cli_ask(socket_path, &q, &o, &text);
+
+	if (r)
+		return r;
+	bh_strcpy(f->since, sizeof f->since, str(o, "since"));
+	bh_strcpy(f->until, sizeof f->until, str(o, "now"));
+	bh_strcpy(f->holes, sizeof f->holes, str(o, "whole_since"));
+	bh_strcpy(f->open_unknown, sizeof f->open_unknown, str(o, "open_unknown"));
+	for (unsigned k = 0; k < BH_COUNT(lists); k++)
+		json_array_foreach(json_object_get(o, lists[k]), i, v) {
+			struct bh_cli_flow w = {.proto = (uint8_t)json_integer_value(json_object_get(v, "proto")),
+				.dport = (uint16_t)json_integer_value(json_object_get(v, "dport")),
+				.flows = (uint64_t)json_integer_value(json_object_get(v, "flows")),
+				.bytes = (uint64_t)json_integer_value(json_object_get(v, "bytes")),
+				.open = (uint64_t)json_integer_value(json_object_get(v, "open"))};
+
+			if (r == 0 && addr(v, "src", &w.src) && addr(v, "dst", &w.dst))
+				r = push(f, &w);
+		}
+	merge(f);
+	json_decref(o);
+	free(text);
+	return r;
 }
 
 /* one line of EVE; what is no answered flow is passed over */
@@ -168,6 +174,8 @@ int bh_cli_flows_read(const char *eve, const char *socket_path, struct bh_cli_fl
 
 void bh_cli_flows_window(const struct bh_cli_flows *f, FILE *to)
 {
+	if (f->open_unknown[0])
+		fprintf(to, "# open connections were not looked at: %s\n", f->open_unknown);
 	fprintf(to, "# window: %s to %s%s%s. What did not speak in it (backups, month ends, emergencies) is not in here.\n", f->since[0] ? f->since : "nothing seen",
 		f->until[0] ? f->until : "-", f->holes[0] ? "; complete only since " : "", f->holes);
 }

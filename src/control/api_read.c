@@ -27,7 +27,36 @@ static void put_flow(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_close(j, '}');
 }
 
-size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap)
+static void put_open(struct bh_json *j, const struct bh_preview *open)
+{
+	uint64_t left_out = open ? open->left_out : 0;
+
+	if (!open || open->live_missing)
+		bh_json_str(j, "open_unknown", open ? open->live_missing : "no enforcer answered");
+	bh_json_open(j, "open", '[');
+	for (size_t i = 0; open && i < open->n; i++) {
+		const struct bh_preview_line *l = &open->v[i];
+
+		if (!l->live)
+			continue;
+		if (j->len + 1024 > j->cap) {
+			left_out++;
+			continue;
+		}
+		bh_json_open(j, NULL, '{');
+		bh_json_addr(j, "src", &l->src);
+		bh_json_addr(j, "dst", &l->dst);
+		bh_json_u64(j, "proto", l->proto);
+		bh_json_u64(j, "dport", l->dport);
+		bh_json_u64(j, "open", l->live);
+		bh_json_u64(j, "bytes", l->bytes);
+		bh_json_close(j, '}');
+	}
+	bh_json_close(j, ']');
+	bh_json_u64(j, "left_out", left_out);
+}
+
+size_t bh_api_flows(const struct bh_api_view *v, const struct bh_preview *open, char *buf, size_t cap)
 {
 	const struct bh_seen_table *t = bh_core_seen(v->core);
 	struct bh_json j = bh_json(buf, cap);
@@ -48,6 +77,7 @@ size_t bh_api_flows(const struct bh_api_view *v, char *buf, size_t cap)
 		if (bh_seen_at(t, i))
 			put_flow(&j, v, bh_seen_at(t, i));
 	bh_json_close(&j, ']');
+	put_open(&j, open);
 	return bh_api_finish(&j);
 }
 

@@ -118,6 +118,14 @@ void core_say_preview(struct proc *p, struct client *c, const struct bh_preview 
 		answer(p, c, 1, "the effect of it could not be computed", c->preview, NULL);
 }
 
+void core_say_flows(struct proc *p, struct client *c, const struct bh_preview *open)
+{
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view v = view(p, &s);
+
+	say(p, c, p->reply, bh_api_flows(&v, open, p->reply, REPLY));
+}
+
 void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n)
 {
 	struct bh_stats s = core_stats(p);
@@ -280,7 +288,7 @@ static void request(struct proc *p, struct client *c)
 		return;
 	}
 	if (q.verb == BH_API_FLOWS)
-		say(p, c, p->reply, bh_api_flows(&v, p->reply, REPLY));
+		core_flows(p, c);
 	else if (q.verb == BH_API_POLICY)
 		say(p, c, p->reply, bh_api_policy(&v, p->reply, REPLY));
 	else if (q.verb == BH_API_COUNTERS)

@@ -12,7 +12,7 @@
 #include "daemon/core_proc.h"
 
 #define CONNECTIONS_MAX 65536u
-#define LINES_MAX 4096u /* kinds of them */
+#define LINES_MAX 8192u /* kinds of them */
 #define BOXES_MAX 16u
 #define FRESH BH_SEC(10) /* a connection seen so lately is in the connection table of a box it passes */
 
@@ -139,7 +139,7 @@ static void one_live(struct preview *w, const struct bh_ct_flow *f)
 
 	if (f->answered)
 		(void)add(w, &(struct bh_preview_line){.src = f->src, .dst = f->dst, .proto = f->proto, .dport = ports ? f->dport : 0,
-			.sport = w->o->n_cuts && w->o->cuts[0].what == BH_CUT_FLOW ? f->sport : 0, .live = !f->closed, .packets = f->packets, .bytes = f->bytes});
+			.sport = w->o && w->o->n_cuts && w->o->cuts[0].what == BH_CUT_FLOW ? f->sport : 0, .live = !f->closed, .packets = f->packets, .bytes = f->bytes});
 }
 
 /* one line a kind, so a host with many connections costs a sort and no more */
@@ -163,7 +163,7 @@ static void sum_live(struct preview *w)
 		}
 	}
 	w->pv.n = n;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; w->o && i < n; i++)
 		judge(w, &w->pv.v[i], w->pv.v[i].sport, w->pv.v[i].live);
 }
 
@@ -298,19 +298,22 @@ static void finish(struct proc *p, struct client *c, const struct bh_enf_reply *
 	}
 	w->p = p;
 	w->o = c->preview;
-	failed = make_models(w);
-	if (failed == 0) {
-		if (r && r->status == 0)
-			live(w, r->body ? r->body : "", r->body_len);
-		else
-			w->pv.live_missing = !r ? "no enforcer answered" : r->text[0] ? r->text : "the enforcer could not read it";
+	failed = w->o ? make_models(w) : 0;
+	if (failed == 0 && r && r->status == 0)
+		live(w, r->body ? r->body : "", r->body_len);
+	else
+		w->pv.live_missing = !r ? "no enforcer answered" : r->text[0] ? r->text : "the enforcer could not read it";
+	if (failed == 0 && w->o) {
 		recorded(w);
 		if (w->pv.n)
 			qsort(w->pv.v, w->pv.n, sizeof *w->pv.v, bh_preview_line_cmp);
 		boxes(w);
 		session(w, &c->q.session);
 	}
-	core_say_preview(p, c, failed ? NULL : &w->pv);
+	if (w->o)
+		core_say_preview(p, c, failed ? NULL : &w->pv);
+	else
+		core_say_flows(p, c, &w->pv);
 	bh_model_free(w->before);
 	bh_model_free(w->after);
 	free(w->pv.v);
@@ -382,8 +385,15 @@ void core_preview(struct proc *p, struct client *c, const struct bh_api_request 
 	ask(p, c, BH_ENF_FLOWS);
 }
 
+void core_flows(struct proc *p, struct client *c)
+{
+	c->q.verb = BH_API_FLOWS;
+	ask(p, c, BH_ENF_FLOWS);
+}
+
 void core_counters(struct proc *p, struct client *c)
 {
+	c->q.verb = BH_API_COUNTERS;
 	ask(p, c, BH_ENF_COUNTERS);
 }
 
@@ -403,7 +413,7 @@ void core_live_replied(struct proc *p, const struct bh_enf_reply *r, unsigned re
 void core_live_late(struct proc *p, struct client *c)
 {
 	c->token = 0;
-	if (c->preview)
+	if (c->preview || c->q.verb == BH_API_FLOWS)
 		finish(p, c, NULL);
 	else
 		core_answer(p, c, 8, "no enforcer answered");

@@ -82,11 +82,13 @@ void core_hands_keep(struct proc *p); /* what has been done to conduits, for the
 void core_hands_restore(struct proc *p);
 /* core_preview.c: answers that need the kernel's word first */
 void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o);
+void core_flows(struct proc *p, struct client *c);
 void core_counters(struct proc *p, struct client *c);
 void core_live_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request, uint32_t token);
 void core_live_late(struct proc *p, struct client *c); /* no word came */
 /* core_api.c */
 void core_say_preview(struct proc *p, struct client *c, const struct bh_preview *pv); /* NULL: it could not be made */
+void core_say_flows(struct proc *p, struct client *c, const struct bh_preview *open);
 void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n);
 void core_answer(struct proc *p, struct client *c, int code, const char *text);
 struct bh_stats core_stats(struct proc *p);

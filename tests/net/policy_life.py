@@ -56,6 +56,11 @@ class Life(daemon.Test):
     def applied_and_taken_back(self):
         r = self.pol('apply', self.file('narrow.yaml'), '--dry-run')
         self.ok(r.returncode == 0 and 'narrowed' in r.stdout and self.reaches(7001, to='10.10.2.30'), 'apply --dry-run says what would change and changes nothing', r.stdout + r.stderr)
+        gone = self.net.spawn('pc-a', [sys.executable, '-c', STREAM, '10.10.2.30', '7001'], stdout=subprocess.PIPE)
+        time.sleep(0.5)
+        r = self.pol('simulate', self.file('narrow.yaml'))
+        self.ok(r.returncode == 7 and 'CRITICAL NEWLY DROPPED 10.10.1.11 > 10.10.2.30 tcp/7001' in r.stdout and '1 open now' in r.stdout, 'simulate names the open connection it would drop', r.stdout + r.stderr)
+        self.ticks(gone)
         r = self.pol('apply', self.file('bad.yaml'))
         self.ok(r.returncode == 3 and 'bad.yaml:' in r.stderr and 'nonsense' in r.stderr, 'a policy that is not valid is refused with its place', r.stderr)
         web, pin, gone = self.stream(80), self.stream(7000), self.net.spawn('pc-a', [sys.executable, '-c', STREAM, '10.10.2.30', '7001'], stdout=subprocess.PIPE)
