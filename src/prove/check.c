@@ -79,7 +79,8 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 			as_any(&b);
 		if (kind == ABOUT && as == 2)
 			continue;
-		if (as == 2 && (kind == PERMITS || kind == REMEDIES || !bh_box_as_segment(&b)))
+		if (as == 2 && kind != HOME &&
+			(kind == PERMITS || kind == REMEDIES || !bh_box_as_segment(&b)))
 			continue;
 		r = bh_boxes_add(&l, &b);
 	}
@@ -93,7 +94,7 @@ int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s)
 {
 	int r = bh_meant_make(plan, fam, &s->law);
 	const struct bh_boxes *of[KINDS] = {&s->law.permits, &s->law.pins, &s->law.turned,
-		&s->law.remedies, &s->law.pins};
+		&s->law.remedies, &s->law.pins, &s->law.home};
 
 	for (unsigned as = 0; r == 0 && as < 3; as++)
 		for (unsigned k = 0; r == 0 && k < KINDS; k++)

@@ -161,6 +161,7 @@ int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_bo
 struct law {
 	uint8_t fam;
 	struct bh_boxes permits, pins, turned, remedies, manage, critical;
+	struct bh_boxes home; /* what an isolated host may ask of this box: its lease, neighbours; management */
 	struct span *own; /* ranges by address: who owns them */
 	uint16_t *owner;
 	size_t n_own;

@@ -5,7 +5,7 @@
 
 #include "inside.h"
 
-enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, KINDS }; /* about: what ICMP errors between the ends of pins speak of */
+enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, HOME, KINDS }; /* about: what ICMP errors between the ends of pins speak of */
 struct side { /* one family */
 	struct law law;
 	/* [1]: as ICMP errors about connections; [2]: as packets without a connection */
