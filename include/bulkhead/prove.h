@@ -188,8 +188,12 @@ struct bh_prove_report {
 	uint64_t runs, steps, boxes;
 	char refused[192];
 };
-/* trial: the plan is of the law on trial in a model that holds two. report is filled whatever comes. 0, 1, 2, < 0 */
-int bh_prove_law(struct bh_model *m, const struct bh_plan *plan, bool trial, struct bh_prove_report *report) BH_MUST;
+/*
+ * beside: the other law of a model that holds two, whose management reaches this box as well, or NULL; trial: plan is the one
+ * on trial. report is filled whatever comes. 0, 1, 2, < 0
+ */
+int bh_prove_law(struct bh_model *m, const struct bh_plan *plan, const struct bh_plan *beside, bool trial,
+		 struct bh_prove_report *report) BH_MUST;
 /* "no path but …: 10.1.0.0/16 > … (zone a to zone b; when; chain, rule)" */
 #define BH_FINDING_TEXT 640
 char *bh_prove_finding_print(const struct bh_prove_finding *f, const struct bh_plan *plan, char buf[BH_FINDING_TEXT]);

@@ -90,12 +90,14 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 	return r;
 }
 
-int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s)
+int bh_side_make(const struct bh_plan *plan, const struct bh_plan *beside, uint8_t fam, struct side *s)
 {
 	int r = bh_meant_make(plan, fam, &s->law);
 	const struct bh_boxes *of[KINDS] = {&s->law.permits, &s->law.pins, &s->law.turned,
 		&s->law.remedies, &s->law.pins, &s->law.home};
 
+	if (r == 0 && beside)
+		r = bh_meant_manage(beside, fam, &s->law.home);
 	for (unsigned as = 0; r == 0 && as < 3; as++)
 		for (unsigned k = 0; r == 0 && k < KINDS; k++)
 			r = make_index(of[k], k, as, &s->index[as][k]);

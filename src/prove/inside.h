@@ -167,6 +167,7 @@ struct law {
 	size_t n_own;
 };
 int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret) BH_MUST;
+int bh_meant_manage(const struct bh_plan *plan, uint8_t fam, struct bh_boxes *io_list) BH_MUST;
 void bh_meant_fini(struct law *l);
 uint16_t bh_meant_zone_of(const struct law *l, bh_u128 address);
 

@@ -162,6 +162,20 @@ static int add_turned(struct law *l, const struct bh_plan_pin *p)
 	return bh_boxes_add(&l->turned, &b);
 }
 
+int bh_meant_manage(const struct bh_plan *plan, uint8_t fam, struct bh_boxes *io_list)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n_mgmt; i++) {
+		const struct bh_plan_mgmt *p = &plan->mgmt[i];
+		struct bh_box b = bh_box_of(fam, &p->from, NULL, p->proto, p->lo, p->hi);
+
+		if (bh_prefix_fam(&p->from) == fam)
+			r = bh_boxes_add(io_list, &b);
+	}
+	return r;
+}
+
 static int add_home(struct law *l)
 {
 	bool v6 = l->fam == 6;
@@ -199,15 +213,10 @@ int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
 		if (bh_prefix_fam(&p->to) == fam)
 			r = bh_boxes_add(&l.remedies, &b);
 	}
-	for (size_t i = 0; r == 0 && i < plan->n_mgmt; i++) {
-		const struct bh_plan_mgmt *p = &plan->mgmt[i];
-		struct bh_box b = bh_box_of(fam, &p->from, NULL, p->proto, p->lo, p->hi);
-
-		if (bh_prefix_fam(&p->from) == fam)
-			r = bh_boxes_add(&l.manage, &b);
-		if (r == 0 && bh_prefix_fam(&p->from) == fam)
-			r = bh_boxes_add(&l.home, &b);
-	}
+	if (r == 0)
+		r = bh_meant_manage(plan, fam, &l.manage);
+	if (r == 0)
+		r = bh_meant_manage(plan, fam, &l.home);
 	if (r == 0)
 		r = add_home(&l);
 	for (size_t i = 0; r == 0 && i < l.n_own; i++) {

@@ -359,7 +359,7 @@ static int prove_cuts(struct proof *p, uint8_t fam)
 
 static int prove_family(struct proof *p, uint8_t fam)
 {
-	int r = bh_side_make(p->plan, fam, &p->side[fam == 6]);
+	int r = bh_side_make(p->plan, p->beside, fam, &p->side[fam == 6]);
 
 	if (r == 0 && p->observe) {
 		r = prove_observe(p, fam);
@@ -387,10 +387,12 @@ static void prove_policy(struct proof *p)
 }
 
 int bh_prove_law(
-	struct bh_model *m, const struct bh_plan *plan, bool trial, struct bh_prove_report *report)
+	struct bh_model *m, const struct bh_plan *plan, const struct bh_plan *beside, bool trial,
+	struct bh_prove_report *report)
 {
 	struct proof p = {.m = m,
 		.plan = plan,
+		.beside = beside,
 		.report = report,
 		.trial = trial,
 		.observe = plan->mode == BH_MODE_OBSERVE};

@@ -13,7 +13,7 @@
 #include "policy_gen.h"
 #include "prove/inside.h"
 
-#define POLICIES 13
+#define POLICIES 18
 
 /* ---- finding what to change ---- */
 
@@ -608,7 +608,7 @@ static unsigned try_one(const struct bh_plan *plan, size_t which, uint64_t seed)
 	for (int tries = 0; !any && tries < 20; tries++) /* a change that does not apply changes nothing */
 		any = mutants[which].change(m, &changed, &s);
 	if (any)
-		r = bh_prove_law(m, &changed, false, &rep);
+		r = bh_prove_law(m, &changed, NULL, false, &rep);
 	if (any && r != 1 && r != 2)
 		fail_msg("%s: not noticed (seed %llu, result %d)", mutants[which].name,
 			(unsigned long long)seed, r);
