@@ -127,7 +127,7 @@ struct bh_scenario {
 	uint8_t hook, state;
 	bool reply;	 /* the packet goes against the connection's first one */
 	bool icmp_error; /* RELATED: an ICMP packet about the connection the box is of; from wherever */
-	uint8_t stamped, syn, limits, trial; /* enum bh_tri; trial MAYBE = as the set says */
+	uint8_t stamped, syn, limits, loopback, trial; /* enum bh_tri; trial MAYBE = as the set says */
 	uint8_t cuts[BH_MS_ROLES][BH_SIDES];
 	const struct bh_mac *mac; /* of the sender, on Ethernet; NULL = not known */
 };
@@ -166,7 +166,7 @@ enum bh_theorem {
 	BH_TH_MORE,   /* between zones nothing passes but what the plan permits and pins */
 	BH_TH_LESS,   /* what the plan permits passes, both ways */
 	BH_TH_PIN,    /* a pin passes both ways, and errors about it, whatever is cut */
-	BH_TH_CUT,    /* what is cut reaches nothing but pins, and an isolated host the remedies */
+	BH_TH_CUT,    /* what is cut reaches nothing but pins, and an isolated host the remedies; this box included */
 	BH_TH_STAMP,  /* a connection is stamped only when the law permits it */
 	BH_TH_MANAGE, /* management reaches this box, whatever is cut */
 	BH_THEOREMS
@@ -188,8 +188,12 @@ struct bh_prove_report {
 	uint64_t runs, steps, boxes;
 	char refused[192];
 };
-/* trial: the plan is of the law on trial in a model that holds two. report is filled whatever comes. 0, 1, 2, < 0 */
-int bh_prove_law(struct bh_model *m, const struct bh_plan *plan, bool trial, struct bh_prove_report *report) BH_MUST;
+/*
+ * beside: the other law of a model that holds two, whose management reaches this box as well, or NULL; trial: plan is the one
+ * on trial. report is filled whatever comes. 0, 1, 2, < 0
+ */
+int bh_prove_law(struct bh_model *m, const struct bh_plan *plan, const struct bh_plan *beside, bool trial,
+		 struct bh_prove_report *report) BH_MUST;
 /* "no path but …: 10.1.0.0/16 > … (zone a to zone b; when; chain, rule)" */
 #define BH_FINDING_TEXT 640
 char *bh_prove_finding_print(const struct bh_prove_finding *f, const struct bh_plan *plan, char buf[BH_FINDING_TEXT]);

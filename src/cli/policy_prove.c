@@ -244,7 +244,7 @@ static int prove_mode(const struct bh_plan *plan, unsigned mode, struct answer *
 		o->name = names[mode];
 		o->same = true;
 	} else if (r == 0) {
-		o->result = bh_prove_law(m, &as, false, &o->rep);
+		o->result = bh_prove_law(m, &as, NULL, false, &o->rep);
 		r = o->result < 0 ? o->result : 0;
 		o->ms = (now_us() - start) / 1000;
 	}

@@ -194,11 +194,11 @@ static void tell(struct bh_enforcer *e, int r, const struct bh_plan *law, const 
 static int prove(struct bh_enforcer *e, const struct ruleset *rs, struct bh_model *m)
 {
 	struct bh_prove_report rep;
-	int r = bh_prove_law(m, rs->law, false, &rep);
+	int r = bh_prove_law(m, rs->law, rs->trial, false, &rep);
 
 	tell(e, r, rs->law, &rep);
 	if (r == 0 && rs->trial) {
-		r = bh_prove_law(m, rs->trial, true, &rep);
+		r = bh_prove_law(m, rs->trial, rs->law, true, &rep);
 		tell(e, r, rs->trial, &rep);
 	}
 	return r > 0 ? NOT_PROVED : r;
@@ -251,7 +251,7 @@ int bh_proof_after(struct bh_enforcer *e, const struct ruleset *rs, struct proof
 const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m)
 {
 	struct bh_prove_report rep;
-	int r = bh_prove_law(m, &e->law, false, &rep);
+	int r = bh_prove_law(m, &e->law, NULL, false, &rep);
 
 	return r == 2 ? bh_theorem_name(rep.v[0].theorem) : r == 1 ? "the proof: nobody here knows all it says" : NULL;
 }

@@ -79,7 +79,8 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 			as_any(&b);
 		if (kind == ABOUT && as == 2)
 			continue;
-		if (as == 2 && (kind == PERMITS || kind == REMEDIES || !bh_box_as_segment(&b)))
+		if (as == 2 && kind != HOME &&
+			(kind == PERMITS || kind == REMEDIES || !bh_box_as_segment(&b)))
 			continue;
 		r = bh_boxes_add(&l, &b);
 	}
@@ -89,12 +90,14 @@ static int make_index(const struct bh_boxes *from, unsigned kind, unsigned as, s
 	return r;
 }
 
-int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s)
+int bh_side_make(const struct bh_plan *plan, const struct bh_plan *beside, uint8_t fam, struct side *s)
 {
 	int r = bh_meant_make(plan, fam, &s->law);
 	const struct bh_boxes *of[KINDS] = {&s->law.permits, &s->law.pins, &s->law.turned,
-		&s->law.remedies, &s->law.pins};
+		&s->law.remedies, &s->law.pins, &s->law.home};
 
+	if (r == 0 && beside)
+		r = bh_meant_manage(beside, fam, &s->law.home);
 	for (unsigned as = 0; r == 0 && as < 3; as++)
 		for (unsigned k = 0; r == 0 && k < KINDS; k++)
 			r = make_index(of[k], k, as, &s->index[as][k]);

@@ -89,6 +89,7 @@ enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, 
 	static const uint32_t states[] = {8, 2, 4, 1, 64}; /* by enum bh_ct_state */
 	uint8_t family = b->fam == 4 ? 2 : 10, dir = sc->reply, icmp = b->fam == 4 ? 1 : 58;
 	unsigned sender = sc->reply ? BH_SIDE_DST : BH_SIDE_SRC;
+	static const uint8_t lo[16] = "lo";
 	const uint16_t ethernet = 1;
 
 	if (s->cmp != BH_EQ && s->cmp != BH_NEQ)
@@ -113,6 +114,8 @@ enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, 
 		return sc->mac || sc->cuts[BH_MS_ISO_MAC][sender] == BH_AS_HIT
 			       ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)
 			       : BH_MAYBE;
+	case BH_F_IIFNAME:
+		return equal(s, lo, s->len) ? turned(sc->loopback, s) : BH_MAYBE;
 	case BH_F_ETHER:
 		return sc->mac ? turned(of_bool(equal(s, sc->mac->b, 6)), s) : BH_MAYBE;
 	}

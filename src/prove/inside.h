@@ -161,11 +161,13 @@ int bh_walk(struct bh_model *m, const struct bh_scenario *sc, const struct bh_bo
 struct law {
 	uint8_t fam;
 	struct bh_boxes permits, pins, turned, remedies, manage, critical;
+	struct bh_boxes home; /* what an isolated host may ask of this box: its lease, neighbours; management */
 	struct span *own; /* ranges by address: who owns them */
 	uint16_t *owner;
 	size_t n_own;
 };
 int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret) BH_MUST;
+int bh_meant_manage(const struct bh_plan *plan, uint8_t fam, struct bh_boxes *io_list) BH_MUST;
 void bh_meant_fini(struct law *l);
 uint16_t bh_meant_zone_of(const struct law *l, bh_u128 address);
 

@@ -162,6 +162,33 @@ static int add_turned(struct law *l, const struct bh_plan_pin *p)
 	return bh_boxes_add(&l->turned, &b);
 }
 
+int bh_meant_manage(const struct bh_plan *plan, uint8_t fam, struct bh_boxes *io_list)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->n_mgmt; i++) {
+		const struct bh_plan_mgmt *p = &plan->mgmt[i];
+		struct bh_box b = bh_box_of(fam, &p->from, NULL, p->proto, p->lo, p->hi);
+
+		if (bh_prefix_fam(&p->from) == fam)
+			r = bh_boxes_add(io_list, &b);
+	}
+	return r;
+}
+
+static int add_home(struct law *l)
+{
+	bool v6 = l->fam == 6;
+	uint16_t to = v6 ? 547 : 67;
+	struct bh_box lease = bh_box_of(l->fam, NULL, NULL, 17, to, to),
+		      neighbours = bh_box_of(6, NULL, NULL, 58, 0, 0);
+	int r;
+
+	lease.splo = lease.sphi = v6 ? 546 : 68;
+	r = bh_boxes_add(&l->home, &lease);
+	return r == 0 && v6 ? bh_boxes_add(&l->home, &neighbours) : r;
+}
+
 int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
 {
 	struct law l = {.fam = fam};
@@ -186,13 +213,12 @@ int bh_meant_make(const struct bh_plan *plan, uint8_t fam, struct law *ret)
 		if (bh_prefix_fam(&p->to) == fam)
 			r = bh_boxes_add(&l.remedies, &b);
 	}
-	for (size_t i = 0; r == 0 && i < plan->n_mgmt; i++) {
-		const struct bh_plan_mgmt *p = &plan->mgmt[i];
-		struct bh_box b = bh_box_of(fam, &p->from, NULL, p->proto, p->lo, p->hi);
-
-		if (bh_prefix_fam(&p->from) == fam)
-			r = bh_boxes_add(&l.manage, &b);
-	}
+	if (r == 0)
+		r = bh_meant_manage(plan, fam, &l.manage);
+	if (r == 0)
+		r = bh_meant_manage(plan, fam, &l.home);
+	if (r == 0)
+		r = add_home(&l);
 	for (size_t i = 0; r == 0 && i < l.n_own; i++) {
 		struct bh_box b = bh_box_all(fam);
 
@@ -214,6 +240,7 @@ void bh_meant_fini(struct law *l)
 	bh_boxes_fini(&l->turned);
 	bh_boxes_fini(&l->remedies);
 	bh_boxes_fini(&l->manage);
+	bh_boxes_fini(&l->home);
 	bh_boxes_fini(&l->critical);
 	free(l->own);
 	free(l->owner);

@@ -5,7 +5,7 @@
 
 #include "inside.h"
 
-enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, KINDS }; /* about: what ICMP errors between the ends of pins speak of */
+enum { PERMITS, PINS, TURNED, REMEDIES, ABOUT, HOME, KINDS }; /* about: what ICMP errors between the ends of pins speak of */
 struct side { /* one family */
 	struct law law;
 	/* [1]: as ICMP errors about connections; [2]: as packets without a connection */
@@ -15,7 +15,7 @@ struct side { /* one family */
 };
 struct proof {
 	struct bh_model *m;
-	const struct bh_plan *plan;
+	const struct bh_plan *plan, *beside;
 	struct bh_prove_report *report;
 	struct marks marks;
 	struct side side[2];
@@ -32,7 +32,7 @@ struct check {
 	const char *who; /* of the cuts */
 };
 
-int bh_side_make(const struct bh_plan *plan, uint8_t fam, struct side *s) BH_MUST;
+int bh_side_make(const struct bh_plan *plan, const struct bh_plan *beside, uint8_t fam, struct side *s) BH_MUST;
 void bh_side_fini(struct side *s);
 /* 0 as the packet of a connection, 1 as an ICMP error about one, 2 as a packet without one */
 unsigned bh_check_view(const struct bh_scenario *sc);

@@ -235,6 +235,28 @@ static int prove_isolated(struct proof *p, uint8_t fam, unsigned side, unsigned 
 	return r;
 }
 
+/* Towards this box. What it opened itself is its own: answers are left out, and ICMPv6 is taken as
+ * neighbour discovery, whose types no box knows. */
+static int prove_at_home(struct proof *p, uint8_t fam, unsigned how)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < BH_COUNT(situations); i++) {
+		struct check c = begin(p, BH_TH_CUT, fam, BH_AS_EITHER);
+
+		if (situations[i].reply || situations[i].error)
+			continue;
+		put_situation(&c, &situations[i]);
+		c.sc.hook = BH_HOOK_INPUT;
+		c.sc.stamped = BH_MAYBE;
+		c.sc.cuts[iso[how]][BH_SIDE_SRC] = BH_AS_HIT;
+		c.allow = BIT(PINS) | BIT(TURNED) | BIT(REMEDIES) | BIT(HOME);
+		c.who = "isolated, to this box";
+		r = bh_check_run(p, &c);
+	}
+	return r;
+}
+
 static struct check other_cut(
 	const struct proof *p, uint8_t fam, const char *who, const struct situation *s)
 {
@@ -325,6 +347,8 @@ static int prove_cuts(struct proof *p, uint8_t fam)
 	for (unsigned side = BH_SIDE_SRC; r == 0 && side <= BH_SIDE_DST; side++)
 		for (unsigned how = 0; r == 0 && how < BH_COUNT(iso); how++)
 			r = prove_isolated(p, fam, side, how);
+	for (unsigned how = 0; r == 0 && how < BH_COUNT(iso); how++)
+		r = prove_at_home(p, fam, how);
 	if (r == 0)
 		r = prove_shielded(p, fam);
 	for (size_t i = 0; r == 0 && i < BH_COUNT(situations); i++)
@@ -335,7 +359,7 @@ static int prove_cuts(struct proof *p, uint8_t fam)
 
 static int prove_family(struct proof *p, uint8_t fam)
 {
-	int r = bh_side_make(p->plan, fam, &p->side[fam == 6]);
+	int r = bh_side_make(p->plan, p->beside, fam, &p->side[fam == 6]);
 
 	if (r == 0 && p->observe) {
 		r = prove_observe(p, fam);
@@ -363,10 +387,12 @@ static void prove_policy(struct proof *p)
 }
 
 int bh_prove_law(
-	struct bh_model *m, const struct bh_plan *plan, bool trial, struct bh_prove_report *report)
+	struct bh_model *m, const struct bh_plan *plan, const struct bh_plan *beside, bool trial,
+	struct bh_prove_report *report)
 {
 	struct proof p = {.m = m,
 		.plan = plan,
+		.beside = beside,
 		.report = report,
 		.trial = trial,
 		.observe = plan->mode == BH_MODE_OBSERVE};

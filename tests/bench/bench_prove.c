@@ -70,7 +70,7 @@ static int run(unsigned isolated)
 	r = bh_enforce_model(&plan, &m);
 	built = now_ms();
 	if (r == 0)
-		r = bh_prove_law(m, &plan, false, &rep);
+		r = bh_prove_law(m, &plan, NULL, false, &rep);
 	done = now_ms();
 	if (r) {
 		char why[BH_FINDING_TEXT] = "";

@@ -425,7 +425,7 @@ static void assert_proved(const struct bh_plan *plan, uint64_t seed)
 	int r;
 
 	assert_int_equal(bh_enforce_model(plan, &m), 0);
-	r = bh_prove_law(m, plan, false, &rep);
+	r = bh_prove_law(m, plan, NULL, false, &rep);
 	if (r)
 		fail_msg("seed %llu mode %u: %d %s", (unsigned long long)seed, plan->mode, r,
 			r == 2 ? bh_prove_finding_print(&rep.v[0], plan, why) : rep.refused);
