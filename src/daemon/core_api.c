@@ -411,6 +411,14 @@ void core_client_new(struct proc *p)
 		;
 }
 
+static void answer_refused(struct proc *p, struct client *c, const struct bh_order *o)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "the enforcer refused%s%s", p->refused_order == o->id ? ": " : "", p->refused_order == o->id ? p->refused_text : "");
+	answer(p, c, 4, text, o, NULL);
+}
+
 void core_waiters(struct proc *p)
 {
 	static const char *const done[BH_CUT_KINDS] = {"done; confirmed by the kernel", "isolated; confirmed by the kernel", "shielded; confirmed by the kernel",
@@ -442,7 +450,7 @@ void core_waiters(struct proc *p)
 		if (found.state == BH_VERB_APPLIED)
 			answer(p, c, 0, done[found.kind < BH_CUT_KINDS ? found.kind : 0], &found, NULL);
 		else if (found.state != BH_VERB_REQUESTED)
-			answer(p, c, 4, "the enforcer refused", &found, NULL);
+			answer_refused(p, c, &found);
 		else if (p->now > c->deadline)
 			answer(p, c, 8, p->enf.fd < 0 ? "no enforcer is running: it will be applied as soon as one is" : "the kernel has not answered yet", &found, NULL);
 	}
