@@ -160,6 +160,16 @@ static void answer_posture(struct proc *p, struct client *c, int code, const cha
 	answer(p, c, code, text, NULL, NULL);
 }
 
+static void answer_dry_conduit(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o)
+{
+	static const char *const says[BH_SET_COUNT] = {"", "be as the policy has it", "carry nothing that administers machines", "be closed but for pins",
+		"be closed but for pins", "be open", "follow its hours"};
+	char text[160];
+
+	snprintf(text, sizeof text, "dry run: conduit %.60s would %s; nothing was changed", o->name, says[q->set]);
+	answer(p, c, 0, text, o, NULL);
+}
+
 /* A posture is answered when the kernel has taken the law of it, as an order is. */
 static void settle_posture(struct proc *p, struct client *c, const struct bh_api_request *q)
 {
@@ -296,7 +306,7 @@ static void request(struct proc *p, struct client *c)
 		if (refused)
 			answer(p, c, refusal_exit(&r), "would be refused", &o, &r);
 		else if (of_conduit(q.verb))
-			answer(p, c, 0, "dry run: nothing was changed", &o, NULL);
+			answer_dry_conduit(p, c, &q, &o);
 		else
 			core_preview(p, c, &q, &o);
 	} else {
