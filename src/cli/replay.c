@@ -138,6 +138,17 @@ static void json_action(struct bh_json *j, const struct bh_record *r)
 	bh_json_close(j, '}');
 }
 
+static void json_posture(struct bh_json *j, const struct opts *o, const struct bh_record *r)
+{
+	bh_json_open(j, NULL, '{');
+	bh_json_str(j, "conduit", o->o.policy->conduits[r->posture.conduit].name);
+	bh_json_time(j, "time", r->at, 0);
+	bh_json_str(j, "from", bh_conduit_state_name(r->posture.was));
+	bh_json_str(j, "to", bh_conduit_state_name(r->posture.state));
+	bh_json_str(j, "why", bh_why_name(r->posture.why));
+	bh_json_close(j, '}');
+}
+
 static void json_head(struct bh_json *j, const struct opts *o, const struct bh_replay_result *r)
 {
 	uint64_t bad = 0;
@@ -193,6 +204,11 @@ static void json(const struct opts *o, const struct bh_replay_result *r)
 		if (r->records[i].kind == BH_REC_ACTION)
 			json_action(&j, &r->records[i]);
 	bh_json_close(&j, ']');
+	bh_json_open(&j, "conduits", '[');
+	for (size_t i = 0; i < r->n_records; i++)
+		if (r->records[i].kind == BH_REC_POSTURE)
+			json_posture(&j, o, &r->records[i]);
+	bh_json_close(&j, ']');
 	bh_json_open(&j, "plan", '[');
 	for (const char *p = r->plan, *end = p + r->plan_len; p < end;) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
@@ -238,6 +254,9 @@ static void person(const struct opts *o, const struct bh_replay_result *r)
 			alerts++;
 			printf("%s  %-8s  %-15s %s  (packet %llu, %s, score %u)\n", when, bh_severity_name(rec->finding.severity), rec->finding.detector->name,
 				rec->finding.text, (unsigned long long)rec->finding.pkt, rec->finding.detector->attack, rec->percent);
+		} else if (rec->kind == BH_REC_POSTURE) {
+			printf("%s  %-8s  %-15s %s -> %s (%s)\n", when, "conduit", o->o.policy->conduits[rec->posture.conduit].name,
+				bh_conduit_state_name(rec->posture.was), bh_conduit_state_name(rec->posture.state), bh_why_name(rec->posture.why));
 		} else if (rec->verb != BH_VERB_REQUESTED) {
 			printf("%s  %-8s  %-15s %s%s\n", when, bh_eve_verb(rec->verb), bh_eve_step(rec->order.kind),
 				bh_addr_print(&rec->order.host, a), rec->verb == BH_VERB_REFUSED ? ": " : "");

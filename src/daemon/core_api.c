@@ -168,6 +168,16 @@ static void answer_posture(struct proc *p, struct client *c, int code, const cha
 	answer(p, c, code, text, NULL, NULL);
 }
 
+static void answer_dry_conduit(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o)
+{
+	static const char *const says[BH_SET_COUNT] = {"", "be as the policy has it", "carry nothing that administers machines", "be closed but for pins",
+		"be closed but for pins", "be open", "follow its hours"};
+	char text[160];
+
+	snprintf(text, sizeof text, "dry run: conduit %.60s would %s; nothing was changed", o->name, says[q->set]);
+	answer(p, c, 0, text, o, NULL);
+}
+
 /* A posture is answered when the kernel has taken the law of it, as an order is. */
 static void settle_posture(struct proc *p, struct client *c, const struct bh_api_request *q)
 {
@@ -304,7 +314,7 @@ static void request(struct proc *p, struct client *c)
 		if (refused)
 			answer(p, c, refusal_exit(&r), "would be refused", &o, &r);
 		else if (of_conduit(q.verb))
-			answer(p, c, 0, "dry run: nothing was changed", &o, NULL);
+			answer_dry_conduit(p, c, &q, &o);
 		else
 			core_preview(p, c, &q, &o);
 	} else {
@@ -419,6 +429,14 @@ void core_client_new(struct proc *p)
 		;
 }
 
+static void answer_refused(struct proc *p, struct client *c, const struct bh_order *o)
+{
+	char text[200];
+
+	snprintf(text, sizeof text, "the enforcer refused%s%s", p->refused_order == o->id ? ": " : "", p->refused_order == o->id ? p->refused_text : "");
+	answer(p, c, 4, text, o, NULL);
+}
+
 void core_waiters(struct proc *p)
 {
 	static const char *const done[BH_CUT_KINDS] = {"done; confirmed by the kernel", "isolated; confirmed by the kernel", "shielded; confirmed by the kernel",
@@ -450,7 +468,7 @@ void core_waiters(struct proc *p)
 		if (found.state == BH_VERB_APPLIED)
 			answer(p, c, 0, done[found.kind < BH_CUT_KINDS ? found.kind : 0], &found, NULL);
 		else if (found.state != BH_VERB_REQUESTED)
-			answer(p, c, 4, "the enforcer refused", &found, NULL);
+			answer_refused(p, c, &found);
 		else if (p->now > c->deadline)
 			answer(p, c, 8, p->enf.fd < 0 ? "no enforcer is running: it will be applied as soon as one is" : "the kernel has not answered yet", &found, NULL);
 	}

@@ -58,6 +58,8 @@ struct proc {
 	uint64_t law_version; /* and the core's number for the posture it was compiled in */
 	bh_ns adopting;	  /* until then, or the dump, no event is taken: order numbers may be taken in the kernel */
 	struct bh_out out;
+	uint32_t refused_order; /* what the enforcer said last against an order */
+	char refused_text[160];
 	uint32_t tokens;
 	char *reply;
 };

@@ -258,6 +258,10 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 	}
 	switch (request) {
 	case BH_ENF_CUT:
+		if (reply->status) {
+			p->refused_order = order;
+			bh_strcpy(p->refused_text, sizeof p->refused_text, reply->status > 0 ? reply->refused.text : reply->text);
+		}
 		kernel_event(p, order, reply->status == 0 ? BH_KER_APPLIED : reply->status > 0 ? BH_KER_REFUSED : BH_KER_FAILED, reply->us,
 			reply->status > 0 ? reply->refused.text : reply->text);
 		break;

@@ -19,6 +19,8 @@ struct bh_gate { /* of one conduit */
 struct bh_core {
 	struct bh_core_opts opts;
 	struct bh_gate *gates; /* one for each conduit of the policy */
+	struct bh_orphan *orphans; /* posture.c: of conduits the present policy does not have, as one on trial may not */
+	size_t n_orphans;
 	struct bh_standing *trips; /* posture.c */
 	size_t n_trips;
 	bh_ns posture_next;
@@ -74,6 +76,8 @@ uint32_t *bh_order_slot(struct bh_ledger *l, unsigned kind); /* where a host kee
 struct bh_order *bh_order_holding(struct bh_core *c, const struct bh_cut *cut); /* the standing one that holds it longest */
 void bh_core_again(struct bh_core *c, struct bh_out *out);
 size_t bh_core_standing(const struct bh_core *c, unsigned kind); /* cuts; 0 = of all kinds */
+/* nets.c: the order's networks, made to lie beside those cut already; then the guard */
+int bh_order_nets(struct bh_core *c, struct bh_order *o, const struct bh_prefix *nets, size_t n, struct bh_refused *ret_refused) BH_MUST;
 /* people.c */
 int bh_order_for_flow(struct bh_core *c, const struct bh_event *flow, bh_ns ttl, struct bh_order *ret_order, struct bh_refused *ret_refused) BH_MUST;
 void bh_core_command(struct bh_core *c, const struct bh_event *ev, struct bh_out *out);

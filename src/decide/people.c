@@ -30,14 +30,6 @@ static int ambiguous(struct bh_refused *r, const struct bh_host *a, const struct
 	return 1;
 }
 
-static int too_wide(struct bh_refused *r, const char *what, size_t nets)
-{
-	memset(r, 0, sizeof *r);
-	r->code = BH_REF_WIDTH;
-	snprintf(r->text, sizeof r->text, "%.60s has %zu networks; one order holds 1 to %d", what, nets, BH_ORDER_CUTS);
-	return 1;
-}
-
 static void begin(const struct bh_core *c, struct bh_order *o, unsigned kind, bh_ns ttl)
 {
 	memset(o, 0, sizeof *o);
@@ -50,18 +42,16 @@ static void begin(const struct bh_core *c, struct bh_order *o, unsigned kind, bh
 /* the zone as it is on the wire: without the zones inside it */
 static int zone_order(struct bh_core *c, uint16_t z, unsigned kind, bh_ns ttl, struct bh_order *o, struct bh_refused *r)
 {
-	struct bh_prefixes own;
-	int e = bh_plan_zone_owns(c->opts.policy, z, &own);
+	struct bh_prefixes own = {0};
+	int refused;
 
 	begin(c, o, kind, ttl);
 	snprintf(o->name, sizeof o->name, "zone:%.26s", c->opts.policy->zones[z].name);
-	if (e < 0)
-		return too_wide(r, o->name, 0);
-	for (size_t i = 0; i < own.n && i < BH_ORDER_CUTS; i++)
-		bh_order_add(o, BH_CUT_NET, &own.v[i], NULL);
-	e = own.n > BH_ORDER_CUTS || own.n == 0 ? too_wide(r, o->name, own.n) : 0;
+	if (bh_plan_zone_owns(c->opts.policy, z, &own) < 0)
+		own.n = 0;
+	refused = bh_order_nets(c, o, own.v, own.n, r);
 	free(own.v);
-	return e ? e : bh_order_guard(c, o, r);
+	return refused;
 }
 
 static int net_order(struct bh_core *c, const struct bh_prefix *net, unsigned kind, bh_ns ttl, struct bh_order *o, struct bh_refused *r)
@@ -71,24 +61,17 @@ static int net_order(struct bh_core *c, const struct bh_prefix *net, unsigned ki
 	begin(c, o, kind, ttl);
 	bh_prefix_print(net, text);
 	bh_strcpy(o->name, sizeof o->name, strlen(text) < sizeof o->name ? text : "network");
-	bh_order_add(o, BH_CUT_NET, net, NULL);
-	return bh_order_guard(c, o, r);
-}
-
-static bool has_net(const struct bh_order *o, const struct bh_prefix *net)
-{
-	for (unsigned i = 0; i < o->n_cuts; i++)
-		if (!memcmp(&o->cuts[i].net, net, sizeof *net))
-			return true;
-	return false;
+	return bh_order_nets(c, o, net, 1, r);
 }
 
 /* from the addresses of one device to the networks of its zone that hold them, or to the zone */
 static int widen(struct bh_core *c, unsigned scope, bh_ns ttl, struct bh_order *o, struct bh_refused *r)
 {
 	const struct bh_policy *p = c->opts.policy;
+	struct bh_prefix nets[BH_ORDER_CUTS];
 	struct bh_order host = *o;
 	char text[BH_ADDR_TEXT];
+	size_t n = 0;
 
 	begin(c, o, host.kind, ttl);
 	snprintf(o->name, sizeof o->name, "around %.24s", host.name[0] ? host.name : bh_addr_print(&host.host, text));
@@ -103,12 +86,12 @@ static int widen(struct bh_core *c, unsigned scope, bh_ns ttl, struct bh_order *
 		for (size_t k = 0; k < p->zones[z].nets.n; k++) {
 			const struct bh_prefix *net = &p->zones[z].nets.v[k];
 
-			if (bh_prefix_is4(net) == bh_addr_is4(a) && bh_prefix_has(net, a) && !has_net(o, net))
-				bh_order_add(o, BH_CUT_NET, net, NULL);
+			if (bh_prefix_is4(net) == bh_addr_is4(a) && bh_prefix_has(net, a) && n < BH_COUNT(nets))
+				nets[n++] = *net;
 		}
 	}
-	if (o->n_cuts)
-		return bh_order_guard(c, o, r);
+	if (n)
+		return bh_order_nets(c, o, nets, n, r);
 	memset(r, 0, sizeof *r);
 	r->code = BH_REF_UNKNOWN;
 	bh_strcpy(r->text, sizeof r->text, "no address of it lies in a zone of the policy");
@@ -193,6 +176,8 @@ static int target_order(struct bh_core *c, const char *target, unsigned kind, bh
 	}
 	if (bh_addr_parse(target, strlen(target), &a) == 0)
 		refused = bh_order_for_host(c, &a, NULL, kind, ttl, o, r);
+	else if (bh_prefix_parse(target, strlen(target), &net) == 0 && net.bits == 128)
+		refused = bh_order_for_host(c, &net.net, NULL, kind, ttl, o, r);
 	else if (bh_prefix_parse(target, strlen(target), &net) == 0)
 		return net_order(c, &net, kind, ttl, o, r);
 	else if (bh_mac_parse(target, strlen(target), &m) == 0)
@@ -236,6 +221,17 @@ int bh_core_preview(struct bh_core *c, const struct bh_event *command, struct bh
 }
 
 /* ---- releasing ---- */
+/* the same networks, no more and no fewer: an order for a zone is not meant by one of its networks */
+static bool same_nets(const struct bh_order *a, const struct bh_order *b)
+{
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < a->n_cuts; i++)
+		for (unsigned k = 0; k < b->n_cuts; k++)
+			found += a->cuts[i].what == BH_CUT_NET && b->cuts[k].what == BH_CUT_NET && !memcmp(&a->cuts[i].net, &b->cuts[k].net, sizeof a->cuts[i].net);
+	return found && found == a->n_cuts && found == b->n_cuts;
+}
+
 static bool order_matches(struct bh_core *c, const struct bh_order *o, const char *target, const struct bh_order *want)
 {
 	char id[16];
@@ -252,11 +248,11 @@ static bool order_matches(struct bh_core *c, const struct bh_order *o, const cha
 			const struct bh_cut *a = &want->cuts[i], *b = &o->cuts[k];
 
 			/* whatever kind it is; a connection goes with the host that opened it */
-			if ((a->what == b->what || (a->what == BH_CUT_ADDR && b->what == BH_CUT_FLOW)) && bh_mac_eq(&a->mac, &b->mac) &&
+			if (((a->what == b->what && a->what != BH_CUT_NET) || (a->what == BH_CUT_ADDR && b->what == BH_CUT_FLOW)) && bh_mac_eq(&a->mac, &b->mac) &&
 				!memcmp(&a->net, &b->net, sizeof a->net))
 				return true;
 		}
-	return false;
+	return same_nets(o, want);
 }
 
 /* what another order holds stays, and the kernel hears that order's time again */

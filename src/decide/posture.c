@@ -23,6 +23,12 @@ struct bh_standing { /* a standing response in a zone */
 	uint32_t order;
 };
 
+#define ORPHANS 256u
+struct bh_orphan {
+	char name[BH_NAME];
+	struct bh_gate gate;
+};
+
 const char *bh_why_name(unsigned why)
 {
 	static const char *const n[BH_WHY_COUNT] = {"none", "hours", "raised", "breaker", "operator"};
@@ -36,7 +42,8 @@ int bh_gates_open(struct bh_core *c)
 
 	c->gates = calloc(n ? n : 1, sizeof *c->gates);
 	c->trips = calloc(ORDERS * (BH_ORDER_CUTS + 1), sizeof *c->trips);
-	if (!c->gates || !c->trips)
+	c->orphans = calloc(ORPHANS, sizeof *c->orphans);
+	if (!c->gates || !c->trips || !c->orphans)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		c->gates[i].now.conduit = (uint32_t)i;
@@ -49,6 +56,7 @@ void bh_gates_close(struct bh_core *c)
 {
 	free(c->gates);
 	free(c->trips);
+	free(c->orphans);
 }
 
 static bool kept(const struct bh_gate *g)
@@ -56,18 +64,42 @@ static bool kept(const struct bh_gate *g)
 	return g->now.state || g->breaker_hand || g->bridge_hand || g->raised_until || g->passed;
 }
 
+/* true: the policy has a conduit of this name, and the gate is its */
+static bool place(const struct bh_policy *p, struct bh_gate *gates, const char *name, const struct bh_gate *g)
+{
+	for (size_t k = 0; k < p->n_conduits; k++)
+		if (strcmp(p->conduits[k].name, name) == 0) {
+			gates[k] = *g;
+			return true;
+		}
+	return false;
+}
+
+/* It may come back, when a policy on trial is taken back. The oldest is forgotten when there are too many. */
+static void put_aside(struct bh_core *c, const char *name, const struct bh_gate *g)
+{
+	if (c->n_orphans == ORPHANS)
+		memmove(c->orphans, c->orphans + 1, --c->n_orphans * sizeof *c->orphans);
+	bh_strcpy(c->orphans[c->n_orphans].name, sizeof c->orphans[0].name, name);
+	c->orphans[c->n_orphans++].gate = *g;
+}
+
 /* what people and alerts have done to a conduit stays with its name */
 int bh_gates_policy(struct bh_core *c, const struct bh_policy *before)
 {
 	const struct bh_policy *p = c->opts.policy;
 	struct bh_gate *v = calloc(p->n_conduits ? p->n_conduits : 1, sizeof *v);
+	size_t left = 0;
 
 	if (!v)
 		return -ENOMEM;
+	for (size_t i = 0; i < c->n_orphans; i++)
+		if (!place(p, v, c->orphans[i].name, &c->orphans[i].gate))
+			c->orphans[left++] = c->orphans[i];
+	c->n_orphans = left;
 	for (size_t i = 0; i < before->n_conduits; i++)
-		for (size_t k = 0; kept(&c->gates[i]) && k < p->n_conduits; k++)
-			if (strcmp(before->conduits[i].name, p->conduits[k].name) == 0)
-				v[k] = c->gates[i];
+		if (kept(&c->gates[i]) && !place(p, v, before->conduits[i].name, &c->gates[i]))
+			put_aside(c, before->conduits[i].name, &c->gates[i]);
 	for (size_t k = 0; k < p->n_conduits; k++) {
 		v[k].now.conduit = (uint32_t)k;
 		c->law_stale |= v[k].now.state != BH_CONDUIT_NORMAL; /* as it was compiled just now */
@@ -296,6 +328,10 @@ void bh_posture_shift(struct bh_core *c, int64_t by)
 	for (size_t i = 0; i < c->opts.policy->n_conduits; i++) {
 		c->gates[i].breaker_until += c->gates[i].breaker_hand ? (bh_ns)by : 0;
 		c->gates[i].bridge_until += c->gates[i].bridge_hand ? (bh_ns)by : 0;
+	}
+	for (size_t i = 0; i < c->n_orphans; i++) {
+		c->orphans[i].gate.breaker_until += (bh_ns)by;
+		c->orphans[i].gate.bridge_until += (bh_ns)by;
 	}
 	c->posture_dirty = true; /* the hours themselves are another */
 }

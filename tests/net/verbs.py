@@ -4,6 +4,7 @@
 segments, breakers and drawbridges; and that releasing one order leaves alone what another holds. Prints TAP."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -53,6 +54,13 @@ class Verbs(daemon.Test):
         got = [c for c in self.status().get('conduits', []) if c['conduit'] == name]
         return got[0] if got else {'state': 'normal', 'why': 'none'}
 
+    def held(self):
+        """networks in the kernel's own sets"""
+        return sorted(m for f in '46' for m in re.findall(r'[\d.a-f:]+/\d+', self.nft('list', 'set', 'inet', 'bulkhead', 'isonet' + f).stdout))
+
+    def holds(self, addr):
+        return addr + ' ' in self.nft('list', 'set', 'inet', 'bulkhead', 'iso4').stdout
+
     def give(self, *args, code=0, name=None):
         r = self.cli(*args)
         self.ok(r.returncode == code, name or ' '.join(args) + (' is done' if code == 0 else ' is refused'), r.stdout + r.stderr)
@@ -82,8 +90,8 @@ class Verbs(daemon.Test):
         self.ok(self.reaches(22, frm='pc-b') and not self.reaches(22), 'reset by hand, the neighbour administers again; who is contained does not')
         self.give('release', 'pc-a')
         self.ok(self.until(lambda: self.reaches(22)), 'released, it does again')
-        self.give('breaker', 'all', 'pins-only', '--ttl', '60s', '--reason', 'fire', '--dry-run')
-        self.ok(self.reaches(), 'a dry run changes nothing')
+        r = self.give('breaker', 'all', 'pins-only', '--ttl', '60s', '--dry-run')
+        self.ok(self.reaches() and 'would be closed but for pins' in r.stdout, 'a dry run says what would be and changes nothing', r.stdout)
         self.give('breaker', 'all', 'pins-only', '--ttl', '60s', '--reason', 'fire')
         self.ok(not self.reaches() and self.reaches(7000), 'closed by hand, nothing but pins passes, the moment the command is back')
         r = self.cli('status')
@@ -117,20 +125,28 @@ class Verbs(daemon.Test):
     def scopes_and_shared_cuts(self):
         self.give('isolate', 'pc-a', '--scope', 'segment', '--ttl', '60s', '--reason', 'who knows who else')
         self.ok(not self.reaches(frm='pc-b') and not self.reaches(frm='pc-b', to='fd00:a2::14') and self.reaches(7000), 'the segment is cut around the host in both families, the pin is not')
+        self.ok(self.held() == ['10.10.1.0/24', 'fd00:a1::/64'], 'by its networks', self.held())
         h = json.loads(self.cli('hosts', '10.10.1.12', '--json').stdout)['hosts']
         self.ok(h and h[0]['isolated'], 'its neighbours are shown as isolated', h)
         self.give('release', str(self.orders()[0]['order']))
         self.ok(self.until(lambda: self.reaches(frm='pc-b')), 'released by its number')
         self.give('isolate', '10.10.1.0/25', '--ttl', '60s', '--reason', 'a network')
-        self.ok(not self.reaches(frm='pc-b'), 'a network is a target')
+        self.ok(self.held() == ['10.10.1.0/25'] and not self.reaches(frm='pc-b'), 'a network is a target', self.held())
+        self.give('isolate', 'zone:office', '--ttl', '60s', '--reason', 'all of it')
         self.give('release', '10.10.1.0/25')
+        self.ok(self.until(lambda: self.held() == ['10.10.1.0/25', '10.10.1.128/25', 'fd00:a1::/64']), 'the wider order holds all when the narrower is released', self.held())
+        self.give('isolate', '10.10.1.0/25', '--ttl', '60s', '--reason', 'a network')
+        self.give('release', 'zone:office')
+        self.ok(self.until(lambda: self.held() == ['10.10.1.0/25']), 'and the narrower its part when the wider is', self.held())
+        self.give('release', '10.10.1.0/25')
+        self.ok(self.until(lambda: not self.held() and self.reaches(frm='pc-b')), 'then nothing is')
         self.give('isolate', 'pc-a', '--ttl', '90s', '--reason', 'first')
         self.give('isolate', 'pc-a', '--ttl', '5s', '--reason', 'second')
         ids = [o['order'] for o in self.orders()]
         r = self.give('release', str(ids[-1]))
-        self.ok('another order holds' in r.stdout and not self.reaches(), 'what the first order holds stays cut when the second is released', r.stdout)
+        self.ok('another order holds' in r.stdout and self.holds('10.10.1.11') and not self.reaches(), 'what the first order holds stays cut when the second is released', r.stdout)
         time.sleep(5)
-        self.ok(not self.reaches() and [o['order'] for o in self.orders()] == ids[:1], 'and has not got the short life of the second')
+        self.ok(self.holds('10.10.1.11') and [o['order'] for o in self.orders()] == ids[:1], 'and has not got the short life of the second')
         self.give('release', 'pc-a')
         self.ok(self.until(lambda: self.reaches()), 'until the first is released as well')
 

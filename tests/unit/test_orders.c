@@ -121,7 +121,10 @@ static void no_order_of_any_kind_touches_a_pin_or_who_is_never_isolated(void **s
 				assert_int_not_equal(bh_policy_judge(p, &cut->net.net, &cut->peer.net, cut->proto, cut->dport).rule, BH_RULE_PIN);
 			else
 				assert_false(bh_prefix_has(&cut->net, &dc));
-			for (size_t e = 0; e < k; e++) /* the kernel has one place for it */
+			for (size_t e = 0; e < k; e++) /* the kernel's intervals do not overlap */
+				assert_false(cut->what == BH_CUT_NET && plan->cuts[e].what == BH_CUT_NET && plan->cuts[e].kind == cut->kind &&
+					bh_prefix_overlaps(&plan->cuts[e].net, &cut->net));
+			for (size_t e = 0; e < k; e++) /* and it has one place for a cut */
 				assert_false(plan->cuts[e].kind == cut->kind && plan->cuts[e].what == cut->what && plan->cuts[e].what != BH_CUT_FLOW &&
 					!memcmp(&plan->cuts[e].net, &cut->net, sizeof cut->net) && bh_mac_eq(&plan->cuts[e].mac, &cut->mac));
 		}

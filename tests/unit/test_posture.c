@@ -297,6 +297,30 @@ static void what_people_closed_stays_closed_under_another_policy(void **unused)
 	bh_policy_free(b);
 }
 
+/* a policy on trial without the conduit, taken back */
+static void what_people_closed_is_closed_again_when_its_conduit_comes_back(void **unused)
+{
+	static const char less[] = "version: 1\nzones:\n  office: {networks: [10.1.0.0/16]}\n  plant: {networks: [10.2.0.0/16]}\n"
+				   "conduits:\n  - {name: more, from: office, to: plant, allow: [ssh]}\nresponse: {mode: auto}\n";
+	struct t *t = begin(-1, NOON, 0, 0);
+	struct bh_policy *b = load(less);
+
+	order(t, NOON, BH_CMD_BREAKER, "post", BH_SET_PINS_ONLY, BH_HOUR(1));
+	assert_int_equal(bh_core_policy(t->c, b), 0);
+	tick(t, NOON + BH_MIN(1));
+	assert_true(permitted(t, "more", 22));
+	assert_int_equal(bh_core_policy(t->c, t->p), 0);
+	assert_int_equal(state(t, POST), BH_CONDUIT_CLOSED);
+	assert_false(permitted(t, "post", 25));
+	assert_string_equal(bh_core_posture(t->c, POST)->reason, "test");
+	assert_int_equal(bh_core_policy(t->c, b), 0);
+	tick(t, NOON + BH_HOUR(1));
+	assert_int_equal(bh_core_policy(t->c, t->p), 0);
+	assert_int_equal(state(t, POST), BH_CONDUIT_NORMAL); /* its time went on meanwhile */
+	end(t);
+	bh_policy_free(b);
+}
+
 static void every_change_of_posture_is_told_once(void **unused)
 {
 	struct t *t = begin(-1, NOON, 0, 0);
@@ -392,6 +416,7 @@ int main(void)
 		cmocka_unit_test(an_isolation_raises_a_drawbridge_until_its_window_is_over),
 		cmocka_unit_test(observing_keeps_only_the_hours),
 		cmocka_unit_test(what_people_closed_stays_closed_under_another_policy),
+		cmocka_unit_test(what_people_closed_is_closed_again_when_its_conduit_comes_back),
 		cmocka_unit_test(another_core_is_given_what_people_and_alerts_did),
 		cmocka_unit_test(every_change_of_posture_is_told_once),
 		cmocka_unit_test(a_leap_of_the_clock_leaves_every_order_its_rest),
