@@ -64,17 +64,17 @@ static void put_arp(struct ruleset *rs)
 
 	put_arp_end(rs, "arp_from", false);
 	put_arp_end(rs, "arp_to", true);
-	put_arp_address(rs, "arp", ARP_SENDER, "iso4", "arp_from");
-	put_arp_address(rs, "arp", ARP_SENDER, "isonet4", "arp_from");
-	put_arp_address(rs, "arp", ARP_TARGET, "iso4", "arp_to");
-	put_arp_address(rs, "arp", ARP_TARGET, "isonet4", "arp_to");
+	put_arp_address(rs, "arp_any", ARP_SENDER, "iso4", "arp_from");
+	put_arp_address(rs, "arp_any", ARP_SENDER, "isonet4", "arp_from");
+	put_arp_address(rs, "arp_any", ARP_TARGET, "iso4", "arp_to");
+	put_arp_address(rs, "arp_any", ARP_TARGET, "isonet4", "arp_to");
 	for (int to = 0; to < 2; to++) {
-		r = bh_rule_new("arp", false);
+		r = bh_rule_new("arp_any", false);
 		match_mac(&r, to);
 		bh_x_jump(&r, to ? "arp_to" : "arp_from");
 		bh_rule_add(rs->b, &r);
 	}
-	r = bh_rule_new("arp", false);
+	r = bh_rule_new("arp_any", false);
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
 }
@@ -147,7 +147,7 @@ static void put_forward(struct ruleset *rs)
 {
 	struct rule r = of_type("forward", false, ETH_P_ARP);
 
-	bh_x_goto(&r, "arp");
+	bh_x_goto(&r, "arp_any");
 	bh_rule_add(rs->b, &r);
 	for (int to = 0; to < 2; to++)
 		for (int v6 = 0; v6 < 2; v6++) {
@@ -178,7 +178,7 @@ static void put_forward(struct ruleset *rs)
 static void put_all(struct ruleset *rs, const struct layout *l)
 {
 	static const char *const chains[] = {
-		"arp", "arp_from", "arp_to", "q_src4", "q_dst4", "q_src6", "q_dst6"};
+		"arp_any", "arp_from", "arp_to", "q_src4", "q_dst4", "q_src6", "q_dst6"};
 
 	bh_counter_put(rs, "c_iso", 0);
 	bh_bridge_cut_sets_put(rs->b);

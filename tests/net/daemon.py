@@ -261,7 +261,9 @@ class Test:
         self.ok(not self.reaches() and self.nft('list', 'table', 'inet', 'bulkhead').returncode == 0, 'stopping leaves the ruleset and the isolation')
         r = self.cli('status')
         self.ok(r.returncode == 6 and 'drill' in r.stderr, 'without a daemon the exit code is 6 and says what to do', r.stderr)
-        self.ok(self.start() and self.until(lambda: self.orders(), 5) and not self.reaches(), 'a new daemon takes the standing isolation over', self.status())
+        self.ok(self.start('--bridge') and self.until(lambda: self.orders(), 5) and not self.reaches(), 'a new daemon takes the standing isolation over', self.status())
+        r = self.nft('list', 'set', 'bridge', 'bulkhead', 'iso4')
+        self.ok('10.10.1.11' in r.stdout, 'and with --bridge it stands between the ports of a bridge too', r.stdout + r.stderr)
         if '"owner and persist":"yes"' in self.net.run('gw', [BIN, 'doctor', '--json']).stdout:
             refused = self.nft('delete', 'table', 'inet', 'bulkhead').returncode
             r = self.net.run('gw', [BIN, 'disarm', '--yes'])
