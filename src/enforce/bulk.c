@@ -2,8 +2,8 @@
 /*
  * Many at once. The kernel lets one transaction in at a time, so a batch of a million elements
  * would keep a single isolation waiting for seconds. An order of more than BH_ENF_CHUNK lines is
- * therefore written in chunks of that many, each a transaction of its own, and between two chunks
- * whatever has come in meanwhile is done first. One process with one thread does all of it: there
+ * therefore written in chunks of half as many, each a transaction of its own, and between two
+ * chunks whatever has come in meanwhile is done first. One process with one thread does all of it: there
  * is a single writer, and no lock.
  *
  * What goes ahead must not be undone by what was said before it: targets spoken of while a bulk
@@ -17,6 +17,7 @@
 #include "bulk.h"
 
 #define BULK_BYTES (16u << 20) /* text that may wait before no more is read */
+#define STEP 500	       /* lines of one transaction */
 #define NAMED 100	       /* refused lines the answer names; the rest is counted */
 #define NAMED_TEXT 256
 
@@ -133,8 +134,8 @@ static int fill(struct bulk *b, const struct bulks *q, struct bh_enforcer *e, st
 	struct cut_batch batch = {.cuts = chunk};
 	bh_ns now = bh_clock_now();
 
-	bh_cut_make_room(e, BH_ENF_CHUNK, now);
-	for (size_t read = 0; read < BH_ENF_CHUNK && b->at < b->end; read++) {
+	bh_cut_make_room(e, STEP, now);
+	for (size_t read = 0; read < STEP && b->at < b->end; read++) {
 		const char *nl = memchr(b->at, '\n', (size_t)(b->end - b->at));
 		const char *stop = nl ? nl : b->end;
 		struct bh_cut *next = &chunk[batch.n];
@@ -204,7 +205,7 @@ bool bh_bulk_step(struct bulks *q, struct bh_enforcer *e, struct bh_enf_reply *r
 {
 	struct bh_plan_error error = {.text = ""};
 	struct bulk *b = q->first;
-	struct bh_cut *chunk = malloc(BH_ENF_CHUNK * sizeof *chunk);
+	struct bh_cut *chunk = malloc(STEP * sizeof *chunk);
 	bh_ns start = bh_clock_now();
 	char why[sizeof error.text + 64] = "";
 	size_t n = 0;

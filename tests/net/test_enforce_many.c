@@ -163,7 +163,7 @@ static void a_bulk_that_cannot_be_read_says_where_it_stopped(void **state)
 	assert_int_equal(r.status, -EBADMSG);
 	print_message("# %s\n", r.text);
 	assert_non_null(strstr(r.text, "line 2501"));
-	assert_non_null(strstr(r.text, "(2000 of 2501 done)"));
+	assert_non_null(strstr(r.text, "(2500 of 2501 done)"));
 	free(r.body);
 	text = lines(BH_ENF_BULK, "cut isolate 10.1.0.7 ttl=1h order=7\n");
 	assert_int_equal(status_of(&s, BH_ENF_CUT, text), -E2BIG);
