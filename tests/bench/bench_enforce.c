@@ -281,7 +281,8 @@ static int measure_load(
 	double own[32], again[32], dry[32], nft[32], lib[32];
 	char *text, *file;
 
-	if (lab_nft(&b->lab, "list table inet bulkhead", &text) ||
+	if (bh_enforcer_apply(e, plan) || /* a table that nobody owned: nft -f shall load the same */
+		lab_nft(&b->lab, "list table inet bulkhead", &text) ||
 		asprintf(&file, "table inet bulkhead\ndelete table inet bulkhead\n%s", text) < 0)
 		return 1;
 	for (int i = 0; i < rounds; i++) {
