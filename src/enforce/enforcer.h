@@ -70,6 +70,8 @@ int bh_law_make(struct bh_enforcer *e, const struct bh_plan *plan, struct bh_pla
 uint16_t bh_stamp_fresh(uint16_t used, uint32_t wanted);
 /* commits e->law, the law on trial and these cuts, reads back */
 int bh_law_put(struct bh_enforcer *e, const struct book *cuts) BH_MUST;
+/* Gives an owned table back to everybody: what its owner's death leaves, an older nft cannot load again. */
+int bh_law_disown(struct bh_enforcer *e) BH_MUST;
 /* likewise under new stamps: every connection is judged again at its next packet */
 int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts) BH_MUST;
 bool bh_trial_on(const struct bh_enforcer *e, bh_ns now);

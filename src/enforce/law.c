@@ -178,6 +178,14 @@ int bh_law_put(struct bh_enforcer *e, const struct book *cuts)
 	return put(e, cuts, false);
 }
 
+int bh_law_disown(struct bh_enforcer *e)
+{
+	if (!e->own || !e->have_law)
+		return 0;
+	e->own = false;
+	return bh_law_put(e, &e->book);
+}
+
 int bh_law_put_again(struct bh_enforcer *e, const struct book *cuts)
 {
 	uint16_t stamp = e->stamp, used = e->used, trial = e->trial.stamp;

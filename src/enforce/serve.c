@@ -515,6 +515,8 @@ int bh_enforcer_serve(int fd, unsigned how)
 		r = bh_cage();
 	if (r == 0)
 		r = loop(&s);
+	if (r == 0)
+		r = bh_law_disown(s.e);
 	bh_bulk_fini(&s.bulks);
 	free(s.in);
 	free(s.out);

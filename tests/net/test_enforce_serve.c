@@ -306,6 +306,13 @@ static void a_table_of_its_own_others_read_but_do_not_change(void **state)
 		assert_others_change_nothing(&s, &f, &pin);
 		assert_int_equal(stop(&s), 0);
 		assert_false(flow_ping(&f, 100));
+		text = listing(true); /* what a clean end leaves, nft can save and load */
+		assert_null(strstr(text, "flags owner"));
+		assert_null(strstr(text, "flags \n"));
+		assert_int_equal(lab_nft(&lab, "flush ruleset", NULL), 0);
+		assert_int_equal(lab_nft_file(&lab, text), 0);
+		free(text);
+		assert_false(flow_ping(&f, 100));
 		disarm(armed(law_text)); /* nobody's any more: boot and disarm may have it */
 		assert_int_equal(pings(&f, 5), 5);
 	}
