@@ -191,7 +191,7 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 /* somebody took the table apart while an order was carried out: the watch will tell */
 static int mend(struct bh_enforcer *e)
 {
-	int r = bh_law_put(e, &e->book);
+	int r = bh_law_put_again(e, &e->book);
 
 	e->mended |= r == 0;
 	return r;
