@@ -375,6 +375,22 @@ static void each_kind_ends_by_the_kernels_clock(void **state)
 	disarm(e);
 }
 
+/* what it opened between two orders was judged when nothing stood against it */
+static void a_host_contained_again_after_its_time_loses_what_it_opened_meanwhile(void **state)
+{
+	struct bh_enforcer *e = admin_law();
+	struct flow ssh;
+
+	cut(e, "cut contain 10.1.0.2 ttl=300ms order=1");
+	assert_closed("10.1.0.2", 22, true);
+	lab_sleep_ms(500);
+	flow_up(&ssh, "10.1.0.2", 22, true);
+	cut(e, "cut contain 10.1.0.2 ttl=1h order=2");
+	assert_false(flow_ping(&ssh, 150));
+	flow_close(&ssh);
+	disarm(e);
+}
+
 static void live_connections_are_listed_before_they_are_cut(void **state)
 {
 	struct bh_enforcer *e = admin_law();
@@ -430,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_refused_peer_learns_at_once_that_an_island_is_closed),
 		cmocka_unit_test(every_kind_of_cut_survives_the_process_the_law_and_a_foreign_flush),
 		cmocka_unit_test(each_kind_ends_by_the_kernels_clock),
+		cmocka_unit_test(a_host_contained_again_after_its_time_loses_what_it_opened_meanwhile),
 		cmocka_unit_test(live_connections_are_listed_before_they_are_cut),
 	};
 

@@ -298,6 +298,32 @@ static void a_law_somebody_deletes_while_it_is_written_is_written_again(void **s
 	disarm(e);
 }
 
+/* repaired, the law must not go on letting pass what it was bent to permit */
+static void what_a_foreign_hand_let_in_is_judged_again_when_it_is_undone(void **state)
+{
+	struct bh_enforcer *e = armed(law_text);
+	struct bh_drift d = {0};
+	struct flow bad, good;
+	int r = 0;
+
+	flow_up(&good, "10.1.0.2", 5000, true);
+	assert_closed("10.1.0.2", 6001, true);
+	assert_int_equal(lab_nft(&lab, "insert rule inet bulkhead fwd4_g7 tcp dport 6001 goto permit_g7", NULL), 0);
+	flow_up(&bad, "10.1.0.2", 6001, true);
+	for (int tries = 0; r == 0 && tries < 20; tries++) {
+		lab_sleep_ms(20);
+		r = bh_enforcer_watch(e, &d);
+	}
+	assert_int_equal(r, 1);
+	assert_true(d.repaired);
+	assert_false(flow_ping(&bad, 150));
+	assert_int_equal(pings(&good, 20), 20);
+	assert_int_equal(bh_enforcer_verify(e), 0);
+	flow_close(&bad);
+	flow_close(&good);
+	disarm(e);
+}
+
 static void a_flowtable_of_another_owner_is_told(void **state)
 {
 	struct bh_kernel_features f;
@@ -324,6 +350,7 @@ int main(void)
 		cmocka_unit_test(established_connections_die_whatever_another_table_accepts),
 		cmocka_unit_test(every_protocol_is_cut_also_those_without_ports),
 		cmocka_unit_test(a_law_somebody_deletes_while_it_is_written_is_written_again),
+		cmocka_unit_test(what_a_foreign_hand_let_in_is_judged_again_when_it_is_undone),
 		cmocka_unit_test(a_flowtable_of_another_owner_is_told),
 	};
 
