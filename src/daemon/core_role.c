@@ -62,6 +62,7 @@ static void enforcer_down(struct proc *p)
 	if (p->enf.fd >= 0)
 		fprintf(stderr, "bulkhead: core: the enforcer is gone; the kernel keeps what it holds, waiting for a new one\n");
 	bh_enfclient_close(&p->enf);
+	core_live_lost(p);
 	core_policy_lost(p, "lost its enforcer");
 }
 
@@ -135,6 +136,7 @@ static void enforcer_up(struct proc *p, int fd)
 	int r;
 
 	bh_enfclient_close(&p->enf);
+	core_live_lost(p);
 	if (fd < 0)
 		return;
 	core_policy_lost(p, "lost its enforcer");

@@ -17,6 +17,19 @@ import daemon  # noqa: E402
 lab, BIN = daemon.lab, daemon.BIN
 
 
+GUEST = '''import os,socket,sys
+os.setgid(65534); os.setuid(65534)
+held=[]
+while True:
+ s=socket.socket(socket.AF_UNIX)
+ try:
+  s.connect(sys.argv[1]); s.sendall(b"flows\\n")
+ except OSError: pass
+ held.append(s)
+ if len(held)>int(sys.argv[2]): held.pop(0).close()
+'''
+
+
 class Hostile(daemon.Test):
     def connect(self):
         s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -81,6 +94,28 @@ class Hostile(daemon.Test):
         self.cli('release', '10.10.1.12')
         for s in idle + lazy:
             s.close()
+
+    def guests(self):
+        """who may only read asks for what costs most, without waiting for the answer"""
+        if os.environ.get('BULKHEAD_LAB_USERNS') == '1':
+            print('ok %d - guests # skip one user id here' % (self.n + 1))
+            self.n += 1
+            return
+        os.chmod(self.net.work, 0o755)
+        before = self.status()['processes']['enforcer']['pid']
+        for keep in (0, 40):
+            p = self.net.spawn('gw', [sys.executable, '-c', GUEST, self.sock, str(keep)])
+            time.sleep(0.5)
+            worst = bad = 0
+            for _ in range(4):
+                t = time.time()
+                bad += self.cli('isolate', '10.10.1.12', '--reason', 'among guests', '--ttl', '30s').returncode != 0
+                worst = max(worst, time.time() - t)
+                self.cli('release', '10.10.1.12')
+            p.terminate()
+            p.wait(5)
+            self.ok(not bad and worst < 1.5, 'a flood of questions by who may only read, %s, delays no isolation' % ('each waiting' if keep else 'none waiting'), (bad, worst))
+        self.ok(self.status()['processes']['enforcer']['pid'] == before, 'and costs no enforcer')
 
     def manners(self):
         with open('/dev/full', 'w') as full:
@@ -198,6 +233,7 @@ class Hostile(daemon.Test):
     def run(self):
         self.ok(self.start(), 'run starts')
         self.clients()
+        self.guests()
         self.manners()
         self.privileges()
         self.stopped()
