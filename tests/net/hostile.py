@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 
@@ -194,6 +195,23 @@ class Hostile(daemon.Test):
         self.ok(self.until(lambda: self.reaches(frm='pc-b'), 8) and not any('10.10.1.12' in o['cut'] for o in self.orders()), 'both are made good when one is there: released', self.orders())
         self.ok(self.until(lambda: not self.reaches(), 5), 'and isolated')
         self.cli('release', '10.10.1.11')
+        for ttl in ('300s', '400s'):
+            self.cli('isolate', '10.10.1.12', '--reason', 'held twice', '--ttl', ttl)
+        last = self.orders()[-1]['order']
+        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.pid('enforcer'), signal.SIGKILL)
+        self.until(lambda: not self.status().get('enforcer_up'), 3)
+        self.cli('release', str(last))
+        monitor = self.net.spawn('gw', ['nft', 'monitor'], stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        os.kill(self.daemon.pid, signal.SIGCONT)
+        mine = lambda: 'order %d ' % (last - 1) in self.nft('list', 'set', 'inet', 'bulkhead', 'iso4').stdout  # noqa: E731
+        back = self.until(mine, 8)
+        monitor.terminate()
+        steps = monitor.communicate(timeout=5)[0].decode().split('# new generation')
+        freed = [s for s in steps if 'delete element inet bulkhead iso4' in s and 'e element inet bulkhead iso4' not in s.replace('delete element', '')]
+        self.ok(back and not freed, 'what one of two orders frees meanwhile is at no moment free', freed)
+        self.cli('release', '10.10.1.12')
 
     def modes(self):
         self.cli('isolate', '10.10.1.12', '--reason', 'over the modes', '--ttl', '120s')
