@@ -340,6 +340,21 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 	return 0;
 }
 
+int bh_bridge_ask(struct bh_enforcer *e)
+{
+	int r;
+
+	if (!e->bridge || e->bridge_asked)
+		return 0;
+	r = ask(e, NFPROTO_BRIDGE, 0, probe_state);
+	if (r < 0)
+		return r;
+	e->bridge_asked = true;
+	e->bridge_whole = r == 1;
+	e->why[0] = '\0';
+	return 0;
+}
+
 int bh_enforcer_own(struct bh_enforcer *e)
 {
 	int r = ask(e, NFPROTO_INET, TABLE_OWNED, probe_nothing);

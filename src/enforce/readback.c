@@ -351,6 +351,10 @@ int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret)
 		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 		r = bh_nl_ask(nl, h, each_counter, &c);
 	}
+	if (r == -ENOENT) { /* no such table: nothing was counted */
+		memset(&c, 0, sizeof c);
+		r = 0;
+	}
 	if (r == 0)
 		*ret = c;
 	return r;

@@ -37,6 +37,9 @@ void bh_names_make(struct law_names *n, uint16_t stamp)
 {
 	snprintf(n->permit, NL_NAME, "permit_g%u", stamp);
 	snprintf(n->families, NL_NAME, "law_g%u", stamp);
+	snprintf(n->arp, NL_NAME, "arp_g%u", stamp);
+	snprintf(n->arp_from, NL_NAME, "arp_from_g%u", stamp);
+	snprintf(n->arp_to, NL_NAME, "arp_to_g%u", stamp);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const struct {
 			char *out;
@@ -48,7 +51,8 @@ void bh_names_make(struct law_names *n, uint16_t stamp)
 			{n->v[v6].island_src, "island_src"}, {n->v[v6].island_dst, "island_dst"},
 			{n->v[v6].in, "in"}, {n->v[v6].router_q, "router_q"},
 			{n->v[v6].crit, "crit"}, {n->v[v6].pin_pair, "pin_pair"},
-			{n->v[v6].src, "src"}};
+			{n->v[v6].src, "src"}, {n->v[v6].pin_end, "pin_end"},
+			{n->v[v6].remedy_end, "remedy_end"}};
 
 		for (size_t i = 0; i < BH_COUNT(plain); i++)
 			snprintf(plain[i].out, NL_NAME, "%s%c_g%u", plain[i].stem, v6 ? '6' : '4',
@@ -171,7 +175,7 @@ void bh_sets_put(struct ruleset *rs, const struct layout *l)
 				put_named(rs, rs->name.v[v6].pin[s], s, v6, "aa", true);
 			if (l->remedies[s][v6])
 				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a", false);
-			if (l->mgmt[s][v6])
+			if (l->mgmt[s][v6] && !bh_on_bridge(rs))
 				put_named(rs, rs->name.v[v6].mgmt[s], s, v6, "a", false);
 		}
 		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
@@ -511,8 +515,7 @@ static void put_found(struct ruleset *rs, bool remedies)
 	if (!ends.remedies || bh_plan_normalise(&ends) < 0)
 		rs->b->error = -ENOMEM;
 	for (int v6 = 0; !rs->b->error && v6 < 2; v6++) {
-		const char *name = remedies ? v6 ? "remedy_end6" : "remedy_end4"
-					    : v6 ? "pin_end6" : "pin_end4";
+		const char *name = remedies ? rs->name.v[v6].remedy_end : rs->name.v[v6].pin_end;
 
 		bh_set_add(rs->b, name, "a", v6, NFT_SET_INTERVAL, false);
 		put_addresses(rs, &ends, v6, name);
@@ -520,10 +523,14 @@ static void put_found(struct ruleset *rs, bool remedies)
 	bh_plan_fini(&ends);
 }
 
-void bh_exempt_put(struct ruleset *rs, const struct layout *l)
+void bh_found_put(struct ruleset *rs)
 {
 	put_found(rs, false);
 	put_found(rs, true);
+}
+
+void bh_exempt_put(struct ruleset *rs, const struct layout *l)
+{
 	for (int v6 = 0; v6 < 2; v6++)
 		for (enum svc s = 0; s < SVCS; s++) {
 			const char *pin = rs->name.v[v6].pin[s];
@@ -563,7 +570,8 @@ void bh_elements_put(struct ruleset *rs, const struct layout *l)
 				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6,
 					rs->name.v[v6].pin[s]);
 			put_ends(rs, false, s, v6);
-			put_ends(rs, true, s, v6);
+			if (!bh_on_bridge(rs))
+				put_ends(rs, true, s, v6);
 		}
 		put_zones(rs, l, v6);
 	}
