@@ -106,6 +106,13 @@ struct bh_kernel_features {
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */
 	uint32_t generation;
 };
+/*
+ * What holds between two ports of a bridge with --bridge: isolation alone, by addresses and MACs; that, and the inet table
+ * judges bridged packets too, by br_netfilter; or the whole law in the bridge's own table, by its conntrack.
+ */
+enum bh_segment { BH_SEGMENT_NONE, BH_SEGMENT_STATELESS, BH_SEGMENT_NETFILTER, BH_SEGMENT_STATEFUL, BH_SEGMENT_COUNT };
+enum bh_segment bh_segment_of(const struct bh_kernel_features *f);
+const char *bh_segment_name(unsigned segment); /* "stateless", "br_netfilter", "stateful"; "off" for none */
 int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_features) BH_MUST; /* by kernel dry runs */
 
 struct bh_enforce_counters {

@@ -36,11 +36,9 @@ static int fail(struct bh_enforcer *e, int r, const char *what)
 	return r;
 }
 
-/* bridged frames also pass inet forward when this is on; read once, before the process gives up
- * files */
-static bool read_br_netfilter(void)
+static bool is_on(const char *path)
 {
-	int fd = open("/proc/sys/net/bridge/bridge-nf-call-iptables", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char c = '0';
 	bool on;
 
@@ -49,6 +47,14 @@ static bool read_br_netfilter(void)
 	on = read(fd, &c, 1) == 1 && c == '1';
 	close(fd);
 	return on;
+}
+
+/* bridged frames also pass inet forward when this is on; read once, before the process gives up
+ * files */
+static bool read_br_netfilter(void)
+{
+	return is_on("/proc/sys/net/bridge/bridge-nf-call-iptables") &&
+	       is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
 }
 
 int bh_enforcer_open(struct bh_enforcer **ret_enforcer)

@@ -340,6 +340,18 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 	return 0;
 }
 
+enum bh_segment bh_segment_of(const struct bh_kernel_features *f)
+{
+	return f->bridge_ct ? BH_SEGMENT_STATEFUL : f->br_netfilter_on ? BH_SEGMENT_NETFILTER : BH_SEGMENT_STATELESS;
+}
+
+const char *bh_segment_name(unsigned segment)
+{
+	static const char *const names[BH_SEGMENT_COUNT] = {"off", "stateless", "br_netfilter", "stateful"};
+
+	return names[segment < BH_SEGMENT_COUNT ? segment : 0];
+}
+
 int bh_bridge_ask(struct bh_enforcer *e)
 {
 	int r;
