@@ -18,7 +18,8 @@
  * and everything else, tagged or not. A pin is let through in both directions by its addresses and
  * its port, an answer being what comes from that port. So an isolated host that a pin leads to may
  * send from the pinned port to any port of the pin's other end. Where br_netfilter is on, what
- * passes here passes the inet table next, and is judged by the whole law there.
+ * passes here passes the inet table next, and is judged by the whole law there; for its sake that
+ * lets neighbour discovery through. Multicast reports and DHCP it takes for what they look like.
  *
  * ARP is dropped of isolated hosts alone, whoever speaks to whom: zones do not judge it. ARP and
  * neighbour discovery of an isolated host pass when it is an end of a pin, to whomever: the pin may
@@ -121,15 +122,16 @@ static void put_remedy(struct ruleset *rs, const char *chain, bool v6, enum svc 
 	bh_rule_add(rs->b, &r);
 }
 
-/* neighbour discovery, as it cannot come from another link */
+/* ICMPv6 as it cannot come from another link */
 static struct rule discovery(
 	struct ruleset *rs, const char *chain, uint8_t hops, uint8_t type)
 {
-	struct rule r = of_type(rs, chain, true, ETH_P_IPV6);
+	struct rule r = bh_rule_new(rs->b, chain, true);
 
+	bh_x_family(&r);
+	bh_x_l4proto(&r, 58);
 	bh_x_load(&r, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, 0);
 	bh_x_is8(&r, 0, hops);
-	bh_x_l4proto(&r, 58);
 	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, 0);
 	bh_x_is8(&r, 0, type);
 	return r;
@@ -170,11 +172,17 @@ void bh_bridge_link_put(struct ruleset *rs, const char *chain, bool v6)
 	} icmp[] = {{255, 133}, {255, 134}, {255, 135}, {255, 136}, {1, 130}, {1, 131}, {1, 132}, {1, 143}};
 
 	for (size_t i = 0; v6 && i < BH_COUNT(icmp); i++) {
-		struct rule r = discovery(rs, chain, icmp[i].hops, icmp[i].type);
+		struct rule r;
+
+		if (!bh_on_bridge(rs) && icmp[i].hops != 255)
+			break;
+		r = discovery(rs, chain, icmp[i].hops, icmp[i].type);
 
 		bh_x_accept(&r);
 		bh_rule_add(rs->b, &r);
 	}
+	if (!bh_on_bridge(rs))
+		return;
 	if (!v6) { /* IGMP */
 		struct rule r = of_type(rs, chain, false, ETH_P_IP);
 
@@ -207,6 +215,7 @@ static void put_quarantine(
 /* without state: who is not isolated comes out of it again */
 static void put_isolation_alone(struct ruleset *rs, const struct layout *l, bool cuts)
 {
+	bh_found_put(rs);
 	bh_exempt_put(rs, l);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *const chains[] = {
@@ -227,15 +236,14 @@ void bh_bridge_law_put(struct ruleset *rs, const struct layout *l)
 	const char *const chains[] = {rs->name.arp, rs->name.arp_from, rs->name.arp_to};
 	bool cuts = rs->law->mode != BH_MODE_OBSERVE;
 
-	bh_found_put(rs);
 	for (size_t i = 0; i < BH_COUNT(chains); i++)
 		bh_chain_put(rs, chains[i], -1, 0, NULL);
-	if (cuts)
-		put_arp(rs);
 	if (rs->whole)
 		bh_law_body_put(rs, l);
 	else
 		put_isolation_alone(rs, l, cuts);
+	if (cuts)
+		put_arp(rs);
 }
 
 /* ---- the table ---- */

@@ -317,6 +317,7 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	r = bh_plan_normalise(&law);
 	if (r == 0) {
 		bh_batch_begin(&e->batch, &e->nl);
+		rs.link = bh_bridged_here(e);
 		bh_ruleset_put(&rs);
 		stream = bh_cut_stream(&e->batch);
 		for (size_t i = 0; i < law.n_cuts; i++)

@@ -96,6 +96,7 @@ const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m);
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
 int bh_bridge_head(struct bh_enforcer *e) BH_MUST; /* whether table bridge bulkhead stands */
+bool bh_bridged_here(const struct bh_enforcer *e); /* the inet table judges between ports, by br_netfilter */
 int bh_bridge_ask(struct bh_enforcer *e) BH_MUST; /* features.c: whether it can hold the whole law */
 void bh_table_drop(struct bh_enforcer *e, uint8_t family); /* of the batch */
 /* what stands by the book, likewise; shorten: to the longest time the law allows */

@@ -367,6 +367,11 @@ int bh_bridge_ask(struct bh_enforcer *e)
 	return 0;
 }
 
+bool bh_bridged_here(const struct bh_enforcer *e)
+{
+	return e->bridge && !e->bridge_whole && e->br_netfilter;
+}
+
 int bh_enforcer_own(struct bh_enforcer *e)
 {
 	int r = ask(e, NFPROTO_INET, TABLE_OWNED, probe_nothing);

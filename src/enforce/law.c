@@ -129,6 +129,7 @@ static int put_once(
 		rs.trial_stamp = e->trial.stamp;
 		rs.trial_ms = bh_cut_ms(e->trial.deadline - now);
 	}
+	rs.link = bh_bridged_here(e);
 	bridge = rs;
 	bridge.whole = e->bridge_whole;
 	r = bh_counters_read(&e->nl, &rs.counters);

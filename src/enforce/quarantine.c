@@ -80,13 +80,13 @@ void bh_quarantine_put(struct ruleset *rs, const struct layout *l, bool v6)
 		   *into = rs->name.v[v6].island_dst;
 
 	bh_put_jump(rs, src, pins);
-	if (bh_on_bridge(rs) && v6)
+	if ((bh_on_bridge(rs) || rs->link) && v6)
 		bh_bridge_discovery_put(rs, src, false);
 	put_remedies(rs, l, src, v6, false);
 	bh_put_final(rs, src, "c_iso", true);
 
 	bh_put_jump(rs, dst, pins);
-	if (bh_on_bridge(rs) && v6)
+	if ((bh_on_bridge(rs) || rs->link) && v6)
 		bh_bridge_discovery_put(rs, dst, true);
 	put_remedies(rs, l, dst, v6, true);
 	put_refusal(rs, dst, v6, "c_iso");

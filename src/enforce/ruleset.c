@@ -231,7 +231,7 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 	bh_rule_add(rs->b, &r);
 	if (cuts)
 		bh_slow_cuts_put(rs, v6);
-	if (bh_on_bridge(rs))
+	if (bh_on_bridge(rs) || rs->link)
 		bh_bridge_link_put(rs, chain, v6);
 	r = bh_rule_new(rs->b, chain, v6); /* has no connection, so the mark above cannot have let it through */
 	bh_x_state(&r, CT_INVALID);
@@ -345,6 +345,8 @@ static void put_rules(struct ruleset *rs, const struct layout *l)
 void bh_law_body_put(struct ruleset *rs, const struct layout *l)
 {
 	bh_sets_put(rs, l);
+	if (bh_on_bridge(rs) || rs->link)
+		bh_found_put(rs);
 	put_chains(rs, l);
 	put_rules(rs, l);
 	bh_elements_put(rs, l);

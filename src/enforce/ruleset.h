@@ -36,6 +36,7 @@ struct ruleset {
 	uint16_t used;               /* the last stamp given to any law */
 	uint64_t trial_ms;           /* time it has left */
 	uint32_t table_flags;        /* TABLE_OWNED or 0 */
+	bool link;                   /* not on a bridge: bridged packets are judged here */
 	bool whole;                  /* on a bridge: all of the law, else isolation */
 	uint64_t law_hash;
 	struct law_names name; /* of the law being written */
