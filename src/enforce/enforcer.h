@@ -105,6 +105,8 @@ int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */
+int bh_ports_print(struct bh_enforcer *e, struct bh_text *t) BH_MUST; /* fdb.c: "port INDEX MAC" lines of the bridges */
+#define PORTS_TEXT (4096 * 32)
 int bh_offload_read(struct nl *nl, char ret_text[BH_OFFLOAD_TEXT]) BH_MUST; /* "" = none */
 int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(

@@ -352,6 +352,22 @@ const char *bh_segment_name(unsigned segment)
 	return names[segment < BH_SEGMENT_COUNT ? segment : 0];
 }
 
+enum bh_segment bh_segment_find(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < BH_SEGMENT_COUNT; i++)
+		if (strlen(bh_segment_name(i)) == len && !memcmp(bh_segment_name(i), name, len))
+			return i;
+	return BH_SEGMENT_NONE;
+}
+
+enum bh_segment bh_enforcer_segment(const struct bh_enforcer *e)
+{
+	return !e->bridge	    ? BH_SEGMENT_NONE
+	       : e->bridge_whole    ? BH_SEGMENT_STATEFUL
+	       : bh_bridged_here(e) ? BH_SEGMENT_NETFILTER
+				    : BH_SEGMENT_STATELESS;
+}
+
 int bh_bridge_ask(struct bh_enforcer *e)
 {
 	int r;
