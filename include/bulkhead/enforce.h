@@ -119,6 +119,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 
 struct bh_enforce_counters {
 	uint64_t pin, iso, deny, shield, invalid, would_deny, contain, island, kill; /* packets */
+	uint64_t vlan; /* on a bridge: VLAN and source did not belong together */
 };
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters) BH_MUST;
 

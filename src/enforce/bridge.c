@@ -217,12 +217,14 @@ static void put_isolation_alone(struct ruleset *rs, const struct layout *l, bool
 {
 	bh_found_put(rs);
 	bh_exempt_put(rs, l);
+	bh_vlans_put(rs);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *const chains[] = {
 			rs->name.v[v6].q_src, rs->name.v[v6].q_dst, rs->name.v[v6].fwd};
 
 		for (size_t i = 0; i < BH_COUNT(chains); i++)
 			bh_chain_put(rs, chains[i], -1, 0, NULL);
+		bh_vlans_jump(rs, rs->name.v[v6].fwd, bh_fam(v6));
 		if (!cuts)
 			continue;
 		put_quarantine(rs, l, chains[0], v6, false);
@@ -242,6 +244,7 @@ void bh_bridge_law_put(struct ruleset *rs, const struct layout *l)
 		bh_law_body_put(rs, l);
 	else
 		put_isolation_alone(rs, l, cuts);
+	bh_vlans_jump(rs, rs->name.arp, 'a');
 	if (cuts)
 		put_arp(rs);
 }
@@ -285,6 +288,7 @@ void bh_bridge_put(struct ruleset *rs, bool wanted)
 			bh_counter_put(rs, "c_iso", rs->counters.iso);
 			bh_bridge_cut_sets_put(rs->b);
 		}
+		bh_counter_put(rs, "c_vlan", rs->counters.vlan);
 		bh_chain_put(rs, "forward", NF_INET_FORWARD, NF_ACCEPT, NULL);
 		bh_laws_put(rs);
 		if (rs->law->mode != BH_MODE_OBSERVE)

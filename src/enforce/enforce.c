@@ -422,7 +422,8 @@ int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_
 		.would_deny = a.would_deny + b.would_deny,
 		.contain = a.contain + b.contain,
 		.island = a.island + b.island,
-		.kill = a.kill + b.kill};
+		.kill = a.kill + b.kill,
+		.vlan = b.vlan};
 	return 0;
 }
 

@@ -314,6 +314,7 @@ static int each_counter(const struct nlmsghdr *h, void *ctx)
 		{"c_contain", offsetof(struct bh_enforce_counters, contain)},
 		{"c_island", offsetof(struct bh_enforce_counters, island)},
 		{"c_kill", offsetof(struct bh_enforce_counters, kill)},
+		{"c_vlan", offsetof(struct bh_enforce_counters, vlan)},
 	};
 	char name[NL_NAME] = "";
 	uint64_t packets = 0;

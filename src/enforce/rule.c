@@ -290,6 +290,15 @@ void bh_x_original(struct rule *r)
 	bh_x_is8(r, 0, 0);
 }
 
+void bh_x_vlan(struct rule *r, unsigned at, uint16_t id)
+{
+	static const uint8_t mask[2] = {0x0f, 0xff}, zero[2];
+
+	bh_x_load(r, NFT_PAYLOAD_LL_HEADER, at, 2, 0);
+	bitwise(r, 0, mask, zero, sizeof mask);
+	bh_x_is16(r, 0, id);
+}
+
 void bh_x_not_syn(struct rule *r)
 {
 	static const uint8_t syn = 0x02, zero;

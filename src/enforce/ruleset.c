@@ -214,6 +214,8 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 	bool cuts = rs->law->mode != BH_MODE_OBSERVE; /* cuts of a law beside it are not its own */
 	struct rule r;
 
+	if (bh_on_bridge(rs))
+		bh_vlans_jump(rs, chain, bh_fam(v6));
 	if (cuts)
 		bh_isolation_put(rs, v6);
 	if (cuts && l->critical[v6]) {
@@ -347,6 +349,8 @@ void bh_law_body_put(struct ruleset *rs, const struct layout *l)
 	bh_sets_put(rs, l);
 	if (bh_on_bridge(rs) || rs->link)
 		bh_found_put(rs);
+	if (bh_on_bridge(rs))
+		bh_vlans_put(rs);
 	put_chains(rs, l);
 	put_rules(rs, l);
 	bh_elements_put(rs, l);

@@ -90,6 +90,24 @@ void bh_admin_ports_put(struct ruleset *rs); /* the same for every law */
 void bh_elements_put(
 	struct ruleset *rs, const struct layout *l); /* what they hold; chains must exist */
 
+void bh_expect(struct ruleset *rs, const char *set, size_t n); /* the set holds n elements then */
+
+/* owners.c */
+struct owned {
+	uint8_t lo[16], hi[16]; /* of the 16-byte form */
+	uint8_t bits;
+	uint16_t zone;
+};
+struct owners {
+	struct owned *v;
+	size_t n;
+};
+int bh_owners_make(const struct bh_plan *law, bool v6, struct owners *ret) BH_MUST; /* ranges in order; free v */
+
+/* vlan.c: on a bridge, frames whose VLAN and source do not belong together; nothing when no zone has one */
+void bh_vlans_put(struct ruleset *rs);
+void bh_vlans_jump(struct ruleset *rs, const char *chain, char of); /* '4', '6', 'a' ARP */
+
 /* phrase.c: what several chains say */
 struct rule;
 char bh_fam(bool v6);

@@ -279,10 +279,10 @@ static void do_counters(struct server *s, struct bh_enf_reply *reply)
 	if (reply->status == 0 && body_room(reply, n, BH_WOULD_TEXT, &t)) {
 		char line[BH_WOULD_TEXT];
 
-		bh_putf(&t, "counters pin=%llu iso=%llu deny=%llu shield=%llu invalid=%llu would=%llu contain=%llu island=%llu kill=%llu\n",
+		bh_putf(&t, "counters pin=%llu iso=%llu deny=%llu shield=%llu invalid=%llu would=%llu contain=%llu island=%llu kill=%llu vlan=%llu\n",
 			(unsigned long long)c.pin, (unsigned long long)c.iso, (unsigned long long)c.deny, (unsigned long long)c.shield,
 			(unsigned long long)c.invalid, (unsigned long long)c.would_deny, (unsigned long long)c.contain, (unsigned long long)c.island,
-			(unsigned long long)c.kill);
+			(unsigned long long)c.kill, (unsigned long long)c.vlan);
 		for (size_t i = 0; i < n; i++) {
 			bh_putn(&t, line, bh_would_print(&would[i], line));
 			bh_put(&t, "\n");
