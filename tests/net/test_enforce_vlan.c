@@ -54,7 +54,7 @@ static bool passes(int id, char kind, const char *from)
 			     udp[8] = {0x13, 0x89, 0x13, 0x88, 0, 26};
 	struct bh_addr src, dst;
 	uint8_t f[128] = {0}, in[2048];
-	char mark[19];
+	char mark[24];
 	struct pollfd p = {rx, POLLIN, 0};
 	size_t n = put(f, 0, macs, 12);
 	const char *to = kind == '6' ? "fd00:5::5" : "10.5.0.5";
