@@ -27,8 +27,9 @@ void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing
  */
 int bh_enforcer_own(struct bh_enforcer *e) BH_MUST;
 /*
- * From the next apply on isolations also hold between the ports of every bridge of this network namespace: table
- * `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at first; off removes it.
+ * From the next apply on the law, or isolations alone (bh_enforcer_segment), also hold between the ports of every bridge of
+ * this network namespace: table `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at
+ * first; off removes it.
  */
 void bh_enforcer_bridge(struct bh_enforcer *e, bool on);
 const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
