@@ -59,6 +59,8 @@ def setup_inside():
     subprocess.check_call(['mount', '--make-rprivate', '/'])
     subprocess.check_call(['mount', '-t', 'tmpfs', 'tmpfs', '/run'])
     os.makedirs('/run/netns', exist_ok=True)
+    # Samba asks who it is; a name that /etc/hosts lacks would be asked of a name server nobody reaches from here
+    socket.sethostname('localhost')
     signal.signal(signal.SIGTERM, lambda s, f: sys.exit(143))
 
 

@@ -16,7 +16,7 @@
 #include <bulkhead/detect.h>
 #include <bulkhead/plan.h>
 
-enum bh_verb { BH_VERB_NONE, BH_VERB_PROPOSED, BH_VERB_REQUESTED, BH_VERB_APPLIED, BH_VERB_REFUSED, BH_VERB_RELEASED, BH_VERB_EXPIRED, BH_VERB_REVERTED, BH_VERB_COUNT };
+enum bh_verb { BH_VERB_NONE, BH_VERB_PROPOSED, BH_VERB_REQUESTED, BH_VERB_APPLIED, BH_VERB_REFUSED, BH_VERB_RELEASED, BH_VERB_EXPIRED, BH_VERB_REVERTED, BH_VERB_INEFFECTIVE, BH_VERB_COUNT };
 const char *bh_verb_name(unsigned verb);
 
 #define BH_ORDER_CUTS 10 /* eight addresses, one MAC, one spare */
@@ -25,7 +25,9 @@ struct bh_order {
 	uint32_t id, incident;
 	uint8_t kind;  /* enum bh_cut_kind; NONE: about the law itself, or a conduit (name) */
 	uint8_t state; /* enum bh_verb: the last thing that happened to it */
-	bool hard, again; /* again: to be said to the kernel once more, another order's end took a cut with it */
+	bool hard;
+	bool again; /* to be said to the kernel once more, another order's end took a cut with it */
+	bool leaks; /* the host was answered all the same, and that was told */
 	uint8_t n_cuts, n_pins;
 	bh_ns at, until, ttl, pkt_at; /* pkt_at: time of the packet that completed the evidence */
 	uint64_t pkt, us;	      /* us: request to kernel acknowledgement */

@@ -23,7 +23,7 @@ static bh_ns wall(void)
 	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
 }
 
-/* what is over meanwhile is not cut again */
+/* what is over meanwhile is not cut again; time given under another limit counts by this one */
 static void age(struct bh_plan *plan, bh_ns elapsed)
 {
 	size_t n = 0;
@@ -32,7 +32,10 @@ static void age(struct bh_plan *plan, bh_ns elapsed)
 		if (plan->cuts[i].ttl <= elapsed)
 			continue;
 		plan->cuts[n] = plan->cuts[i];
-		plan->cuts[n++].ttl -= elapsed;
+		plan->cuts[n].ttl -= elapsed;
+		if (plan->cuts[n].ttl > plan->max_ttl)
+			plan->cuts[n].ttl = plan->max_ttl;
+		n++;
 	}
 	plan->n_cuts = n;
 }
@@ -68,6 +71,29 @@ static int load(const char *dir, struct bh_plan *ret_plan)
 	return r ? BH_EXIT_INVALID : 0;
 }
 
+/* The law stands with its cuts or, when one of them is refused by now, with the others: never is there no law for a cut's sake. */
+static int put(struct bh_enforcer *e, struct bh_plan *plan)
+{
+	size_t n = plan->n_cuts, stand = 0;
+	int r = bh_enforcer_apply(e, plan);
+
+	if (r <= 0 || n == 0)
+		return r;
+	plan->n_cuts = 0;
+	r = bh_enforcer_apply(e, plan);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct bh_refused why = {.text = ""};
+		int bad = bh_enforcer_cut(e, &plan->cuts[i], 1, &why);
+
+		if (bad)
+			fprintf(stderr, "bulkhead: the cut of order %u is left out: %s\n", plan->cuts[i].order, bad > 0 ? why.text : bh_enforcer_why(e));
+		else
+			plan->cuts[stand++] = plan->cuts[i];
+	}
+	plan->n_cuts = r == 0 ? stand : n;
+	return r;
+}
+
 int bh_cli_boot(int argc, char **argv)
 {
 	static const struct option longs[] = {{"state", 1, 0, 'd'}, {"help", 0, 0, 'h'}, {0}};
@@ -90,7 +116,7 @@ int bh_cli_boot(int argc, char **argv)
 		return r;
 	r = bh_enforcer_open(&e);
 	if (r == 0)
-		r = bh_enforcer_apply(e, &plan);
+		r = put(e, &plan);
 	if (r)
 		fprintf(stderr, "bulkhead: the kept plan was not loaded: %s\n", e && bh_enforcer_why(e)[0] ? bh_enforcer_why(e) : strerror(r < 0 ? -r : EPERM));
 	else

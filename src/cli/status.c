@@ -119,6 +119,8 @@ static void status_person(json_t *o)
 			printf(" %s", json_string_value(cut));
 		json_array_foreach(json_object_get(v, "kept"), k, cut)
 			printf("%s %s", k ? "," : "   kept:", json_string_value(cut));
+		if (json_is_false(json_object_get(v, "effective")))
+			printf("\n          NOT EFFECTIVE: it was answered all the same, see the journal");
 		printf("\n          %s\n", str(v, "reason"));
 	}
 	segment(str(o, "segment"));

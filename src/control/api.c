@@ -54,6 +54,8 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 		bh_json_time(j, "until", o->until, v->offset_s);
 	bh_json_u64(j, "left_s", o->until > v->now ? (o->until - v->now) / BH_SEC(1) : 0);
 	bh_json_u64(j, "kernel_us", o->us);
+	if (o->leaks)
+		bh_json_bool(j, "effective", false);
 	bh_json_open(j, "cut", '[');
 	for (unsigned i = 0; i < o->n_cuts; i++)
 		bh_json_str(j, NULL, cut_text(&o->cuts[i], buf));

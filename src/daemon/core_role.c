@@ -82,6 +82,9 @@ static void carry(struct proc *p, const struct bh_record *rec)
 	case BH_VERB_RELEASED:
 		r = bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, rec->order.id, rec->order.cuts, rec->order.n_cuts);
 		break;
+	case BH_VERB_INEFFECTIVE:
+		fprintf(stderr, "bulkhead: order %u is not effective: %s\n", rec->order.id, rec->order.reason);
+		return;
 	default:
 		return;
 	}

@@ -76,6 +76,8 @@ uint32_t *bh_order_slot(struct bh_ledger *l, unsigned kind); /* where a host kee
 struct bh_order *bh_order_holding(struct bh_core *c, const struct bh_cut *cut); /* the standing one that holds it longest */
 void bh_core_again(struct bh_core *c, struct bh_out *out);
 size_t bh_core_standing(const struct bh_core *c, unsigned kind); /* cuts; 0 = of all kinds */
+/* effect.c: is somebody reached whom an isolation bars? */
+void bh_effect_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *out);
 /* nets.c: the order's networks, made to lie beside those cut already; then the guard */
 int bh_order_nets(struct bh_core *c, struct bh_order *o, const struct bh_prefix *nets, size_t n, struct bh_refused *ret_refused) BH_MUST;
 /* people.c */

@@ -11,7 +11,7 @@
 
 const char *bh_verb_name(unsigned verb)
 {
-	static const char *const n[] = {"none", "proposed", "requested", "applied", "refused", "released", "expired", "reverted"};
+	static const char *const n[] = {"none", "proposed", "requested", "applied", "refused", "released", "expired", "reverted", "ineffective"};
 
 	return n[verb < BH_COUNT(n) ? verb : 0];
 }

@@ -216,14 +216,15 @@ int bh_cuts_admit(struct bh_enforcer *e, const struct bh_plan *law, const struct
 /*
  * A connection keeps the mark of the law it was judged under, and the mark must never be mistaken
  * for another law's: not when a restarted core begins again at 1, not when the same number comes
- * with another policy, not when a law was on trial under it and taken back.
+ * with another policy, not when a law was on trial under it and taken back. Nor is a table believed
+ * that stood without a keeper: whoever wrote to it meanwhile was not heard.
  */
 static void choose_stamp(
 	struct bh_enforcer *e, const struct snapshot *standing, uint32_t wanted, uint64_t hash)
 {
 	uint16_t used = standing->present ? standing->used : 0;
 
-	if (used && wanted <= used && standing->law_hash == hash) {
+	if (e->have_law && used && wanted <= used && standing->law_hash == hash) {
 		e->stamp = standing->stamp;
 		e->used = used;
 		return;

@@ -191,7 +191,7 @@ static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 /* somebody took the table apart while an order was carried out: the watch will tell */
 static int mend(struct bh_enforcer *e)
 {
-	int r = bh_law_put(e, &e->book);
+	int r = bh_law_put_again(e, &e->book);
 
 	e->mended |= r == 0;
 	return r;
@@ -274,12 +274,14 @@ static int cut_by_law(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n
 	return release ? 0 : read_back(e, cuts, n);
 }
 
-/* a host contained already needs no more than its time renewed */
-static bool judged_again(const struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
+#define RUNNING_OUT BH_SEC(1) /* may be gone by the time the batch is there */
+
+/* A host contained already needs no more than its time renewed; what it opened after its time was judged without the cut. */
+static bool judged_again(const struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bh_ns now)
 {
 	for (size_t i = 0; i < n; i++)
 		if (cuts[i].kind == BH_CUT_ISLAND ||
-			(cuts[i].kind == BH_CUT_CONTAIN && !bh_book_deadline(&e->book, &cuts[i])))
+			(cuts[i].kind == BH_CUT_CONTAIN && bh_book_deadline(&e->book, &cuts[i]) <= now + RUNNING_OUT))
 			return true;
 	return false;
 }
@@ -376,7 +378,7 @@ int bh_enforcer_cut(
 	}
 	if (check_island(cuts, n, ret_refused))
 		return 1;
-	if (judged_again(e, cuts, n))
+	if (judged_again(e, cuts, n, now))
 		return cut_by_law(e, cuts, n, false);
 	return n ? with_flags(e, cuts, n, cut_admitted) : 0;
 }

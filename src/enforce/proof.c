@@ -4,8 +4,8 @@
  * around each commit: a law is shown to hold (bulkhead/prove.h) before it is sent, and what the
  * kernel lists afterwards must say the same, or be shown to hold itself.
  *
- * The same law under the same stamp is not proved twice, so a repair waits for nothing. A law written
- * again under a fresh stamp is a cut in a hurry: there the proof comes after the commit.
+ * The same law under the same stamp is not proved twice. A law written again under a fresh stamp is a
+ * cut or a repair in a hurry: there the proof comes after the commit.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -157,12 +157,52 @@ void bh_layout_fini(struct layout *l)
 /* ---- the empty sets ---- */
 
 static void put_named(struct ruleset *rs, const char *name, enum svc s, bool v6,
-	const char *with_ports, bool counted)
+	const char *with_ports)
 {
 	char fields[8];
 
 	snprintf(fields, sizeof fields, "%s%s", with_ports, svc_has_ports(s) ? "p" : "");
-	bh_set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, counted);
+	bh_set_add(rs->b, name, fields, v6, NFT_SET_INTERVAL, false);
+}
+
+#define PINS_EXPANDED 4096 /* ports of one set named one by one */
+
+/*
+ * A set of ranges over several fields is filled by the kernel after the rules that look into it have come into force: for some
+ * microseconds nothing is in it. What a pin speaks must not fall into that gap, so where every pin is of two hosts, its ports
+ * are named one by one, in a hash set.
+ */
+static bool pins_exact(const struct bh_plan *law, bool ports, bool pairs, enum svc s, bool v6)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < law->n_pins; i++) {
+		const struct bh_plan_pin *p = &law->pins[i];
+		enum svc of = bh_svc_of(p->proto);
+
+		if (bh_prefix_is4(&p->to) == v6 || (pairs ? !svc_has_ports(of) : of != s))
+			continue;
+		n += ports ? p->hi - p->lo + 1u : 1u;
+		if (p->from.bits != 128 || p->to.bits != 128 || n > PINS_EXPANDED)
+			return false;
+	}
+	return true;
+}
+
+static bool pin_set_exact(const struct ruleset *rs, enum svc s, bool v6)
+{
+	return pins_exact(rs->law, svc_has_ports(s), false, s, v6);
+}
+
+static bool pin_pairs_exact(const struct ruleset *rs, bool v6)
+{
+	return pins_exact(rs->law, false, true, SVC_ANY, v6);
+}
+
+static void put_pin_set(struct ruleset *rs, enum svc s, bool v6)
+{
+	bh_set_add(rs->b, rs->name.v[v6].pin[s], svc_has_ports(s) ? "aap" : "aa", v6,
+		pin_set_exact(rs, s, v6) ? 0 : NFT_SET_INTERVAL, true);
 }
 
 void bh_sets_put(struct ruleset *rs, const struct layout *l)
@@ -172,15 +212,15 @@ void bh_sets_put(struct ruleset *rs, const struct layout *l)
 			bh_set_add(rs->b, rs->name.v[v6].crit, "a", v6, NFT_SET_INTERVAL, false);
 		for (enum svc s = 0; s < SVCS; s++) {
 			if (l->pins[s][v6])
-				put_named(rs, rs->name.v[v6].pin[s], s, v6, "aa", true);
+				put_pin_set(rs, s, v6);
 			if (l->remedies[s][v6])
-				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a", false);
+				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a");
 			if (l->mgmt[s][v6] && !bh_on_bridge(rs))
-				put_named(rs, rs->name.v[v6].mgmt[s], s, v6, "a", false);
+				put_named(rs, rs->name.v[v6].mgmt[s], s, v6, "a");
 		}
 		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
 			bh_set_add(rs->b, rs->name.v[v6].pin_pair, "aa", v6,
-				NFT_SET_INTERVAL, false);
+				pin_pairs_exact(rs, v6) ? 0 : NFT_SET_INTERVAL, false);
 		bh_map_add(rs->b, rs->name.v[v6].src, v6);
 	}
 	for (size_t i = 0; i < l->n_groups; i++) {
@@ -264,7 +304,7 @@ static void put_groups(struct ruleset *rs, const struct layout *l)
 }
 
 static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t n, enum svc s,
-	bool v6, const char *name)
+	bool v6, const char *name, bool exact)
 {
 	struct elems e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, name);
 
@@ -274,8 +314,15 @@ static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t 
 
 		if (bh_svc_of(p->proto) != s || bh_prefix_is4(&p->to) == v6)
 			continue;
+		for (unsigned port = p->lo; exact && svc_has_ports(s) && port <= p->hi; port++) {
+			k = key_of(&p->from, &p->to, s, (uint16_t)port, (uint16_t)port);
+			bh_elem_exact(&e, k.lo, k.len, NULL);
+		}
 		k = key_of(&p->from, &p->to, s, p->lo, p->hi);
-		bh_elem_concat(&e, &k);
+		if (!exact)
+			bh_elem_concat(&e, &k);
+		else if (!svc_has_ports(s))
+			bh_elem_exact(&e, k.lo, k.len, NULL);
 	}
 	bh_elems_end(&e);
 	if (e.count)
@@ -304,8 +351,8 @@ static void put_pin_pairs(struct ruleset *rs)
 	if (bh_plan_normalise(&pairs) < 0) {
 		rs->b->error = -ENOMEM;
 	} else {
-		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, false, rs->name.v[0].pin_pair);
-		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, true, rs->name.v[1].pin_pair);
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, false, rs->name.v[0].pin_pair, pin_pairs_exact(rs, false));
+		put_pins(rs, pairs.pins, pairs.n_pins, SVC_ANY, true, rs->name.v[1].pin_pair, pin_pairs_exact(rs, true));
 	}
 	bh_plan_fini(&pairs);
 }
@@ -424,11 +471,11 @@ void bh_exempt_put(struct ruleset *rs, const struct layout *l)
 			const char *pin = rs->name.v[v6].pin[s];
 
 			if (l->pins[s][v6]) {
-				put_named(rs, pin, s, v6, "aa", true);
-				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, pin);
+				put_pin_set(rs, s, v6);
+				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, pin, pin_set_exact(rs, s, v6));
 			}
 			if (l->remedies[s][v6]) {
-				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a", false);
+				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a");
 				put_ends(rs, false, s, v6);
 			}
 		}
@@ -456,7 +503,7 @@ void bh_elements_put(struct ruleset *rs, const struct layout *l)
 		for (enum svc s = 0; s < SVCS; s++) {
 			if (l->pins[s][v6])
 				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6,
-					rs->name.v[v6].pin[s]);
+					rs->name.v[v6].pin[s], pin_set_exact(rs, s, v6));
 			put_ends(rs, false, s, v6);
 			if (!bh_on_bridge(rs))
 				put_ends(rs, true, s, v6);

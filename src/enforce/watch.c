@@ -202,7 +202,7 @@ static int repair(struct bh_enforcer *e, struct bh_drift *d)
 	snprintf(d->text, sizeof d->text, "%.95s", e->why);
 	if (!e->trial.deadline && bh_model_read(&e->nl, false, &found) < 0)
 		found = NULL; /* gone altogether */
-	r = bh_law_put(e, &e->book);
+	r = bh_law_put_again(e, &e->book); /* what was let in meanwhile bears the old stamp */
 	if (r == 0)
 		d->repaired = true;
 	if (r == 0)

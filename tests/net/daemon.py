@@ -286,7 +286,7 @@ class Test:
 
     def two_workers(self):
         self.start('--workers', '2', '--mode', 'auto')
-        self.reaches(frm='pc-b', to='10.10.2.30')
+        self.until(lambda: self.reaches(frm='pc-b', to='10.10.2.30') and self.status()['counters']['packets'] > 0, 10)  # it listens
         code = ('import socket\n'
                 'for p in (9001,9002,9003,9004,9005,9006):\n'
                 ' s=socket.socket();s.settimeout(0.3)\n'

@@ -183,8 +183,8 @@ static void a_tagged_frame_of_an_isolated_host_is_dropped(void **state)
 
 static void the_bridges_table_is_watched_and_printed_like_the_other(void **state)
 {
-	static const char *const attacks[] = {"delete table bridge bulkhead", "flush chain bridge bulkhead forward",
-		"delete element bridge bulkhead iso4 { 10.5.0.12 }", "add element bridge bulkhead pin_end4_g7 { 10.5.0.12 }"};
+	static const char *const attacks[] = {"add element bridge bulkhead pin_end4_g7 { 10.5.0.12 }", "delete table bridge bulkhead",
+		"flush chain bridge bulkhead forward", "delete element bridge bulkhead iso4 { 10.5.0.12 }"};
 	struct bh_enforcer *e = guarded();
 	struct bh_drift d;
 	struct flow f;

@@ -174,6 +174,50 @@ static void a_contained_host_loses_administration_and_keeps_its_work(void **stat
 	}
 }
 
+/* as many datagrams as there is time for, both ends in a process of their own; exits with 1 when one was lost */
+static pid_t stream(const struct flow *f, unsigned ms)
+{
+	pid_t pid = fork();
+	uint64_t end = lab_now_us() + ms * 1000ull;
+	size_t sent = 0, got = 0;
+	char c = 'x';
+
+	if (pid)
+		return pid;
+	while (lab_now_us() < end) {
+		sent += send(f->client, &c, 1, MSG_DONTWAIT) == 1;
+		while (recv(f->server, &c, 1, MSG_DONTWAIT) == 1)
+			got++;
+	}
+	lab_sleep_ms(50);
+	while (recv(f->server, &c, 1, MSG_DONTWAIT) == 1)
+		got++;
+	_exit(got != sent || sent < 1000);
+}
+
+/* the kernel fills sets of ranges after the rules that ask them: a pin must not depend on one */
+static void a_pin_loses_nothing_while_the_law_is_written_again_and_again(void **state)
+{
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct bh_enforcer *e = admin_law();
+		struct flow pin;
+		int status;
+		pid_t pid;
+
+		flow_up(&pin, hosts[v6], 7000, false);
+		pid = stream(&pin, 1500);
+		for (uint64_t end = lab_now_us() + 1300000; lab_now_us() < end;) {
+			cut(e, "cut contain 10.1.0.9 ttl=1h order=1");
+			release(e, "cut contain 10.1.0.9 ttl=1h order=1");
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+		flow_close(&pin);
+		disarm(e);
+	}
+}
+
 static void cut_all(struct bh_enforcer *e, const char *a, const char *b)
 {
 	struct bh_cut v[2] = {cut_of(a), cut_of(b)};
@@ -375,6 +419,22 @@ static void each_kind_ends_by_the_kernels_clock(void **state)
 	disarm(e);
 }
 
+/* what it opened between two orders was judged when nothing stood against it */
+static void a_host_contained_again_after_its_time_loses_what_it_opened_meanwhile(void **state)
+{
+	struct bh_enforcer *e = admin_law();
+	struct flow ssh;
+
+	cut(e, "cut contain 10.1.0.2 ttl=300ms order=1");
+	assert_closed("10.1.0.2", 22, true);
+	lab_sleep_ms(500);
+	flow_up(&ssh, "10.1.0.2", 22, true);
+	cut(e, "cut contain 10.1.0.2 ttl=1h order=2");
+	assert_false(flow_ping(&ssh, 150));
+	flow_close(&ssh);
+	disarm(e);
+}
+
 static void live_connections_are_listed_before_they_are_cut(void **state)
 {
 	struct bh_enforcer *e = admin_law();
@@ -424,12 +484,14 @@ int main(void)
 		cmocka_unit_test(a_pin_cannot_be_killed),
 		cmocka_unit_test(a_kill_of_a_connection_nobody_knows_is_no_error),
 		cmocka_unit_test(a_contained_host_loses_administration_and_keeps_its_work),
+		cmocka_unit_test(a_pin_loses_nothing_while_the_law_is_written_again_and_again),
 		cmocka_unit_test(an_island_keeps_what_stays_inside_and_its_pins),
 		cmocka_unit_test(an_island_of_ipv6_networks_is_the_same),
 		cmocka_unit_test(two_islands_do_not_talk),
 		cmocka_unit_test(a_refused_peer_learns_at_once_that_an_island_is_closed),
 		cmocka_unit_test(every_kind_of_cut_survives_the_process_the_law_and_a_foreign_flush),
 		cmocka_unit_test(each_kind_ends_by_the_kernels_clock),
+		cmocka_unit_test(a_host_contained_again_after_its_time_loses_what_it_opened_meanwhile),
 		cmocka_unit_test(live_connections_are_listed_before_they_are_cut),
 	};
 

@@ -253,6 +253,7 @@ static void a_foreign_change_while_a_bulk_is_written_is_undone(void **state)
 		if (!next_reply(&s, &r, 1000))
 			break;
 		notices += r.seq == 0;
+		repaired += r.seq == 0 && r.drift.repaired;
 		free(r.body);
 	}
 	print_message("# deleted %zu times: %zu notices, %zu repairs told\n", hit, notices, repaired);

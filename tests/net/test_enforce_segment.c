@@ -309,7 +309,7 @@ static void a_successor_keeps_cuts_and_connections(void **state)
 
 static void the_whole_laws_table_is_repaired_printed_and_loaded_again(void **state)
 {
-	static const char *const attacks[] = {"delete table bridge bulkhead", "flush chain bridge bulkhead fwd4_g7",
+	static const char *const attacks[] = {"flush chain bridge bulkhead fwd4_g7", "delete table bridge bulkhead",
 		"insert rule bridge bulkhead forward accept"};
 	struct bh_plan plan = plan_of(CLOSED);
 	struct bh_enforcer *e;

@@ -362,8 +362,8 @@ static void nft_prints_a_trial_and_loads_its_own_print_again(void **state)
 static void a_foreign_hand_on_the_trial_is_noticed_and_undone(void **state)
 {
 	static const char *const attacks[] = {
-		"flush set inet bulkhead trial", "flush chain inet bulkhead fwd4_g8",
-		"flush chain inet bulkhead fwd4_g7", "delete table inet bulkhead",
+		"flush set inet bulkhead trial", "flush chain inet bulkhead fwd4_g10", /* each repair under fresh stamps */
+		"flush chain inet bulkhead fwd4_g11", "delete table inet bulkhead",
 		"flush chain inet bulkhead forward"};
 	struct bh_enforcer *e = with_one_host();
 	struct four f[2];
