@@ -273,6 +273,8 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 	case BH_ENF_APPLY:
 		if (reply->status)
 			law_not_taken(p, reply);
+		else if (!strncmp(reply->text, "segment=", 8))
+			p->segment = bh_segment_find(reply->text + 8, strlen(reply->text + 8));
 		p->boot_dirty |= reply->status == 0;
 		core_law_replied(p, reply->status);
 		break;
