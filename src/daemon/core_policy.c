@@ -197,6 +197,8 @@ static void confirmed(struct proc *p)
 	forget(t);
 	tell(p, text);
 	p->boot_dirty = true;
+	bh_core_limit(p->core);
+	core_orders_again(p); /* the enforcer has let go what the new law forbids to cut */
 }
 
 void core_policy_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request)

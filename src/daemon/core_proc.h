@@ -72,6 +72,7 @@ struct proc {
 bh_ns core_wall(void);
 void core_step(struct proc *p, const struct bh_event *ev); /* leaves its records in p->out */
 void core_law_changed(struct proc *p);
+void core_orders_again(struct proc *p); /* each standing one is said once more; what is refused now ends */
 int core_law_text(struct proc *p, char **ret_text, size_t *ret_len) BH_MUST; /* the law as the enforcer is given it */
 /* core_policy.c */
 bool core_trial(const struct proc *p);

@@ -209,6 +209,28 @@ static int resend(struct proc *p)
 	return r;
 }
 
+void core_orders_again(struct proc *p)
+{
+	if (p->enf.fd >= 0 && resend(p) < 0)
+		enforcer_down(p);
+}
+
+/* Refused as a whole, some of it may stand from before the law changed; nobody could release that any more. */
+static void let_go(struct proc *p, uint32_t order)
+{
+	const struct bh_order *o;
+	size_t n;
+	int r = 0;
+
+	o = bh_core_orders(p->core, &n);
+	for (size_t i = 0; i < n; i++)
+		for (unsigned k = 0; r == 0 && o[i].id == order && k < o[i].n_cuts; k++)
+			if (!bh_core_holds(p->core, &o[i].cuts[k]))
+				r = bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, order, &o[i].cuts[k], 1);
+	if (r < 0 && r != -ENOTCONN)
+		enforcer_down(p);
+}
+
 /* With what the kernel holds known, the law of the posture that follows from it, then the cuts it lacks. */
 static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 {
@@ -269,6 +291,8 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		}
 		kernel_event(p, order, reply->status == 0 ? BH_KER_APPLIED : reply->status > 0 ? BH_KER_REFUSED : BH_KER_FAILED, reply->us,
 			reply->status > 0 ? reply->refused.text : reply->text);
+		if (reply->status > 0)
+			let_go(p, order);
 		break;
 	case BH_ENF_APPLY:
 		if (reply->status)

@@ -59,3 +59,11 @@ int bh_core_policy(struct bh_core *c, const struct bh_policy *policy)
 	bh_posture_step(c, NULL);
 	return 0;
 }
+
+void bh_core_limit(struct bh_core *c)
+{
+	for (size_t i = 0; i < c->n_orders; i++)
+		if (bh_order_standing(&c->orders[i]) && c->orders[i].until > c->now + c->law.max_ttl)
+			c->orders[i].until = c->now + c->law.max_ttl;
+	c->law_dirty = true;
+}

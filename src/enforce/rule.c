@@ -317,6 +317,15 @@ void bh_x_mark_is(struct rule *r, uint32_t mask, uint32_t value)
 	cmp(r, NFT_CMP_EQ, 0, &value, sizeof value);
 }
 
+void bh_x_mark_is_set(struct rule *r, uint32_t mask)
+{
+	static const uint32_t zero;
+
+	ct(r, NFT_CT_MARK, -1, 0);
+	bitwise(r, 0, &mask, &zero, sizeof mask);
+	cmp(r, NFT_CMP_NEQ, 0, &zero, sizeof zero);
+}
+
 void bh_x_mark_set(struct rule *r, uint32_t mask, uint32_t value)
 {
 	struct nftnl_expr *e;

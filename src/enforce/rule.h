@@ -41,6 +41,7 @@ void bh_x_reply(struct rule *r);                /* ct direction reply */
 void bh_x_original(struct rule *r);             /* ct direction original */
 void bh_x_not_syn(struct rule *r);              /* tcp flags ! syn */
 void bh_x_mark_is(struct rule *r, uint32_t mask, uint32_t value);
+void bh_x_mark_is_set(struct rule *r, uint32_t mask); /* any bit of mask */
 void bh_x_mark_set(
 	struct rule *r, uint32_t mask, uint32_t value); /* ct mark set ct mark & ~mask | value */
 void bh_x_limit(struct rule *r, uint64_t per_second, uint32_t burst);

@@ -208,6 +208,33 @@ static void put_zone_chains(struct ruleset *rs, const struct layout *l)
 	}
 }
 
+/*
+ * The kernel fills sets of ranges when a transaction is committed, some microseconds after its rules have come into force.
+ * Set ready, which everything is in, is filled last: until it is, nothing can be judged, and what some law of ours has
+ * permitted goes on unjudged, as if all of it had been committed that much later.
+ */
+static void put_judge(struct ruleset *rs, bool v6)
+{
+	const char *chain = rs->name.v[v6].fwd, *judge = rs->name.v[v6].judge;
+	struct rule r = bh_rule_new(rs->b, chain, v6);
+
+	bh_x_load_ct_addr(&r, false, 0);
+	bh_x_load_ct_addr(&r, true, v6 ? 4 : 1);
+	bh_x_in(&r, 0, rs->name.v[v6].ready);
+	bh_x_goto(&r, judge);
+	bh_rule_add(rs->b, &r);
+	r = bh_rule_new(rs->b, chain, v6);
+	bh_x_mark_is_set(&r, MARK_MASK);
+	bh_x_accept(&r);
+	bh_rule_add(rs->b, &r);
+	bh_put_goto(rs, chain, rs->name.v[v6].deny);
+	r = bh_rule_new(rs->b, judge, v6);
+	bh_x_load_ct_addr(&r, false, 0);
+	bh_x_vmap(&r, 0, rs->name.v[v6].src);
+	bh_rule_add(rs->b, &r);
+	bh_put_goto(rs, judge, rs->name.v[v6].deny);
+}
+
 static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 {
 	const char *chain = rs->name.v[v6].fwd, *deny = rs->name.v[v6].deny;
@@ -240,11 +267,7 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 	bh_x_count(&r, "c_invalid");
 	bh_x_goto(&r, deny);
 	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(rs->b, chain, v6);
-	bh_x_load_ct_addr(&r, false, 0);
-	bh_x_vmap(&r, 0, rs->name.v[v6].src);
-	bh_rule_add(rs->b, &r);
-	bh_put_goto(rs, chain, deny);
+	put_judge(rs, v6);
 }
 
 static void put_management(struct ruleset *rs, const struct layout *l, bool v6)
@@ -301,8 +324,8 @@ static void put_chains(struct ruleset *rs, const struct layout *l)
 		const char *const names[] = {rs->name.v[v6].pins, rs->name.v[v6].q_src,
 			rs->name.v[v6].q_dst, rs->name.v[v6].deny, rs->name.v[v6].shielded,
 			rs->name.v[v6].killed, rs->name.v[v6].contained, rs->name.v[v6].island_src,
-			rs->name.v[v6].island_dst, rs->name.v[v6].fwd, rs->name.v[v6].router_q,
-			rs->name.v[v6].in};
+			rs->name.v[v6].island_dst, rs->name.v[v6].judge, rs->name.v[v6].fwd,
+			rs->name.v[v6].router_q, rs->name.v[v6].in};
 
 		for (size_t i = 0; i < BH_COUNT(names) - for_this_box; i++)
 			bh_chain_put(rs, names[i], -1, 0, NULL);

@@ -23,8 +23,8 @@ struct law_names {
 	struct {
 		char fwd[NL_NAME], pins[NL_NAME], q_src[NL_NAME], q_dst[NL_NAME], deny[NL_NAME],
 			shielded[NL_NAME], killed[NL_NAME], contained[NL_NAME], island_src[NL_NAME],
-			island_dst[NL_NAME], in[NL_NAME], router_q[NL_NAME], crit[NL_NAME],
-			pin_pair[NL_NAME], src[NL_NAME], pin_end[NL_NAME], remedy_end[NL_NAME];
+			island_dst[NL_NAME], in[NL_NAME], router_q[NL_NAME], crit[NL_NAME], judge[NL_NAME],
+			ready[NL_NAME], pin_pair[NL_NAME], src[NL_NAME], pin_end[NL_NAME], remedy_end[NL_NAME];
 		char pin[4][NL_NAME], remedy[4][NL_NAME], mgmt[4][NL_NAME]; /* by enum svc */
 	} v[2];
 };

@@ -52,7 +52,8 @@ void bh_names_make(struct law_names *n, uint16_t stamp)
 			{n->v[v6].in, "in"}, {n->v[v6].router_q, "router_q"},
 			{n->v[v6].crit, "crit"}, {n->v[v6].pin_pair, "pin_pair"},
 			{n->v[v6].src, "src"}, {n->v[v6].pin_end, "pin_end"},
-			{n->v[v6].remedy_end, "remedy_end"}};
+			{n->v[v6].remedy_end, "remedy_end"}, {n->v[v6].judge, "judge"},
+			{n->v[v6].ready, "ready"}};
 
 		for (size_t i = 0; i < BH_COUNT(plain); i++)
 			snprintf(plain[i].out, NL_NAME, "%s%c_g%u", plain[i].stem, v6 ? '6' : '4',
@@ -222,6 +223,7 @@ void bh_sets_put(struct ruleset *rs, const struct layout *l)
 			bh_set_add(rs->b, rs->name.v[v6].pin_pair, "aa", v6,
 				pin_pairs_exact(rs, v6) ? 0 : NFT_SET_INTERVAL, false);
 		bh_map_add(rs->b, rs->name.v[v6].src, v6);
+		bh_set_add(rs->b, rs->name.v[v6].ready, "aa", v6, NFT_SET_INTERVAL, false);
 	}
 	for (size_t i = 0; i < l->n_groups; i++) {
 		const struct group *g = &l->groups[i];
@@ -497,6 +499,23 @@ void bh_admin_ports_put(struct ruleset *rs)
 	bh_expect(rs, "admin_tcp", e.count);
 }
 
+/* after all others of ranges: see put_judge() */
+static void put_ready(struct ruleset *rs, bool v6)
+{
+	struct bh_prefix all = {.bits = v6 ? 0 : 96};
+	struct key k = {.len = 0};
+	struct elems e;
+
+	if (!v6)
+		all.net.b[10] = all.net.b[11] = 0xff;
+	bh_key_prefix(&k, &all);
+	bh_key_prefix(&k, &all);
+	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, rs->name.v[v6].ready);
+	bh_elem_concat(&e, &k);
+	bh_elems_end(&e);
+	bh_expect(rs, rs->name.v[v6].ready, 1);
+}
+
 void bh_elements_put(struct ruleset *rs, const struct layout *l)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
@@ -512,4 +531,6 @@ void bh_elements_put(struct ruleset *rs, const struct layout *l)
 	}
 	put_pin_pairs(rs);
 	put_groups(rs, l);
+	put_ready(rs, false);
+	put_ready(rs, true);
 }

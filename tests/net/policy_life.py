@@ -118,6 +118,20 @@ class Life(daemon.Test):
         r = self.pol('diff', self.file('narrow.yaml'))
         self.ok(r.returncode == 0 and 'no difference' in r.stdout, 'the running policy is the confirmed one', r.stdout + r.stderr)
 
+    def orders_the_new_law_forbids(self):
+        with open(self.file('never.yaml'), 'w') as f:
+            f.write(NARROW.replace('  ward:', '  pc-b:  {addresses: [10.10.1.12, 10.10.1.99], never-isolate: true}\n  ward:'))
+        for target in ('10.10.1.12', '10.10.1.13'):
+            self.cli('isolate', target, '--reason', 'before the law', '--ttl', '300s')
+        self.ok(not self.reaches(frm='pc-b'), 'two are isolated')
+        self.apply('never.yaml')
+        self.ok(not self.reaches(frm='pc-b'), 'and stay so while a law that spares one of them is on trial')
+        self.pol('confirm')
+        self.ok(self.until(lambda: [o['host'] for o in self.orders()] == ['10.10.1.13'] and self.reaches(frm='pc-b'), 4), 'confirmed, the order against that one has ended, for the kernel and for who asks', self.orders())
+        self.cli('release', '10.10.1.13')
+        self.apply('narrow.yaml')
+        self.pol('confirm')
+
     def kept_over_restarts(self):
         os.kill(self.pid('core'), signal.SIGKILL)
         self.until(lambda: self.status().get('enforcer_up'), 8)
@@ -162,6 +176,7 @@ class Life(daemon.Test):
         self.run_out()
         self.nobody_outlived()
         self.orders_meanwhile()
+        self.orders_the_new_law_forbids()
         self.kept_over_restarts()
         print('1..%d' % self.n, flush=True)
         return self.bad != 0

@@ -86,10 +86,13 @@ static bool drops(const struct bh_model *m, const struct rule *r)
 	return x && x->verdict == BH_V_DROP;
 }
 
+/* for one stamp: whether there is any is asked only while sets are filled */
 static bool asks_mark(const struct bh_model *m, const struct rule *r)
 {
+	const struct bh_expr *x = expr_of(m, r, BH_X_CMP);
+
 	return m->exprs[r->first].op == BH_X_LOAD && m->exprs[r->first].field == BH_F_CT_MARK &&
-	       !expr_of(m, r, BH_X_MARK);
+	       !expr_of(m, r, BH_X_MARK) && x && x->cmp == BH_EQ;
 }
 
 static bool to_permit(const struct bh_model *m, const struct rule *r)
@@ -329,6 +332,19 @@ static bool a_conduit_has_lost_an_element(struct bh_model *m, struct bh_plan *pl
 	return true;
 }
 
+static bool not_everything_is_ready(struct bh_model *m, struct bh_plan *plan, uint64_t *s)
+{
+	struct mset *set = some_set(m, s, "ready");
+
+	if (!set || set->n == 0)
+		return false;
+	if (below(s, 2))
+		set->n = 0;
+	else
+		set->keys[set->s.key_len] = 1; /* ends at 1... */
+	return true;
+}
+
 static bool a_conduit_is_gone(struct bh_model *m, struct bh_plan *plan, uint64_t *s)
 {
 	struct rule *r = some_rule(m, s, to_permit);
@@ -400,7 +416,7 @@ static bool zones_are_not_looked_up(struct bh_model *m, struct bh_plan *plan, ui
 
 	if (!set)
 		return false;
-	snprintf(chain, sizeof chain, "fwd%c_g%u", set->s.key_len == 16 ? '6' : '4', plan->generation);
+	snprintf(chain, sizeof chain, "judge%c_g%u", set->s.key_len == 16 ? '6' : '4', plan->generation);
 	return drop_rule(m, rule_of(m, chain, maps));
 }
 
@@ -560,7 +576,7 @@ static const struct {
 	M(the_stamp_is_asked_before_isolation), M(another_stamp_is_written),
 	M(another_stamp_is_asked_for), M(the_stamp_nobody_wrote_is_accepted),
 	M(a_rule_accepts_everything), M(a_hook_accepts_everything), M(the_policy_is_accept),
-	M(the_hook_is_gone), M(deny_permits), M(a_conduit_has_lost_an_element), M(a_conduit_is_gone),
+	M(the_hook_is_gone), M(deny_permits), M(a_conduit_has_lost_an_element), M(not_everything_is_ready), M(a_conduit_is_gone),
 	M(a_conduit_is_wider), M(a_pin_is_wider), M(a_pin_is_gone), M(a_pin_rule_is_gone),
 	M(a_zone_has_lost_its_addresses), M(zones_are_not_looked_up), M(a_zone_never_ends),
 	M(a_critical_zone_is_not_shielded), M(isolation_is_not_looked_up), M(shield_is_not_looked_up),
