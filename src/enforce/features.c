@@ -334,6 +334,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 		{&f.dynset_limit, NFPROTO_INET, 0, probe_dynset},
 		{&f.owner_persist, NFPROTO_INET, TABLE_OWNED, probe_nothing},
 		{&f.bridge_ct, NFPROTO_BRIDGE, 0, probe_state},
+		{&f.port_ingress, NFPROTO_NETDEV, 0, probe_fib},
 		{&f.flowtable, NFPROTO_INET, 0, probe_flowtable},
 		{&f.conntrack, NFPROTO_INET, 0, probe_conntrack},
 	};
