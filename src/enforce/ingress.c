@@ -8,7 +8,7 @@
  *
  * Table `netdev bulkhead` is written with the others; the chain of a port follows in a transaction of
  * its own, since a port may be gone by then, and no law fails for that. Links are listened to: a port
- * that comes gets its chain, a port that goes takes it along. While a law is replaced the ports are
+ * that comes gets its chain, a port that goes takes it along; at most 256 have one. While a law is replaced the ports are
  * without for some milliseconds. Nothing is here when a law, standing or on trial, only observes.
  */
 #include <errno.h>
