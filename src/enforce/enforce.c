@@ -463,6 +463,8 @@ static const char *first_difference(const struct snapshot *a, const struct snaps
 		return "chains changed";
 	if (a->rules != b->rules || a->n_rules != b->n_rules)
 		return "rules changed";
+	if (a->ports != b->ports)
+		return "chains of ports changed";
 	if (a->sets != b->sets || a->n_sets != b->n_sets)
 		return "sets changed";
 	if (a->objects != b->objects)

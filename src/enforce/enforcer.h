@@ -16,6 +16,7 @@ struct snapshot {
 	uint16_t used;     /* likewise: the last stamp given to any law */
 	uint64_t law_hash; /* likewise */
 	uint64_t table, chains, rules, sets, objects, elements;
+	uint64_t ports; /* chains and rules of ports, which come and go: in nothing of the above */
 	size_t n_chains, n_rules, n_sets, n_elements;
 };
 /* want: counts to compare with, or NULL. 0; 1 a count differs (why says which); < 0 -errno */

@@ -300,16 +300,17 @@ static bool among(const struct ports *s, const struct port *p)
 int bh_ingress_attach(struct bh_enforcer *e)
 {
 	struct ports now = {.n = 0}, *old = &e->ports;
+	struct snapshot seen;
 	int r = read_ports(e, &now);
 	size_t n = 0;
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < old->n; i++)
-		if (!among(&now, &old->v[i]) && detach(e, &old->v[i]) == -ENOMEM)
+	for (size_t i = 0; i < old->n; i++) /* all of them: what is blessed below was written here */
+		if (detach(e, &old->v[i]) == -ENOMEM)
 			return -ENOMEM;
 	for (size_t i = 0; i < now.n; i++) {
-		r = among(old, &now.v[i]) ? 0 : attach(e, &now.v[i]);
+		r = attach(e, &now.v[i]);
 		if (r == -ENOMEM)
 			return r;
 		if (r == 0) /* else gone already, or as soon as links change again */
@@ -319,8 +320,10 @@ int bh_ingress_attach(struct bh_enforcer *e)
 	e->ports = now;
 	e->why[0] = '\0';
 	e->nl.family = NFPROTO_NETDEV;
-	r = bh_snapshot_take(&e->nl, NULL, &e->ingress_applied, e->why);
+	r = bh_snapshot_take(&e->nl, NULL, &seen, e->why);
 	e->nl.family = NFPROTO_INET;
+	if (r == 0) /* no more of it: what somebody did meanwhile must be found */
+		e->ingress_applied.ports = seen.ports;
 	return r;
 }
 
