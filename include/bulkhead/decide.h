@@ -121,6 +121,7 @@ uint64_t bh_core_law_version(const struct bh_core *c); /* grows whenever the law
 /* The law in its present posture with the cuts now wanted; valid until the next step. */
 const struct bh_plan *bh_core_plan(struct bh_core *c);
 const struct bh_order *bh_core_orders(const struct bh_core *c, size_t *ret_n); /* ended ones included, capped, oldest first */
+bool bh_core_holds(struct bh_core *c, const struct bh_cut *cut); /* a standing order wants this very cut */
 void bh_core_wire(struct bh_core *c, struct bh_order *io_order); /* its cuts with the time they are needed by any order, as the kernel is told */
 void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_counters);
 /* Takes over what a kernel already holds (reconcile after a restart): cuts become standing orders. */

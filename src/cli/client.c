@@ -59,7 +59,8 @@ int bh_cli_ask(const char *socket_path, const struct bh_api_request *q, json_t *
 int bh_cli_ask_body(const char *socket_path, const struct bh_api_request *q, const char *body, json_t **ret_object, char **ret_text)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct timeval wait = {.tv_sec = body ? 30 : 10};
+	bool law = q->verb == BH_API_BREAKER || q->verb == BH_API_DRAWBRIDGE || q->verb == BH_API_POLICY_CONFIRM || q->verb == BH_API_POLICY_ROLLBACK;
+	struct timeval wait = {.tv_sec = body || law ? 30 : 10}; /* the daemon answers for a law within 20 s */
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char line[BH_API_LINE + 1], *buf;
 	size_t n = bh_api_print(q, line), len = 0;

@@ -386,7 +386,7 @@ void core_client_ready(struct proc *p, struct client *c)
 	}
 }
 
-/* a free place, or that of the longest idle peer; root, who may have an order to give, displaces anybody else first */
+/* a free place, or that of the longest idle peer; root, who may have an order to give, displaces anybody else, also who waits for an answer */
 static struct client *place(struct proc *p, bool root)
 {
 	struct client *oldest = NULL;
@@ -396,7 +396,8 @@ static struct client *place(struct proc *p, bool root)
 
 		if (c->fd < 0)
 			return c;
-		if (!c->order && !c->policy_wait && !c->law && !c->token && (root || !c->may_write) && (!oldest || c->deadline < oldest->deadline))
+		if (!c->order && !c->policy_wait && !c->law && (!c->token || (root && !c->may_write)) && (root || !c->may_write) &&
+			(!oldest || (oldest->may_write && !c->may_write) || (oldest->may_write == c->may_write && c->deadline < oldest->deadline)))
 			oldest = c;
 	}
 	if (oldest)

@@ -428,20 +428,53 @@ static struct client *who(struct proc *p, uint32_t token)
 	return NULL;
 }
 
+#define GUEST_SHARE 4 /* a question takes so many times as long until the next one */
+
+/* These questions cost kernel and core time that orders need: who may not order asks one at a time, and not all the time. */
+static bool crowded(struct proc *p, const struct client *c)
+{
+	if (c->may_write)
+		return false;
+	if (p->guest_next > p->now + BH_MIN(1)) /* the clock was set back */
+		p->guest_next = p->now;
+	return p->guest || p->now < p->guest_next;
+}
+
+static void guest_done(struct proc *p)
+{
+	bh_ns now = core_wall(), took = now > p->guest_asked ? now - p->guest_asked : 0;
+
+	p->guest = 0;
+	p->guest_next = now + GUEST_SHARE * (took < BH_SEC(5) ? took : BH_SEC(5));
+}
+
 static void ask(struct proc *p, struct client *c, unsigned request)
 {
 	int r = -ENOTCONN;
 
+	if (crowded(p, c)) {
+		core_answer(p, c, 8, "somebody else is asking just now; try again");
+		return;
+	}
 	c->deadline = p->now + BH_SEC(5);
 	if (++p->tokens == 0)
 		p->tokens = 1;
 	c->token = p->tokens;
+	if (!c->may_write) {
+		p->guest = c->token;
+		p->guest_asked = p->now;
+	}
 	if (p->enf.fd >= 0 && c->preview)
 		r = bh_enfclient_cuts(&p->enf, request, c->token, c->preview->cuts, c->preview->n_cuts);
 	else if (p->enf.fd >= 0)
 		r = bh_enfclient_send(&p->enf, request, c->token, NULL, 0);
-	if (r < 0)
+	if (r < 0) {
+		bool guest = !c->may_write;
+
 		core_live_late(p, c);
+		if (guest)
+			guest_done(p);
+	}
 }
 
 void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o)
@@ -471,14 +504,22 @@ void core_counters(struct proc *p, struct client *c)
 void core_live_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request, uint32_t token)
 {
 	struct client *c = who(p, token);
+	bool guest = token && token == p->guest; /* also of one who has gone meanwhile */
 
-	if (!c)
-		return;
-	c->token = 0;
-	if (request == BH_ENF_FLOWS)
-		finish(p, c, r);
-	else
-		counters(p, c, r);
+	if (c) {
+		c->token = 0;
+		if (request == BH_ENF_FLOWS)
+			finish(p, c, r);
+		else
+			counters(p, c, r);
+	}
+	if (guest)
+		guest_done(p);
+}
+
+void core_live_lost(struct proc *p)
+{
+	p->guest = 0;
 }
 
 void core_live_late(struct proc *p, struct client *c)

@@ -62,6 +62,9 @@ struct proc {
 	uint32_t refused_order; /* what the enforcer said last against an order */
 	char refused_text[160];
 	uint32_t tokens;
+	uint32_t guest;	  /* the token of what is asked of the enforcer for somebody who may not order */
+	bh_ns guest_asked;
+	bh_ns guest_next; /* before that nothing more is asked for them */
 	char *reply;
 };
 
@@ -88,6 +91,7 @@ void core_preview(struct proc *p, struct client *c, const struct bh_api_request 
 void core_flows(struct proc *p, struct client *c);
 void core_counters(struct proc *p, struct client *c);
 void core_live_replied(struct proc *p, const struct bh_enf_reply *r, unsigned request, uint32_t token);
+void core_live_lost(struct proc *p); /* the enforcer that was asked is gone */
 void core_live_late(struct proc *p, struct client *c); /* no word came */
 /* core_api.c */
 void core_say_preview(struct proc *p, struct client *c, const struct bh_preview *pv); /* NULL: it could not be made */

@@ -62,6 +62,7 @@ static void enforcer_down(struct proc *p)
 	if (p->enf.fd >= 0)
 		fprintf(stderr, "bulkhead: core: the enforcer is gone; the kernel keeps what it holds, waiting for a new one\n");
 	bh_enfclient_close(&p->enf);
+	core_live_lost(p);
 	core_policy_lost(p, "lost its enforcer");
 }
 
@@ -138,6 +139,7 @@ static void enforcer_up(struct proc *p, int fd)
 	int r;
 
 	bh_enfclient_close(&p->enf);
+	core_live_lost(p);
 	if (fd < 0)
 		return;
 	core_policy_lost(p, "lost its enforcer");
@@ -178,10 +180,10 @@ static void adopt(struct proc *p, const struct bh_enf_reply *reply, bool release
 		size_t len = (size_t)((nl ? nl : end) - b);
 
 		if (len && bh_cut_parse(b, len, &cut, &e) == 0 && was_released(p, &cut) == release) {
-			if (release)
-				(void)!bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut.order, &cut, 1);
-			else
+			if (!release)
 				(void)!bh_core_adopt(p->core, &cut, 1, p->now);
+			else if (!bh_core_holds(p->core, &cut)) /* else it stays, and is sent again as the other order has it */
+				(void)!bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut.order, &cut, 1);
 		}
 		b += len + 1;
 	}

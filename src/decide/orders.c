@@ -65,6 +65,11 @@ struct bh_order *bh_order_holding(struct bh_core *c, const struct bh_cut *cut)
 	return best;
 }
 
+bool bh_core_holds(struct bh_core *c, const struct bh_cut *cut)
+{
+	return bh_order_holding(c, cut) != NULL;
+}
+
 /* The kernel has one place for a cut, whoever asked for it: it is told the time of the order that needs it longest. */
 void bh_core_wire(struct bh_core *c, struct bh_order *io_order)
 {

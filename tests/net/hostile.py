@@ -9,12 +9,26 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import daemon  # noqa: E402
 lab, BIN = daemon.lab, daemon.BIN
+
+
+GUEST = '''import os,socket,sys
+os.setgid(65534); os.setuid(65534)
+held=[]
+while True:
+ s=socket.socket(socket.AF_UNIX)
+ try:
+  s.connect(sys.argv[1]); s.sendall(b"flows\\n")
+ except OSError: pass
+ held.append(s)
+ if len(held)>int(sys.argv[2]): held.pop(0).close()
+'''
 
 
 class Hostile(daemon.Test):
@@ -81,6 +95,28 @@ class Hostile(daemon.Test):
         self.cli('release', '10.10.1.12')
         for s in idle + lazy:
             s.close()
+
+    def guests(self):
+        """who may only read asks for what costs most, without waiting for the answer"""
+        if os.environ.get('BULKHEAD_LAB_USERNS') == '1':
+            print('ok %d - guests # skip one user id here' % (self.n + 1))
+            self.n += 1
+            return
+        os.chmod(self.net.work, 0o755)
+        before = self.status()['processes']['enforcer']['pid']
+        for keep in (0, 40):
+            p = self.net.spawn('gw', [sys.executable, '-c', GUEST, self.sock, str(keep)])
+            time.sleep(0.5)
+            worst = bad = 0
+            for _ in range(4):
+                t = time.time()
+                bad += self.cli('isolate', '10.10.1.12', '--reason', 'among guests', '--ttl', '30s').returncode != 0
+                worst = max(worst, time.time() - t)
+                self.cli('release', '10.10.1.12')
+            p.terminate()
+            p.wait(5)
+            self.ok(not bad and worst < 1.5, 'a flood of questions by who may only read, %s, delays no isolation' % ('each waiting' if keep else 'none waiting'), (bad, worst))
+        self.ok(self.status()['processes']['enforcer']['pid'] == before, 'and costs no enforcer')
 
     def manners(self):
         with open('/dev/full', 'w') as full:
@@ -159,6 +195,23 @@ class Hostile(daemon.Test):
         self.ok(self.until(lambda: self.reaches(frm='pc-b'), 8) and not any('10.10.1.12' in o['cut'] for o in self.orders()), 'both are made good when one is there: released', self.orders())
         self.ok(self.until(lambda: not self.reaches(), 5), 'and isolated')
         self.cli('release', '10.10.1.11')
+        for ttl in ('300s', '400s'):
+            self.cli('isolate', '10.10.1.12', '--reason', 'held twice', '--ttl', ttl)
+        last = self.orders()[-1]['order']
+        os.kill(self.daemon.pid, signal.SIGSTOP)
+        os.kill(self.pid('enforcer'), signal.SIGKILL)
+        self.until(lambda: not self.status().get('enforcer_up'), 3)
+        self.cli('release', str(last))
+        monitor = self.net.spawn('gw', ['nft', 'monitor'], stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        os.kill(self.daemon.pid, signal.SIGCONT)
+        mine = lambda: 'order %d ' % (last - 1) in self.nft('list', 'set', 'inet', 'bulkhead', 'iso4').stdout  # noqa: E731
+        back = self.until(mine, 8)
+        monitor.terminate()
+        steps = monitor.communicate(timeout=5)[0].decode().split('# new generation')
+        freed = [s for s in steps if 'delete element inet bulkhead iso4' in s and 'e element inet bulkhead iso4' not in s.replace('delete element', '')]
+        self.ok(back and not freed, 'what one of two orders frees meanwhile is at no moment free', freed)
+        self.cli('release', '10.10.1.12')
 
     def modes(self):
         self.cli('isolate', '10.10.1.12', '--reason', 'over the modes', '--ttl', '120s')
@@ -198,6 +251,7 @@ class Hostile(daemon.Test):
     def run(self):
         self.ok(self.start(), 'run starts')
         self.clients()
+        self.guests()
         self.manners()
         self.privileges()
         self.stopped()

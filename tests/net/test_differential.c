@@ -794,7 +794,7 @@ static void a_foreign_rule_is_undone_and_told_by_the_theorem_it_broke(void **sta
 	assert_true(d.repaired);
 	if (!strstr(d.text, "rules changed; broke no-more"))
 		fail_msg("%s", d.text);
-	assert_int_equal(lab_nft(&lab, "insert rule inet bulkhead fwd4_g7 quota over 5 mbytes accept", NULL), 0);
+	assert_int_equal(lab_nft(&lab, "insert rule inet bulkhead fwd4_g8 quota over 5 mbytes accept", NULL), 0);
 	assert_int_equal(bh_enforcer_watch(e, &d), 1);
 	assert_true(d.repaired);
 	if (!strstr(d.text, "broke the proof"))
