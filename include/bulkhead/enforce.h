@@ -101,7 +101,7 @@ int bh_enforcer_watch(struct bh_enforcer *e, struct bh_drift *ret_drift) BH_MUST
 #define BH_OFFLOAD_TEXT 160
 struct bh_kernel_features {
 	bool inet, concat_interval, timeout, counter_elem, nflog, reject_inet, ct_mark, dynset_limit, owner_persist,
-		bridge_ct, flowtable, conntrack;
+		bridge_ct, port_ingress, flowtable, conntrack;
 	char offload[BH_OFFLOAD_TEXT]; /* a flowtable somebody made: connections in it pass no rule of ours; "" = none */
 	bool real_time;	      /* not the kernel's: SCHED_FIFO is permitted here, the enforcer's process takes it */
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */

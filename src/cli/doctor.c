@@ -82,6 +82,7 @@ static size_t collect(struct check *c, char why[200])
 		segment == BH_SEGMENT_STATEFUL ? "--bridge: the whole law holds between two ports of a bridge, by its own conntrack"
 					       : "--bridge: the whole law holds between two ports of a bridge, by br_netfilter (tagged frames: isolation alone)",
 		"--bridge: between two ports of a bridge isolations alone hold, without state: no bridge conntrack, br_netfilter off"};
+	c[n++] = (struct check){"port ingress", F(port_ingress), "--bridge: what the isolated send is dropped as it comes in", "--bridge: it is dropped between the ports only: CONFIG_NFT_FIB_NETDEV"};
 	c[n++] = (struct check){"no flowtables", have ? !f.offload[0] : -1, "no connection passes beside our rules", "a flowtable moves connections past our rules; they cannot be cut until they leave it (nft list flowtables)"};
 	c[n++] = (struct check){"IPv4 forwarding", sysctl_is("/proc/sys/net/ipv4/ip_forward", '1'), "this box routes: it can cut between zones", "this box does not route IPv4: it sees, but cuts nothing between other hosts"};
 	bh_enforcer_close(e);

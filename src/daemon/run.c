@@ -441,6 +441,10 @@ int bh_run(const struct bh_run_opts *opts)
 	for (unsigned i = 0; i < BH_PROCS; i++)
 		start_role(&r, order[i]);
 	r.first = false;
+	for (size_t i = 0; i < opts->policy->n_zones && !opts->bridge; i++)
+		if (opts->policy->zones[i].vlans.n)
+			fprintf(stderr, "bulkhead: zone %s has VLANs: they are looked at with --bridge only\n",
+				opts->policy->zones[i].name);
 	fprintf(stderr, "bulkhead: running on %zu interface(s), mode %s, API at %s\n", opts->n_ifaces,
 		bh_mode_name(opts->mode >= 0 ? (unsigned)opts->mode : opts->policy->response.mode), opts->socket_path);
 	loop(&r);

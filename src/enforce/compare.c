@@ -27,7 +27,7 @@ static bool near(bh_ns a, bh_ns b, bh_ns slack)
 /* of the table that is being read */
 static bool meant(const struct bh_enforcer *e, const struct bh_cut *c)
 {
-	return e->nl.family != NFPROTO_BRIDGE || bh_cut_on_bridge(c, e->bridge_whole);
+	return bh_cut_in(e, e->nl.family, c);
 }
 
 static int differs(struct bh_enforcer *e, const char *how, const struct bh_cut *c)
@@ -103,8 +103,10 @@ int bh_cuts_compare(struct bh_enforcer *e)
 	int (*compare)(struct bh_enforcer *) = bh_book_n(&e->book) > DUMPED ? compare_keys : compare_dump;
 	int r = compare(e);
 
-	if (r == 0 && e->bridge) {
-		e->nl.family = NFPROTO_BRIDGE;
+	for (size_t i = 0; r == 0 && i < BH_COUNT(bh_families); i++) {
+		if (!bh_family_on(e, bh_families[i]))
+			continue;
+		e->nl.family = bh_families[i];
 		r = compare(e);
 		e->nl.family = NFPROTO_INET;
 	}

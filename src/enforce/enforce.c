@@ -77,6 +77,14 @@ int bh_enforcer_open(struct bh_enforcer **ret_enforcer)
 	if (r == 0)
 		r = bh_nl_open(&e->route, NETLINK_ROUTE, 0);
 	if (r == 0)
+		r = bh_nl_open(&e->links, NETLINK_ROUTE, 0);
+	if (r == 0) {
+		int group = RTNLGRP_LINK;
+
+		if (mnl_socket_setsockopt(e->links.sock, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+			r = -errno;
+	}
+	if (r == 0)
 		r = bh_self_read(e);
 	if (r == 0) {
 		struct snapshot head;
@@ -101,6 +109,7 @@ void bh_enforcer_close(struct bh_enforcer *e)
 	bh_nl_close(&e->nl);
 	bh_nl_close(&e->watch);
 	bh_nl_close(&e->route);
+	bh_nl_close(&e->links);
 	bh_batch_fini(&e->batch);
 	bh_plan_fini(&e->law);
 	bh_plan_fini(&e->trial.law);
@@ -303,7 +312,7 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	struct bh_plan law;
 	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
 		.used = (uint16_t)plan->generation, .table_flags = e->own ? TABLE_OWNED : 0};
-	struct ruleset bridge = rs;
+	struct ruleset bridge = rs, ingress = rs;
 	struct cut_stream stream;
 	int r = bh_bridge_ask(e);
 
@@ -327,29 +336,39 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 		bridge.whole = e->bridge_whole;
 		if (e->bridge)
 			bh_bridge_put(&bridge, true);
+		if (e->ingress)
+			bh_ingress_put(&ingress, true);
 		r = bh_batch_commit(&e->batch, &e->nl, true, e->why);
 	}
 	bh_ruleset_fini(&rs);
 	bh_ruleset_fini(&bridge);
+	bh_ruleset_fini(&ingress);
 	bh_plan_fini(&law);
 	return r;
 }
 
 int bh_bridge_head(struct bh_enforcer *e)
 {
-	struct snapshot head = {.present = false};
-	int r;
+	int r = 0;
 
-	e->nl.family = NFPROTO_BRIDGE;
-	r = bh_snapshot_head(&e->nl, &head);
-	e->nl.family = NFPROTO_INET;
-	e->bridge_stands = head.present;
+	for (size_t i = 0; r == 0 && i < BH_COUNT(bh_families); i++) {
+		struct snapshot head = {.present = false};
+
+		e->nl.family = bh_families[i];
+		r = bh_snapshot_head(&e->nl, &head);
+		e->nl.family = NFPROTO_INET;
+		if (bh_families[i] == NFPROTO_BRIDGE)
+			e->bridge_stands = head.present;
+		else
+			e->ingress_stands = head.present;
+	}
 	return r < 0 ? r : bh_bridge_ask(e);
 }
 
 void bh_enforcer_bridge(struct bh_enforcer *e, bool on)
 {
 	e->bridge = on;
+	e->ingress = e->ingress_can && on;
 }
 
 void bh_table_drop(struct bh_enforcer *e, uint8_t family)
@@ -375,12 +394,14 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 	r = bh_bridge_head(e);
 	if (r < 0)
 		return fail(e, r, "table bridge " NL_TABLE);
-	if (head.present || e->bridge_stands) {
+	if (head.present || e->bridge_stands || e->ingress_stands) {
 		bh_batch_begin(&e->batch, &e->nl);
 		if (head.present)
 			bh_table_drop(e, NFPROTO_INET);
 		if (e->bridge_stands)
 			bh_table_drop(e, NFPROTO_BRIDGE);
+		if (e->ingress_stands)
+			bh_table_drop(e, NFPROTO_NETDEV);
 		r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 		if (r < 0)
 			return r;
@@ -395,28 +416,30 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 	return 0;
 }
 
-int bh_bridge_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret)
+int bh_beside_counters(struct bh_enforcer *e, uint8_t family, struct bh_enforce_counters *ret)
 {
 	int r;
 
-	e->nl.family = NFPROTO_BRIDGE;
+	e->nl.family = family;
 	r = bh_counters_read(&e->nl, ret);
 	e->nl.family = NFPROTO_INET;
 	return r;
 }
 
-/* of both tables */
+/* of all tables */
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters)
 {
-	struct bh_enforce_counters a, b;
+	struct bh_enforce_counters a, b, c;
 	int r = bh_counters_read(&e->nl, &a);
 
 	if (r == 0)
-		r = bh_bridge_counters(e, &b);
+		r = bh_beside_counters(e, NFPROTO_BRIDGE, &b);
+	if (r == 0)
+		r = bh_beside_counters(e, NFPROTO_NETDEV, &c);
 	if (r < 0)
 		return fail(e, r, "counters");
 	*ret_counters = (struct bh_enforce_counters){.pin = a.pin + b.pin,
-		.iso = a.iso + b.iso,
+		.iso = a.iso + b.iso + c.iso,
 		.deny = a.deny + b.deny,
 		.shield = a.shield + b.shield,
 		.invalid = a.invalid + b.invalid,
@@ -440,6 +463,8 @@ static const char *first_difference(const struct snapshot *a, const struct snaps
 		return "chains changed";
 	if (a->rules != b->rules || a->n_rules != b->n_rules)
 		return "rules changed";
+	if (a->ports != b->ports)
+		return "chains of ports changed";
 	if (a->sets != b->sets || a->n_sets != b->n_sets)
 		return "sets changed";
 	if (a->objects != b->objects)
@@ -474,6 +499,20 @@ int bh_enforcer_verify(struct bh_enforcer *e)
 		what = first_difference(&e->bridge_applied, &now);
 		if (what) {
 			snprintf(e->why, sizeof e->why, "bridge: %s", what);
+			return 1;
+		}
+	}
+	if (e->ingress) {
+		r = bh_ingress_links(e); /* ports that went or came are no foreign hand */
+		e->nl.family = NFPROTO_NETDEV;
+		if (r >= 0)
+			r = bh_snapshot_take(&e->nl, NULL, &now, e->why);
+		e->nl.family = NFPROTO_INET;
+		if (r < 0)
+			return fail(e, r, "reading back");
+		what = first_difference(&e->ingress_applied, &now);
+		if (what) {
+			snprintf(e->why, sizeof e->why, "ingress: %s", what);
 			return 1;
 		}
 	}

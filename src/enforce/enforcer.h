@@ -16,6 +16,7 @@ struct snapshot {
 	uint16_t used;     /* likewise: the last stamp given to any law */
 	uint64_t law_hash; /* likewise */
 	uint64_t table, chains, rules, sets, objects, elements;
+	uint64_t ports; /* chains and rules of ports, which come and go: in nothing of the above */
 	size_t n_chains, n_rules, n_sets, n_elements;
 };
 /* want: counts to compare with, or NULL. 0; 1 a count differs (why says which); < 0 -errno */
@@ -24,7 +25,7 @@ int bh_snapshot_take(
 int bh_snapshot_head(
 	struct nl *nl, struct snapshot *ret) BH_MUST; /* table, stamp and law hash only */
 int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST; /* zeros without a table */
-int bh_bridge_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret) BH_MUST; /* likewise */
+int bh_beside_counters(struct bh_enforcer *e, uint8_t family, struct bh_enforce_counters *ret) BH_MUST; /* likewise */
 
 /* a law on probation; deadline 0 = none */
 struct trial {
@@ -40,16 +41,29 @@ struct proved {
 	uint16_t stamp, trial_stamp;
 };
 
+/* tables beside inet bulkhead, and what of the cuts is in them */
+static const uint8_t bh_families[] = {NFPROTO_BRIDGE, NFPROTO_NETDEV};
+
+/* ports of bridges */
+#define PORTS 256
+struct ports {
+	struct port {
+		char name[16];
+		uint32_t index;
+	} v[PORTS];
+	size_t n;
+};
 #define DRIFTS 8
 struct bh_enforcer {
-	struct nl nl, watch, route;
+	struct nl nl, watch, route, links;
 	struct batch batch;
 	struct bh_plan law; /* without cuts: those are in the book */
 	bool have_law, br_netfilter;
 	uint16_t stamp, used;
 	uint64_t law_hash;
 	struct trial trial;
-	struct snapshot applied, bridge_applied;
+	struct snapshot applied, bridge_applied, ingress_applied;
+	struct ports ports; /* the netdev table is attached to */
 	struct proved proved;
 	struct book book;
 	struct bh_addr *self;
@@ -58,12 +72,22 @@ struct bh_enforcer {
 	size_t n_drift;
 	bool own;    /* the table is made ours alone */
 	bool bridge; /* table bridge bulkhead is wanted */
+	bool ingress, ingress_can, ingress_stands; /* likewise table netdev bulkhead: with the bridge's, where the kernel can */
 	bool bridge_asked, bridge_whole; /* the kernel was asked for conntrack there; it has it: the whole law */
 	bool bridge_stands; /* wanted or not, there is one */
 	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
 	char why[NL_WHY];
 };
+static inline bool bh_family_on(const struct bh_enforcer *e, uint8_t family)
+{
+	return family == NFPROTO_BRIDGE ? e->bridge : family == NFPROTO_NETDEV ? e->ingress : true;
+}
+static inline bool bh_cut_in(const struct bh_enforcer *e, uint8_t family, const struct bh_cut *c)
+{
+	return family == NFPROTO_INET || (family == NFPROTO_BRIDGE && e->bridge_whole) ||
+	       c->kind == BH_CUT_ISOLATE;
+}
 int bh_self_read(struct bh_enforcer *e) BH_MUST;
 /* law.c: a copy of plan's law, made disjoint, without cuts */
 int bh_law_make(struct bh_enforcer *e, const struct bh_plan *plan, struct bh_plan *ret_law,
@@ -107,6 +131,9 @@ void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */
 int bh_ports_print(struct bh_enforcer *e, struct bh_text *t) BH_MUST; /* fdb.c: "port INDEX MAC" lines of the bridges */
 #define PORTS_TEXT (4096 * 32)
+/* ingress.c: the chains of the ports there are now; others go. After the law is written, and when links change */
+int bh_ingress_attach(struct bh_enforcer *e) BH_MUST;
+int bh_ingress_links(struct bh_enforcer *e) BH_MUST; /* reads what happened to links */
 int bh_offload_read(struct nl *nl, char ret_text[BH_OFFLOAD_TEXT]) BH_MUST; /* "" = none */
 int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(

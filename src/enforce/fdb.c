@@ -7,7 +7,7 @@
 
 #define LINES 4096 /* what is told at most */
 
-struct ports {
+struct told {
 	struct bh_text *t;
 	size_t n;
 };
@@ -15,7 +15,7 @@ struct ports {
 static int each(const struct nlmsghdr *h, void *ctx)
 {
 	const struct ndmsg *m = mnl_nlmsg_get_payload(h);
-	struct ports *p = ctx;
+	struct told *p = ctx;
 	struct bh_mac mac;
 	char text[BH_MAC_TEXT];
 	struct nlattr *a;
@@ -40,7 +40,7 @@ int bh_ports_print(struct bh_enforcer *e, struct bh_text *t)
 	int r = -EINTR;
 
 	for (int tries = 0; tries < 20 && r == -EINTR; tries++) {
-		struct ports p = {.t = t};
+		struct told p = {.t = t};
 		char buf[128];
 		struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 		struct ndmsg *m;

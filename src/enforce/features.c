@@ -262,6 +262,26 @@ static void probe_flowtable(struct probe *p)
 	bh_batch_msg_end(p->b, h);
 }
 
+static void fill_fib(struct nftnl_expr *e)
+{
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, NFT_REG32_00);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+}
+
+/* in a chain nothing jumps to: there is no device to attach one to yet */
+static void probe_fib(struct probe *p)
+{
+	struct nlmsghdr *h = msg(p, NFT_MSG_NEWCHAIN, 0, "chain");
+
+	if (!h)
+		return;
+	mnl_attr_put_strz(h, NFTA_CHAIN_TABLE, PROBE);
+	mnl_attr_put_strz(h, NFTA_CHAIN_NAME, PROBE);
+	bh_batch_msg_end(p->b, h);
+	rule(p, "fib", fill_fib);
+}
+
 static void probe_nothing(struct probe *p)
 {
 	(void)p;
@@ -314,6 +334,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 		{&f.dynset_limit, NFPROTO_INET, 0, probe_dynset},
 		{&f.owner_persist, NFPROTO_INET, TABLE_OWNED, probe_nothing},
 		{&f.bridge_ct, NFPROTO_BRIDGE, 0, probe_state},
+		{&f.port_ingress, NFPROTO_NETDEV, 0, probe_fib},
 		{&f.flowtable, NFPROTO_INET, 0, probe_flowtable},
 		{&f.conntrack, NFPROTO_INET, 0, probe_conntrack},
 	};
@@ -377,8 +398,12 @@ int bh_bridge_ask(struct bh_enforcer *e)
 	r = ask(e, NFPROTO_BRIDGE, 0, probe_state);
 	if (r < 0)
 		return r;
-	e->bridge_asked = true;
 	e->bridge_whole = r == 1;
+	r = ask(e, NFPROTO_NETDEV, 0, probe_fib);
+	if (r < 0)
+		return r;
+	e->ingress_can = e->ingress = r == 1;
+	e->bridge_asked = true;
 	e->why[0] = '\0';
 	return 0;
 }

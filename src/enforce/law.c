@@ -68,7 +68,7 @@ static void put_book(struct batch *b, const struct book *k, bh_ns now, bool only
 	bh_ns deadline;
 
 	for (size_t i = 0; bh_book_next(k, &i, &c, &deadline);) {
-		if (deadline <= now || (only_isolations && !bh_cut_on_bridge(&c, false)))
+		if (deadline <= now || (only_isolations && c.kind != BH_CUT_ISOLATE))
 			continue;
 		c.ttl = deadline - now;
 		bh_cut_put(&stream, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
@@ -82,31 +82,45 @@ void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 	bh_islands_put(b, k, now);
 }
 
-static void put_bridge(struct bh_enforcer *e, struct ruleset *rs, const struct book *cuts, bh_ns now)
+/* the tables beside it, in the same batch */
+static void put_beside(struct bh_enforcer *e, struct ruleset *bridge, struct ruleset *ingress,
+	const struct book *cuts, bh_ns now)
 {
-	if (!e->bridge && !e->bridge_stands)
-		return;
-	bh_bridge_put(rs, e->bridge);
-	if (!e->bridge)
-		return;
-	e->batch.family = NFPROTO_BRIDGE;
-	if (rs->whole)
-		bh_book_cuts_put(&e->batch, cuts, now);
-	else
-		put_book(&e->batch, cuts, now, true);
-	e->batch.family = NFPROTO_INET;
+	if (e->bridge || e->bridge_stands)
+		bh_bridge_put(bridge, e->bridge);
+	if (e->ingress || e->ingress_stands)
+		bh_ingress_put(ingress, e->ingress);
+	for (size_t i = 0; i < BH_COUNT(bh_families); i++) {
+		if (!bh_family_on(e, bh_families[i]))
+			continue;
+		e->batch.family = bh_families[i];
+		if (bh_families[i] == NFPROTO_BRIDGE && bridge->whole)
+			bh_book_cuts_put(&e->batch, cuts, now);
+		else
+			put_book(&e->batch, cuts, now, true);
+		e->batch.family = NFPROTO_INET;
+	}
 }
 
-static int read_bridge(struct bh_enforcer *e, const struct ruleset *rs)
+static int read_beside(struct bh_enforcer *e, const struct ruleset *bridge, const struct ruleset *ingress)
 {
 	int r = 0;
 
 	e->bridge_stands = e->bridge;
-	if (!e->bridge)
-		return 0;
-	e->nl.family = NFPROTO_BRIDGE;
-	r = bh_snapshot_take(&e->nl, rs, &e->bridge_applied, e->why);
-	e->nl.family = NFPROTO_INET;
+	e->ingress_stands = e->ingress;
+	if (e->bridge) {
+		e->nl.family = NFPROTO_BRIDGE;
+		r = bh_snapshot_take(&e->nl, bridge, &e->bridge_applied, e->why);
+		e->nl.family = NFPROTO_INET;
+	}
+	if (r == 0 && e->ingress) {
+		e->nl.family = NFPROTO_NETDEV;
+		r = bh_snapshot_take(&e->nl, ingress, &e->ingress_applied, e->why);
+		e->nl.family = NFPROTO_INET;
+		e->ports.n = 0; /* they went with the old table */
+		if (r == 0)
+			r = bh_ingress_attach(e);
+	}
 	return r;
 }
 
@@ -119,7 +133,7 @@ static int put_once(
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
 		.used = e->used, .table_flags = e->own ? TABLE_OWNED : 0};
-	struct ruleset bridge;
+	struct ruleset bridge, ingress;
 	bh_ns now = bh_clock_now();
 	bool lost;
 	int r;
@@ -132,9 +146,12 @@ static int put_once(
 	rs.link = bh_bridged_here(e);
 	bridge = rs;
 	bridge.whole = e->bridge_whole;
+	ingress = rs;
 	r = bh_counters_read(&e->nl, &rs.counters);
 	if (r == 0)
-		r = bh_bridge_counters(e, &bridge.counters);
+		r = bh_beside_counters(e, NFPROTO_BRIDGE, &bridge.counters);
+	if (r == 0)
+		r = bh_beside_counters(e, NFPROTO_NETDEV, &ingress.counters);
 	if (r < 0)
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
@@ -143,7 +160,7 @@ static int put_once(
 	r = bh_proof_before(e, &rs, &proof); /* for any cuts there may be: not of these */
 	if (r == 0) {
 		bh_book_cuts_put(&e->batch, cuts, now);
-		put_bridge(e, &bridge, cuts, now);
+		put_beside(e, &bridge, &ingress, cuts, now);
 		e->lost = false; /* what was missed before is written over */
 		r = bh_watch_unheard(e);
 		e->lost |= lost && r < 0;
@@ -153,7 +170,7 @@ static int put_once(
 		bh_watch_drain(e);
 		r = bh_snapshot_take(&e->nl, &rs, &e->applied, e->why);
 		if (r == 0)
-			r = read_bridge(e, &bridge);
+			r = read_beside(e, &bridge, &ingress);
 		if (r > 0)
 			r = -EIO;
 		else if (r < 0)
@@ -164,6 +181,7 @@ static int put_once(
 	bh_model_free(proof.m);
 	bh_ruleset_fini(&rs);
 	bh_ruleset_fini(&bridge);
+	bh_ruleset_fini(&ingress);
 	if (e->batch.cap > BATCH_KEPT)
 		bh_batch_fini(&e->batch);
 	return r;

@@ -106,7 +106,7 @@ static int mark_twins(const struct bh_cut *cuts, size_t n, bool *later)
 
 /* all deletions, then all additions: neighbours of one set share a message */
 static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, const bool *later,
-	bool ask, bool bridge)
+	bool ask)
 {
 	struct cut_stream s = bh_cut_stream(&e->batch);
 
@@ -114,7 +114,7 @@ static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n
 		bool stands = bh_book_deadline(&e->book, &cuts[i]) != 0;
 		struct elem_seen seen;
 
-		if (later[i] || (bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
+		if (later[i] || !bh_cut_in(e, e->nl.family, &cuts[i]))
 			continue;
 		if (ask) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -127,7 +127,7 @@ static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n
 			bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!later[i] && !(bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
+		if (!later[i] && bh_cut_in(e, e->nl.family, &cuts[i]))
 			bh_cut_put(&s, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
 	bh_cut_stream_end(&s);
 	return 0;
@@ -145,10 +145,12 @@ static int put_cuts(
 	int r;
 
 	bh_batch_begin(&e->batch, &e->nl);
-	r = put_family(e, cuts, n, later, ask, false);
-	if (r == 0 && e->bridge) {
-		at_family(e, NFPROTO_BRIDGE);
-		r = put_family(e, cuts, n, later, ask, true);
+	r = put_family(e, cuts, n, later, ask);
+	for (size_t i = 0; r == 0 && i < BH_COUNT(bh_families); i++) {
+		if (!bh_family_on(e, bh_families[i]))
+			continue;
+		at_family(e, bh_families[i]);
+		r = put_family(e, cuts, n, later, ask);
 		at_family(e, NFPROTO_INET);
 	}
 	return r;
@@ -158,14 +160,14 @@ static int put_cuts(
 #define ALL_READ_BACK 64
 #define READ_BACK_STEP 16
 
-static int read_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n, bool bridge)
+static int read_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 {
 	size_t step = n > ALL_READ_BACK ? READ_BACK_STEP : 1;
 
 	for (size_t i = (n - 1) % step; i < n; i += step) {
 		struct elem_seen seen;
 		struct bh_cut_place p;
-		int r = bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole) ? 0 : stands_in_kernel(e, &cuts[i], &seen);
+		int r = !bh_cut_in(e, e->nl.family, &cuts[i]) ? 0 : stands_in_kernel(e, &cuts[i], &seen);
 
 		if (r == 0)
 			continue;
@@ -178,11 +180,13 @@ static int read_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t 
 
 static int read_back(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n)
 {
-	int r = read_family(e, cuts, n, false);
+	int r = read_family(e, cuts, n);
 
-	if (r == 0 && e->bridge) {
-		e->nl.family = NFPROTO_BRIDGE;
-		r = read_family(e, cuts, n, true);
+	for (size_t i = 0; r == 0 && i < BH_COUNT(bh_families); i++) {
+		if (!bh_family_on(e, bh_families[i]))
+			continue;
+		e->nl.family = bh_families[i];
+		r = read_family(e, cuts, n);
 		e->nl.family = NFPROTO_INET;
 	}
 	return r;
@@ -390,14 +394,14 @@ static bool no_such_cut(const struct bh_cut *c)
 
 /* what the book knows is believed at first, the rest is asked for; adds to *io_standing what there is to delete */
 static int put_releases(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n,
-	const bool *later, bool ask, bool bridge, size_t *io_standing)
+	const bool *later, bool ask, size_t *io_standing)
 {
 	struct cut_stream s = bh_cut_stream(&e->batch);
 
 	for (size_t i = 0; i < n; i++) {
 		struct elem_seen seen;
 
-		if (no_such_cut(&cuts[i]) || later[i] || (bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
+		if (no_such_cut(&cuts[i]) || later[i] || !bh_cut_in(e, e->nl.family, &cuts[i]))
 			continue;
 		if (ask || !bh_book_deadline(&e->book, &cuts[i])) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -427,10 +431,12 @@ static int release_order(
 		size_t standing = 0;
 
 		bh_batch_begin(&e->batch, &e->nl);
-		r = put_releases(e, cuts, n, later, tries > 0, false, &standing);
-		if (r == 0 && e->bridge) {
-			at_family(e, NFPROTO_BRIDGE);
-			r = put_releases(e, cuts, n, later, tries > 0, true, &standing);
+		r = put_releases(e, cuts, n, later, tries > 0, &standing);
+		for (size_t i = 0; r == 0 && i < BH_COUNT(bh_families); i++) {
+			if (!bh_family_on(e, bh_families[i]))
+				continue;
+			at_family(e, bh_families[i]);
+			r = put_releases(e, cuts, n, later, tries > 0, &standing);
 			at_family(e, NFPROTO_INET);
 		}
 		if (r < 0) {

@@ -105,6 +105,18 @@ static int each_table(const struct nlmsghdr *h, void *ctx)
 	return 0;
 }
 
+/* of the netdev table: "port_12" is written and lost with its device */
+static bool of_port(const struct nlmsghdr *h, uint16_t name_attr)
+{
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+	struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof *g) if (mnl_attr_get_type(a) == name_attr)
+		return g->nfgen_family == NFPROTO_NETDEV && mnl_attr_get_payload_len(a) > 5 &&
+		       !memcmp(mnl_attr_get_payload(a), "port_", 5);
+	return false;
+}
+
 static int each_chain(const struct nlmsghdr *h, void *ctx)
 {
 	struct reading *rd = ctx;
@@ -115,7 +127,9 @@ static int each_chain(const struct nlmsghdr *h, void *ctx)
 	d = fold_message(h, 2, NFTA_CHAIN_TABLE,
 		TAKE(NFTA_CHAIN_NAME) | TAKE(NFTA_CHAIN_HOOK) | TAKE(NFTA_CHAIN_POLICY) |
 			TAKE(NFTA_CHAIN_TYPE) | TAKE(NFTA_CHAIN_FLAGS));
-	if (d) {
+	if (d && of_port(h, NFTA_CHAIN_NAME)) {
+		rd->s.ports += d;
+	} else if (d) {
 		rd->s.chains += d;
 		rd->s.n_chains++;
 	}
@@ -131,7 +145,9 @@ static int each_rule(const struct nlmsghdr *h, void *ctx)
 		return 0;
 	d = fold_message(
 		h, 3, NFTA_RULE_TABLE, TAKE(NFTA_RULE_CHAIN) | TAKE(NFTA_RULE_EXPRESSIONS));
-	if (d) {
+	if (d && of_port(h, NFTA_RULE_CHAIN)) {
+		rd->s.ports += d;
+	} else if (d) {
 		rd->s.rules = bh_hash(&d, sizeof d, rd->s.rules); /* their order matters */
 		rd->s.n_rules++;
 	}

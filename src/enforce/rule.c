@@ -8,6 +8,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <linux/if_ether.h>
+#include <linux/rtnetlink.h>
 #include <libnftnl/expr.h>
 #include "rule.h"
 
@@ -18,7 +19,8 @@ struct rule bh_rule_new(const struct batch *b, const char *chain, bool v6)
 	struct rule r = {.r = nftnl_rule_alloc(),
 		.chain = chain,
 		.v6 = v6,
-		.bridge = b->family == NFPROTO_BRIDGE};
+		.bridge = b->family == NFPROTO_BRIDGE,
+		.inet = b->family == NFPROTO_INET};
 
 	if (!r.r) {
 		r.bad = true;
@@ -127,7 +129,7 @@ static void bitwise(struct rule *r, unsigned word, const void *mask, const void 
 
 void bh_x_family(struct rule *r)
 {
-	if (r->bridge) {
+	if (!r->inet) {
 		bh_x_ethertype(r, r->v6 ? ETH_P_IPV6 : ETH_P_IP);
 		return;
 	}
@@ -216,7 +218,7 @@ void bh_x_load_l4proto(struct rule *r, unsigned word)
 
 void bh_x_in_nfproto(struct rule *r, const char *set)
 {
-	meta(r, r->bridge ? NFT_META_PROTOCOL : NFT_META_NFPROTO, 0);
+	meta(r, r->inet ? NFT_META_NFPROTO : NFT_META_PROTOCOL, 0);
 	bh_x_in(r, 0, set);
 }
 
@@ -288,6 +290,19 @@ void bh_x_original(struct rule *r)
 {
 	ct(r, NFT_CT_DIRECTION, -1, 0);
 	bh_x_is8(r, 0, 0);
+}
+
+void bh_x_for_this_box(struct rule *r)
+{
+	struct nftnl_expr *e = expr(r, "fib");
+	uint32_t local = RTN_LOCAL;
+
+	if (!e)
+		return;
+	u32(e, NFTNL_EXPR_FIB_DREG, WORD(0));
+	u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+	u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+	cmp(r, NFT_CMP_EQ, 0, &local, sizeof local);
 }
 
 void bh_x_vlan(struct rule *r, unsigned at, uint16_t id)

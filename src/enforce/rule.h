@@ -9,7 +9,7 @@
 struct rule {
 	struct nftnl_rule *r;
 	const char *chain;
-	bool v6, bridge, bad;
+	bool v6, bridge, inet, bad; /* of which family */
 };
 /* of the family the batch is at */
 struct rule bh_rule_new(const struct batch *b, const char *chain, bool v6);
@@ -18,6 +18,7 @@ void bh_rule_add(struct batch *b, struct rule *r); /* appends to its chain; ends
 /* registers are counted in 4-byte words from 0 */
 void bh_x_family(struct rule *r); /* IPv4 or IPv6, as the rule: meta nfproto, on a bridge meta protocol */
 void bh_x_ethertype(struct rule *r, uint16_t type); /* meta protocol, behind a VLAN tag too */
+void bh_x_for_this_box(struct rule *r); /* fib daddr type local */
 void bh_x_vlan(struct rule *r, unsigned at, uint16_t id); /* vlan id of the tag at this offset */
 void bh_x_l4proto(struct rule *r, uint8_t proto); /* meta l4proto */
 void bh_x_ct_proto(struct rule *r, uint8_t proto); /* of the connection, whatever speaks about it */

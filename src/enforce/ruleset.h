@@ -85,6 +85,7 @@ void bh_layout_fini(struct layout *l);
 void bh_names_make(struct law_names *n, uint16_t stamp);
 void bh_sets_put(struct ruleset *rs, const struct layout *l); /* the empty sets */
 void bh_exempt_put(struct ruleset *rs, const struct layout *l); /* sets and elements of pins and remedies alone */
+void bh_remedies_put(struct ruleset *rs, const struct layout *l); /* of remedies alone */
 void bh_found_put(struct ruleset *rs); /* their addresses: who must be found on a segment */
 void bh_admin_ports_put(struct ruleset *rs); /* the same for every law */
 void bh_elements_put(
@@ -103,6 +104,9 @@ struct owners {
 	size_t n;
 };
 int bh_owners_make(const struct bh_plan *law, bool v6, struct owners *ret) BH_MUST; /* ranges in order; free v */
+
+/* ingress.c: table `netdev bulkhead`, none when it is not wanted; its ports are attached later */
+void bh_ingress_put(struct ruleset *rs, bool wanted);
 
 /* vlan.c: on a bridge, frames whose VLAN and source do not belong together; nothing when no zone has one */
 void bh_vlans_put(struct ruleset *rs);
@@ -161,8 +165,6 @@ struct cut_stream bh_cut_stream(struct batch *b);
 void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uint16_t flags);
 void bh_cut_stream_end(struct cut_stream *s);
 void bh_cut_sets_put(struct batch *b); /* the empty sets */
-/* also an element of the bridge's table; whole: which holds the whole law */
-bool bh_cut_on_bridge(const struct bh_cut *c, bool whole);
 void bh_bridge_cut_sets_put(struct batch *b);
 /* what comes and goes by itself: cuts, the trial, what rules wrote down; no part of the digests */
 bool bh_is_live_set(const char *name);

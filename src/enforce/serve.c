@@ -448,13 +448,13 @@ static bh_ns patience(const struct server *s)
 	return s->bulks.first ? BREATH : left ? left + BH_MS(1) : 0;
 }
 
-static int wait_for(const struct server *s, struct pollfd p[2])
+static int wait_for(const struct server *s, struct pollfd p[3])
 {
 	/* what cannot be cleared now judges nothing any more, and is tried again */
 	bh_ns t = bh_enforcer_expire(s->e) < 0 ? BH_SEC(1) : patience(s);
 	struct timespec ts = {(time_t)(t / BH_SEC(1)), (long)(t % BH_SEC(1))};
 
-	return ppoll(p, 2, t ? &ts : NULL, NULL);
+	return ppoll(p, 3, t ? &ts : NULL, NULL);
 }
 
 #define AHEAD 256 /* readings in a row that go ahead of a chunk: also a flood of requests lets it through */
@@ -473,7 +473,8 @@ static int step(struct server *s)
 
 static int loop(struct server *s)
 {
-	struct pollfd p[2] = {{s->fd, 0, 0}, {bh_enforcer_fd(s->e), POLLIN, 0}};
+	struct pollfd p[3] = {{s->fd, 0, 0}, {bh_enforcer_fd(s->e), POLLIN, 0},
+		{mnl_socket_get_fd(s->e->links.sock), POLLIN, 0}};
 	unsigned ahead = 0;
 	int r = 0;
 
@@ -495,6 +496,8 @@ static int loop(struct server *s)
 		} else if (r == 0 && (p[0].revents & (POLLHUP | POLLERR))) {
 			r = 1;
 		}
+		if (r == 0 && p[2].revents)
+			(void)!bh_ingress_links(s->e); /* what it did not do, a comparison does */
 		if (r == 0 && (p[1].revents || s->e->n_drift || s->e->lost))
 			r = report_drift(s);
 		if (r == 0 && s->bulks.first && (!(p[0].revents & POLLIN) || ahead >= AHEAD)) {

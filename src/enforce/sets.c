@@ -466,6 +466,17 @@ void bh_found_put(struct ruleset *rs)
 	put_found(rs, true);
 }
 
+void bh_remedies_put(struct ruleset *rs, const struct layout *l)
+{
+	for (int v6 = 0; v6 < 2; v6++)
+		for (enum svc s = 0; s < SVCS; s++) {
+			if (!l->remedies[s][v6])
+				continue;
+			put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a");
+			put_ends(rs, false, s, v6);
+		}
+}
+
 void bh_exempt_put(struct ruleset *rs, const struct layout *l)
 {
 	for (int v6 = 0; v6 < 2; v6++)
@@ -476,11 +487,8 @@ void bh_exempt_put(struct ruleset *rs, const struct layout *l)
 				put_pin_set(rs, s, v6);
 				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6, pin, pin_set_exact(rs, s, v6));
 			}
-			if (l->remedies[s][v6]) {
-				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a");
-				put_ends(rs, false, s, v6);
-			}
 		}
+	bh_remedies_put(rs, l);
 }
 
 void bh_admin_ports_put(struct ruleset *rs)

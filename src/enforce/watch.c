@@ -38,7 +38,7 @@ static bool about_our_table(const struct bh_enforcer *e, const struct nlmsghdr *
 	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
 	struct nlattr *a;
 
-	if (mnl_nlmsg_get_payload_len(h) < sizeof *g || (g->nfgen_family != NFPROTO_INET && !(e->bridge && g->nfgen_family == NFPROTO_BRIDGE)))
+	if (mnl_nlmsg_get_payload_len(h) < sizeof *g || (g->nfgen_family != NFPROTO_INET && g->nfgen_family != NFPROTO_BRIDGE && g->nfgen_family != NFPROTO_NETDEV) || !bh_family_on(e, g->nfgen_family))
 		return false;
 	mnl_attr_for_each(a, h,
 		sizeof *g) if (mnl_attr_get_type(a) == 1) return mnl_attr_get_payload_len(a) ==
