@@ -9,6 +9,7 @@
 #include "daemon/lines.h"
 #include "daemon/roles.h"
 
+#define TICK BH_MS(250)
 #define CLIENTS 16
 #define REPLY (4u << 20)
 
@@ -74,6 +75,11 @@ void core_step(struct proc *p, const struct bh_event *ev); /* leaves its records
 void core_law_changed(struct proc *p);
 void core_orders_again(struct proc *p); /* each standing one is said once more; what is refused now ends */
 int core_law_text(struct proc *p, char **ret_text, size_t *ret_len) BH_MUST; /* the law as the enforcer is given it */
+void core_enforcer_down(struct proc *p);
+/* core_law.c */
+int core_send_law(struct proc *p) BH_MUST;
+void core_law_not_taken(struct proc *p, const struct bh_enf_reply *reply);
+void core_follow_posture(struct proc *p);
 /* core_policy.c */
 bool core_trial(const struct proc *p);
 const struct bh_policy *core_policy_first(struct proc *p, const struct bh_policy *given);

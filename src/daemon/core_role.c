@@ -22,7 +22,6 @@
 #include "daemon/worker.h"
 
 #define LAG BH_MS(10)
-#define TICK BH_MS(250)
 #define BURST 4096 /* events between two looks at the descriptors */
 
 bh_ns core_wall(void)
@@ -57,7 +56,7 @@ static void kernel_event(struct proc *p, uint32_t order, unsigned what, uint64_t
 	core_step(p, &ev);
 }
 
-static void enforcer_down(struct proc *p)
+void core_enforcer_down(struct proc *p)
 {
 	if (p->enf.fd >= 0)
 		fprintf(stderr, "bulkhead: core: the enforcer is gone; the kernel keeps what it holds, waiting for a new one\n");
@@ -90,7 +89,7 @@ static void carry(struct proc *p, const struct bh_record *rec)
 		return;
 	}
 	if (r < 0 && r != -ENOTCONN)
-		enforcer_down(p);
+		core_enforcer_down(p);
 }
 
 void core_step(struct proc *p, const struct bh_event *ev)
@@ -109,31 +108,6 @@ void core_step(struct proc *p, const struct bh_event *ev)
 }
 
 /* ---- enforcer ---- */
-int core_law_text(struct proc *p, char **ret_text, size_t *ret_len)
-{
-	struct bh_plan law = *bh_core_plan(p->core);
-
-	law.n_cuts = 0; /* standing cuts are kept by the enforcer; missing ones follow one by one */
-	law.mode = (uint8_t)bh_core_mode(p->core);
-	p->law_mode = law.mode;
-	p->law_version = bh_core_law_version(p->core);
-	return bh_plan_print(&law, ret_text, ret_len);
-}
-
-static int send_law(struct proc *p)
-{
-	char *text;
-	size_t len;
-	int r = core_law_text(p, &text, &len);
-
-	if (r)
-		return r;
-	r = bh_enfclient_send(&p->enf, BH_ENF_APPLY, 0, text, len);
-	p->laws_sent += r == 0;
-	free(text);
-	return r;
-}
-
 static void enforcer_up(struct proc *p, int fd)
 {
 	int r;
@@ -212,7 +186,7 @@ static int resend(struct proc *p)
 void core_orders_again(struct proc *p)
 {
 	if (p->enf.fd >= 0 && resend(p) < 0)
-		enforcer_down(p);
+		core_enforcer_down(p);
 }
 
 /* Refused as a whole, some of it may stand from before the law changed; nobody could release that any more. */
@@ -228,7 +202,7 @@ static void let_go(struct proc *p, uint32_t order)
 			if (!bh_core_holds(p->core, &o[i].cuts[k]))
 				r = bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, order, &o[i].cuts[k], 1);
 	if (r < 0 && r != -ENOTCONN)
-		enforcer_down(p);
+		core_enforcer_down(p);
 }
 
 /* With what the kernel holds known, the law of the posture that follows from it, then the cuts it lacks. */
@@ -242,14 +216,14 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 	core_step(p, &tick);
 	if (p->law_due && p->enf.fd >= 0) {
 		p->law_due = false;
-		r = send_law(p);
+		r = core_send_law(p);
 	}
 	if (r == 0 && p->enf.fd >= 0 && reply->status == 0)
 		adopt(p, reply, true);
 	if (r == 0 && p->enf.fd >= 0)
 		r = resend(p);
 	if (r < 0)
-		enforcer_down(p); /* half a frame may be in the socket */
+		core_enforcer_down(p); /* half a frame may be in the socket */
 }
 
 static void notice(struct proc *p, const struct bh_drift *d)
@@ -267,14 +241,6 @@ static void notice(struct proc *p, const struct bh_drift *d)
 		d->repaired ? ", repaired" : ", NOT repaired");
 	fprintf(stderr, "bulkhead: %s: %s\n", ev.u.kernel.text, d->text);
 	core_step(p, &ev);
-}
-
-/* It is sent again: soon when something was in its way, later when it was refused for what it says. */
-static void law_not_taken(struct proc *p, const struct bh_enf_reply *reply)
-{
-	fprintf(stderr, "bulkhead: the law was not applied: %s\n", reply->text[0] ? reply->text : strerror(-reply->status));
-	p->law_version = bh_core_law_version(p->core) - 1;
-	p->law_next = p->now + (reply->status < 0 ? BH_SEC(1) : BH_MIN(1));
 }
 
 static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned request, uint32_t order)
@@ -296,7 +262,7 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		break;
 	case BH_ENF_APPLY:
 		if (reply->status)
-			law_not_taken(p, reply);
+			core_law_not_taken(p, reply);
 		else if (!strncmp(reply->text, "segment=", 8))
 			p->segment = bh_segment_find(reply->text + 8, strlen(reply->text + 8));
 		p->boot_dirty |= reply->status == 0;
@@ -332,7 +298,7 @@ static void enforcer_ready(struct proc *p)
 			return;
 	}
 	if (r < 0)
-		enforcer_down(p);
+		core_enforcer_down(p);
 }
 
 /* a new socket from the supervisor, as ancillary data */
@@ -445,21 +411,6 @@ static void gaps(struct proc *p)
 	p->kernel_drops = kernel;
 }
 
-void core_law_changed(struct proc *p)
-{
-	bool was_observing = p->law_mode == BH_MODE_OBSERVE;
-	int r;
-
-	if (p->enf.fd < 0 || p->law_due || core_trial(p)) /* a law on trial is changed by nothing but its end */
-		return;
-	r = send_law(p);
-	/* observing, the enforcer let the cuts go; what still stands here is asked for again */
-	if (r == 0 && was_observing && p->law_mode != BH_MODE_OBSERVE)
-		r = bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0);
-	if (r < 0)
-		enforcer_down(p);
-}
-
 /* Was the clock set, or did this process stand still? The kernel knows what it holds, and gets again what it lacks. */
 static void leapt(struct proc *p)
 {
@@ -470,7 +421,7 @@ static void leapt(struct proc *p)
 	else
 		return;
 	if (p->enf.fd >= 0 && bh_enfclient_send(&p->enf, BH_ENF_DUMP, 0, NULL, 0) < 0)
-		enforcer_down(p);
+		core_enforcer_down(p);
 }
 
 static void tick(struct proc *p)
@@ -496,15 +447,6 @@ static void tick(struct proc *p)
 	(void)!bh_lines_flush(&p->eve);
 	core_policy_tick(p);
 	core_boot_tick(p);
-}
-
-/* another posture: told at once, but not more often than there are ticks, since a law may be large */
-static void follow_posture(struct proc *p)
-{
-	if (p->now < p->law_next || (bh_core_mode(p->core) == p->law_mode && bh_core_law_version(p->core) == p->law_version))
-		return;
-	p->law_next = p->now + TICK;
-	core_law_changed(p);
 }
 
 /* ---- loop ---- */
@@ -563,7 +505,7 @@ static void loop(struct proc *p)
 		core_waiters(p);
 		if (p->now >= p->next_tick || p->next_tick > p->now + TICK) /* or set back */
 			tick(p);
-		follow_posture(p);
+		core_follow_posture(p);
 	}
 }
 
