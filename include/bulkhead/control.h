@@ -47,6 +47,7 @@ struct bh_api_view { /* what the shell knows beside the core */
 	int32_t offset_s;
 	bool enforcer_up;
 	uint64_t drifts;
+	const char *segment; /* what holds between two ports of a bridge: bh_segment_name */
 	const char *trial_file; /* of the policy on trial, or NULL */
 	bh_ns trial_until;
 	int32_t pids[4];

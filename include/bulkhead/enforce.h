@@ -27,8 +27,9 @@ void bh_enforcer_close(struct bh_enforcer *e);			 /* leaves the ruleset standing
  */
 int bh_enforcer_own(struct bh_enforcer *e) BH_MUST;
 /*
- * From the next apply on isolations also hold between the ports of every bridge of this network namespace: table
- * `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at first; off removes it.
+ * From the next apply on the law, or isolations alone (bh_enforcer_segment), also hold between the ports of every bridge of
+ * this network namespace: table `bridge bulkhead`, in the same batches, see src/enforce/bridge.c for what it cannot. Off at
+ * first; off removes it.
  */
 void bh_enforcer_bridge(struct bh_enforcer *e, bool on);
 const char *bh_enforcer_why(const struct bh_enforcer *e);	 /* last failure: what object, which errno, what to do */
@@ -106,10 +107,20 @@ struct bh_kernel_features {
 	bool br_netfilter_on; /* bridged packets also pass inet forward here */
 	uint32_t generation;
 };
+/*
+ * What holds between two ports of a bridge with --bridge: isolation alone, by addresses and MACs; that, and the inet table
+ * judges bridged packets too, by br_netfilter; or the whole law in the bridge's own table, by its conntrack.
+ */
+enum bh_segment { BH_SEGMENT_NONE, BH_SEGMENT_STATELESS, BH_SEGMENT_NETFILTER, BH_SEGMENT_STATEFUL, BH_SEGMENT_COUNT };
+enum bh_segment bh_segment_of(const struct bh_kernel_features *f);
+const char *bh_segment_name(unsigned segment); /* "stateless", "br_netfilter", "stateful"; "off" for none */
+enum bh_segment bh_segment_find(const char *name, size_t len);
+enum bh_segment bh_enforcer_segment(const struct bh_enforcer *e); /* of the law applied; NONE without --bridge */
 int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_features) BH_MUST; /* by kernel dry runs */
 
 struct bh_enforce_counters {
 	uint64_t pin, iso, deny, shield, invalid, would_deny, contain, island, kill; /* packets */
+	uint64_t vlan; /* on a bridge: VLAN and source did not belong together */
 };
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters) BH_MUST;
 
@@ -136,7 +147,7 @@ int bh_enforcer_serve(int fd, unsigned how) BH_MUST;
 
 /* Client side of the same protocol, used by core's shell; blocking with timeout_ms. Replies and notices are events. */
 enum bh_enf_request {
-	BH_ENF_APPLY,
+	BH_ENF_APPLY, /* text of the reply: "segment=" and bh_segment_name; DRY likewise */
 	/*
 	 * Up to BH_ENF_CHUNK lines are one order: all or nothing. More, up to BH_ENF_BULK, are a bulk: written in chunks
 	 * behind whatever else comes in, answered when all is done; lines the guard refuses are left out (status 1) and
@@ -147,7 +158,8 @@ enum bh_enf_request {
 	BH_ENF_CUT, BH_ENF_RELEASE, BH_ENF_DUMP, BH_ENF_DRY, BH_ENF_VERIFY,
 	BH_ENF_TRIAL,	 /* "hold=60s" on the first line of the body, then the plan */
 	BH_ENF_CONFIRM, BH_ENF_ROLLBACK,
-	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, "left-out N", "offload …" if any */
+	BH_ENF_FLOWS,	 /* cut lines: whose connections, none = everybody's; body: "flow …" lines, "left-out N", "offload …" if any;
+			  * with --bridge "port INDEX MAC", who is behind which port of a bridge */
 	BH_ENF_COUNTERS, /* body: "counters pin=… iso=… …", then "would …" lines, see bh_would_print */
 	BH_ENF_REQUESTS
 };

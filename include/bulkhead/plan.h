@@ -20,6 +20,7 @@
 struct bh_plan_zone {
 	char name[BH_NAME];
 	bool critical;
+	struct bh_vlans vlans; /* its frames on a bridge carry one of these, nobody else's do; none = not looked at */
 	struct bh_prefixes nets;
 };
 /* one allowed box: connections opened from src (inside zone from) to dst on proto lo-hi; disjoint after compile */
@@ -128,7 +129,7 @@ int bh_plan_minus(const struct bh_plan *a, const struct bh_plan *b, struct bh_pl
 /*
  * Text, one item per line; print(parse(print(x))) == print(x):
  *   plan generation=7 mode=auto policy="port.yaml" sha256=…
- *   zone office critical=1 10.10.0.0/16 fd00:10::/48
+ *   zone office critical=1 [vlan=40,41] 10.10.0.0/16 fd00:10::/48
  *   conduit counter-to-tos
  *   permit office > 10.20.0.0/24 tcp/8443 conduit=counter-to-tos [from=10.10.0.7]
  *   pin crane-estop 10.20.0.7 > 10.40.0.9 tcp/5020 at=41:5

@@ -35,12 +35,17 @@ struct bh_prefixes {
 	size_t n;
 };
 
+#define BH_VLANS 32
+struct bh_vlans { /* ascending */
+	uint16_t n, v[BH_VLANS];
+};
 struct bh_zone {
 	char name[BH_NAME];
 	struct bh_prefixes nets;
 	char (*interfaces)[16];
 	size_t n_interfaces;
 	uint8_t purdue, sl_t;
+	struct bh_vlans vlans; /* ids its frames carry on a bridge; none = not looked at */
 	bool critical, ot, is_static, two_person;
 	uint8_t inside; /* enum bh_inside */
 	struct bh_pos pos;

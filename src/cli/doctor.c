@@ -56,12 +56,14 @@ static size_t collect(struct check *c, char why[200])
 	struct bh_kernel_features f = {0};
 	struct bh_enforcer *e = NULL;
 	int r = bh_enforcer_open(&e), have = 0;
+	enum bh_segment segment;
 	size_t n = 0;
 
 	if (r == 0 && bh_enforcer_features(e, &f) == 0)
 		have = 1;
 	else
 		snprintf(why, 200, "%.190s", e && bh_enforcer_why(e)[0] ? bh_enforcer_why(e) : strerror(r < 0 ? -r : EPERM));
+	segment = bh_segment_of(&f);
 #define F(field) (have ? f.field : -1)
 	c[n++] = (struct check){"packet sockets", packet_socket(), "live capture works", "live capture needs CAP_NET_RAW: run as root, or use bulkhead replay"};
 	c[n++] = (struct check){"user namespaces", user_namespaces(), "the drill runs without root", "the drill needs root: sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces"};
@@ -76,8 +78,10 @@ static size_t collect(struct check *c, char why[200])
 	c[n++] = (struct check){"nflog", F(nflog), "drops can be logged", "no drop log: CONFIG_NFT_LOG"};
 	c[n++] = (struct check){"owner and persist", F(owner_persist), "while the daemon runs only it may change the table", "any root may change the table; changes are noticed and undone"};
 	c[n++] = (struct check){"real-time", F(real_time), "isolations do not wait for busy programs", "the enforcer waits its turn on a busy machine: RLIMIT_RTPRIO=1 or CAP_SYS_NICE"};
-	c[n++] = (struct check){"bridge conntrack", F(bridge_ct), "stateful bridge filtering is possible (not used yet)", "a transparent bridge cannot be filtered by state here"};
-	c[n++] = (struct check){"br_netfilter off", have ? !f.br_netfilter_on : -1, "bridged traffic does not pass our chains", "bridged traffic inside one segment passes inet forward too and is judged by zones"};
+	c[n++] = (struct check){"same segment", have ? segment != BH_SEGMENT_STATELESS : -1,
+		segment == BH_SEGMENT_STATEFUL ? "--bridge: the whole law holds between two ports of a bridge, by its own conntrack"
+					       : "--bridge: the whole law holds between two ports of a bridge, by br_netfilter (tagged frames: isolation alone)",
+		"--bridge: between two ports of a bridge isolations alone hold, without state: no bridge conntrack, br_netfilter off"};
 	c[n++] = (struct check){"no flowtables", have ? !f.offload[0] : -1, "no connection passes beside our rules", "a flowtable moves connections past our rules; they cannot be cut until they leave it (nft list flowtables)"};
 	c[n++] = (struct check){"IPv4 forwarding", sysctl_is("/proc/sys/net/ipv4/ip_forward", '1'), "this box routes: it can cut between zones", "this box does not route IPv4: it sees, but cuts nothing between other hosts"};
 	bh_enforcer_close(e);

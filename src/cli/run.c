@@ -18,7 +18,8 @@ static const char more[] =
 	"       --socket PATH     the local API (default " BH_API_SOCKET ")\n"
 	"       --strict          EVE without our own object and action records\n"
 	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n"
-	"       --bridge          isolations also hold between the ports of this box's bridges (table bridge bulkhead)\n"
+	"       --bridge          the law also holds between the ports of this box's bridges (table bridge bulkhead); without bridge\n"
+	"                         conntrack and br_netfilter isolations alone: see `bulkhead doctor`\n"
 	"       --share-table     other programs may change table inet bulkhead (their changes are undone), as before Linux 6.9\n";
 
 /* 0, or 1 with the complaint made */

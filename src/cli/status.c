@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <bulkhead/enforce.h>
 #include "cli/cli.h"
 #include "cli/client.h"
 
@@ -72,6 +73,23 @@ static void posture(json_t *v)
 	putchar('\n');
 }
 
+static void segment(const char *name)
+{
+	switch (bh_segment_find(name, strlen(name))) {
+	case BH_SEGMENT_STATEFUL:
+		printf("segment   the whole law holds between the ports of a bridge\n");
+		break;
+	case BH_SEGMENT_NETFILTER:
+		printf("segment   the whole law holds between the ports of a bridge, by br_netfilter; of tagged frames isolation alone\n");
+		break;
+	case BH_SEGMENT_STATELESS:
+		printf("segment   between the ports of a bridge isolations hold, without state; zones and conduits do not\n");
+		break;
+	default:
+		break;
+	}
+}
+
 static void status_person(json_t *o)
 {
 	json_t *n = json_object_get(o, "counters"), *procs = json_object_get(o, "processes"), *v, *cut;
@@ -105,6 +123,7 @@ static void status_person(json_t *o)
 			printf("\n          NOT EFFECTIVE: it was answered all the same, see the journal");
 		printf("\n          %s\n", str(v, "reason"));
 	}
+	segment(str(o, "segment"));
 	printf("not seen from here: traffic inside one segment that does not cross a watched interface\n");
 }
 

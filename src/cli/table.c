@@ -19,7 +19,7 @@ const struct bh_command bh_commands[] = {
 	{"drawbridge", "CONDUIT raise|lower|auto [--ttl 30m] --reason TEXT [--dry-run] [--json]", "close or open a conduit that has hours", bh_cli_drawbridge},
 	{"release", "TARGET|ORDER [--reason TEXT] [--json]", "end orders against a target, of every kind", bh_cli_release},
 	{"mode", "observe|ask|auto", "change what may be done without asking", bh_cli_mode},
-	{"policy", "check|show|fmt|schema|test|diff|simulate|learn|apply|confirm|rollback …", "the zone policy", bh_cli_policy},
+	{"policy", "check|show|fmt|schema|test|prove|diff|simulate|learn|apply|confirm|rollback …", "the zone policy", bh_cli_policy},
 	{"doctor", "[--json]", "what this kernel and machine can do, and what degrades", bh_cli_doctor},
 	{"boot", "[--state DIR]", "load the kept law and cuts, before the network is up", bh_cli_boot},
 	{"disarm", "--yes", "remove table inet bulkhead, nothing else", bh_cli_disarm},
@@ -40,7 +40,7 @@ static void help(FILE *to)
 	for (size_t i = 0; i < bh_n_commands; i++)
 		fprintf(to, "  %-10s %s\n", bh_commands[i].name, bh_commands[i].doc);
 	fputs("\n  bulkhead COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 usage, 3 invalid policy or input,\n"
-	      "  4 refused for safety, 5 not permitted, 6 daemon not reachable.\n"
+	      "  4 refused for safety, 5 not permitted, 6 daemon not reachable, 7 differs, 8 not confirmed in time.\n"
 	      "  A first look, without a network or root: bulkhead drill\n",
 		to);
 }

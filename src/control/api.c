@@ -129,6 +129,7 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_bool(&j, "enforcer_up", v->enforcer_up);
 	bh_json_u64(&j, "uptime_s", s->uptime / BH_SEC(1));
 	bh_json_u64(&j, "drifts", v->drifts);
+	bh_json_str(&j, "segment", v->segment ? v->segment : "off");
 	put_processes(&j, v);
 	bh_json_open(&j, "counters", '{');
 	bh_json_u64(&j, "packets", s->packets);

@@ -39,7 +39,7 @@ struct bh_stats core_stats(struct proc *p)
 static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 {
 	struct bh_api_view v = {.core = p->core, .policy = p->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
-		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts};
+		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts, .segment = bh_segment_name(p->segment)};
 
 	if (core_trial(p)) {
 		v.trial_file = p->trial.file;

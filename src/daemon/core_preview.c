@@ -5,6 +5,7 @@
  * the other does not is what will be lost. The same encoder writes the real ruleset, so the preview cannot differ from the act.
  *
  * Some pairs speak without this box: on one segment, or by another path. They are named, because no cut here reaches them.
+ * Of a segment behind a bridge of this box (--bridge) that is true of pairs behind one port alone; the bridge knows the ports.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +14,14 @@
 
 #define CONNECTIONS_MAX 65536u
 #define LINES_MAX 8192u /* kinds of them */
+#define PORTS_MAX 8192u
 #define BOXES_MAX 16u
 #define FRESH BH_SEC(10) /* a connection seen so lately is in the connection table of a box it passes */
 
+struct port { /* of a bridge of this box, and who is behind it */
+	struct bh_mac mac;
+	uint64_t index;
+};
 struct preview {
 	struct proc *p;
 	const struct bh_order *o;
@@ -24,6 +30,8 @@ struct preview {
 	size_t cap;
 	bool live_known;
 	char bypass[BH_OFFLOAD_TEXT];
+	struct port *ports;
+	size_t n_ports, cap_ports;
 	char boxes[BOXES_MAX * BH_BOX_TEXT];
 };
 
@@ -167,6 +175,25 @@ static void sum_live(struct preview *w)
 		judge(w, &w->pv.v[i], w->pv.v[i].sport, w->pv.v[i].live);
 }
 
+static void one_port(struct preview *w, const char *at, const char *end)
+{
+	struct port port;
+	struct bh_word a, b;
+
+	if (bh_word_next(&at, end, &a) || bh_word_next(&at, end, &b) || bh_word_u64(a, UINT32_MAX, &port.index) || bh_mac_parse(b.p, b.len, &port.mac))
+		return;
+	if (w->n_ports == w->cap_ports) {
+		size_t cap = w->cap_ports ? w->cap_ports * 2 : 64;
+		struct port *v = cap > PORTS_MAX ? NULL : realloc(w->ports, cap * sizeof *v);
+
+		if (!v)
+			return;
+		w->ports = v;
+		w->cap_ports = cap;
+	}
+	w->ports[w->n_ports++] = port;
+}
+
 static void live(struct preview *w, const char *body, size_t len)
 {
 	const char *p = body, *end = body + len;
@@ -183,6 +210,8 @@ static void live(struct preview *w, const char *body, size_t len)
 		} else if (n > 8 && n - 8 < sizeof w->bypass && !memcmp(p, "offload ", 8)) {
 			memcpy(w->bypass, p + 8, n - 8);
 			w->pv.bypass = w->bypass;
+		} else if (n > 5 && !memcmp(p, "port ", 5)) {
+			one_port(w, p + 5, p + n);
 		} else if (bh_ct_flow_parse(p, n, &f) == 0) {
 			one_live(w, &f);
 		}
@@ -191,17 +220,58 @@ static void live(struct preview *w, const char *body, size_t len)
 	sum_live(w);
 }
 
-/* why this box sees it and cannot cut it, or NULL */
-static const char *beyond(struct preview *w, const struct bh_seen *s)
+static bool same_segment(struct preview *w, const struct bh_seen *s)
 {
 	uint16_t zone = bh_policy_zone_of(w->p->policy, &s->src);
+	const struct bh_prefixes *nets;
 
-	if (zone != BH_ZONE_NONE && zone == bh_policy_zone_of(w->p->policy, &s->dst)) {
-		const struct bh_prefixes *nets = &w->p->policy->zones[zone].nets;
+	if (zone == BH_ZONE_NONE || zone != bh_policy_zone_of(w->p->policy, &s->dst))
+		return false;
+	nets = &w->p->policy->zones[zone].nets;
+	for (size_t i = 0; i < nets->n; i++)
+		if (bh_prefix_has(&nets->v[i], &s->src) && bh_prefix_has(&nets->v[i], &s->dst))
+			return true;
+	return false;
+}
 
-		for (size_t i = 0; i < nets->n; i++)
-			if (bh_prefix_has(&nets->v[i], &s->src) && bh_prefix_has(&nets->v[i], &s->dst))
-				return "same segment: it does not pass this box";
+/* the port of a bridge it is behind, 0 = not known */
+static uint64_t port_of(struct preview *w, const struct bh_addr *a)
+{
+	const struct bh_host *h = bh_state_find(bh_core_state(w->p->core), a);
+
+	for (size_t i = 0; h && !bh_mac_none(&h->mac) && i < w->n_ports; i++)
+		if (bh_mac_eq(&w->ports[i].mac, &h->mac))
+			return w->ports[i].index;
+	return 0;
+}
+
+static bool isolates(const struct bh_order *o)
+{
+	for (unsigned i = 0; i < o->n_cuts; i++)
+		if (o->cuts[i].kind != BH_CUT_ISOLATE)
+			return false;
+	return true;
+}
+
+/* why this box sees it and cannot cut it, or NULL */
+static const char *beyond(struct preview *w, const struct bh_seen *s, uint8_t *io_fate)
+{
+	if (same_segment(w, s)) {
+		uint64_t from = port_of(w, &s->src), to = port_of(w, &s->dst);
+
+		if (w->p->segment == BH_SEGMENT_NONE)
+			return "same segment: it does not pass this box";
+		if (!from || !to)
+			return "same segment, and not known to be behind two ports of this box's bridge";
+		if (from == to)
+			return "same segment, behind one port of this box's bridge: it does not pass this box";
+		if (w->p->segment == BH_SEGMENT_STATELESS && !isolates(w->o))
+			return "same segment: between the ports of this bridge isolations alone hold, without state";
+		if (w->p->segment == BH_SEGMENT_STATELESS) {
+			if (*io_fate == BH_PREVIEW_BARRED) /* by zones, which do not hold there */
+				*io_fate = BH_PREVIEW_CUT;
+			return NULL; /* there is no connection table of it */
+		}
 	}
 	if (w->live_known && s->proto == 6 && s->last + FRESH > w->p->now)
 		return "seen, but not in this box's connection table: another path, or a mirror port";
@@ -223,7 +293,7 @@ static void recorded(struct preview *w)
 		open = live_lines ? bsearch(&l, w->pv.v, live_lines, sizeof l, by_kind) : NULL;
 		if (!open && w->pv.n < 2 * LINES_MAX) {
 			judge(w, &l, 0, false);
-			l.why = beyond(w, s);
+			l.why = beyond(w, s, &l.fate);
 			if (l.why)
 				l.fate = BH_PREVIEW_BEYOND;
 			l.bytes = s->bytes;
@@ -317,6 +387,7 @@ static void finish(struct proc *p, struct client *c, const struct bh_enf_reply *
 	bh_model_free(w->before);
 	bh_model_free(w->after);
 	free(w->pv.v);
+	free(w->ports);
 	free(w);
 }
 

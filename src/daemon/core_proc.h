@@ -53,6 +53,7 @@ struct proc {
 	bh_ns boot_next;
 	bh_ns start, now, next_tick, next_stats, law_next;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
+	uint8_t segment;  /* enum bh_segment: what the enforcer says holds between two ports of a bridge */
 	uint8_t law_mode; /* mode of the law the enforcer was given */
 	uint32_t laws_sent, laws_taken; /* to the present enforcer, and answered by it */
 	uint64_t law_version; /* and the core's number for the posture it was compiled in */
@@ -83,6 +84,10 @@ void core_policy_lost(struct proc *p, const char *why);
 void core_policy_tick(struct proc *p);
 void core_policy_leapt(struct proc *p, bh_ns by); /* the wall clock jumped; the kernel's timers did not */
 void core_boot_tick(struct proc *p);
+/* core_orders.c */
+void core_adopt(struct proc *p, const struct bh_enf_reply *reply, bool release);
+int core_resend(struct proc *p) BH_MUST;
+int core_let_go(struct proc *p, uint32_t order) BH_MUST;
 /* core_hands.c */
 void core_hands_keep(struct proc *p); /* what has been done to conduits, for the next core */
 void core_hands_restore(struct proc *p);

@@ -27,7 +27,7 @@ static bool near(bh_ns a, bh_ns b, bh_ns slack)
 /* of the table that is being read */
 static bool meant(const struct bh_enforcer *e, const struct bh_cut *c)
 {
-	return e->nl.family != NFPROTO_BRIDGE || bh_cut_on_bridge(c);
+	return e->nl.family != NFPROTO_BRIDGE || bh_cut_on_bridge(c, e->bridge_whole);
 }
 
 static int differs(struct bh_enforcer *e, const char *how, const struct bh_cut *c)

@@ -165,9 +165,9 @@ void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uin
 		bh_elem_exact(&s->e, p.key, p.len, extra);
 }
 
-bool bh_cut_on_bridge(const struct bh_cut *c)
+bool bh_cut_on_bridge(const struct bh_cut *c, bool whole)
 {
-	return c->kind == BH_CUT_ISOLATE;
+	return whole || c->kind == BH_CUT_ISOLATE;
 }
 
 void bh_bridge_cut_sets_put(struct batch *b)

@@ -9,7 +9,15 @@
 #include "elem.h"
 
 /* nft's numbers of its data types: they only tell nft how to print */
-enum { TYPE_NFPROTO = 2, TYPE_PROTOCOL = 12, TYPE_IP = 7, TYPE_IP6 = 8, TYPE_ETHER = 9, TYPE_SERVICE = 13 };
+enum {
+	TYPE_NFPROTO = 2,
+	TYPE_IP = 7,
+	TYPE_IP6 = 8,
+	TYPE_ETHER = 9,
+	TYPE_ETHERTYPE = 10,
+	TYPE_PROTOCOL = 12,
+	TYPE_SERVICE = 13
+};
 
 static unsigned field(char f, bool v6, unsigned *ret_type)
 {
@@ -26,6 +34,9 @@ static unsigned field(char f, bool v6, unsigned *ret_type)
 	case 'n':
 		*ret_type = TYPE_NFPROTO;
 		return 1;
+	case 't':
+		*ret_type = TYPE_ETHERTYPE;
+		return 2;
 	default:
 		*ret_type = TYPE_ETHER;
 		return 6;

@@ -7,7 +7,7 @@
 #include <bulkhead/plan.h>
 #include "nl.h"
 
-/* fields: one letter each, a address, p port, e Ethernet address, l protocol above IP, n family;
+/* fields: one letter each, a address, p port, e Ethernet address, l protocol above IP, n family, t Ethernet type;
  * more than one with NFT_SET_INTERVAL is a concatenation */
 void bh_set_add(struct batch *b, const char *name, const char *fields, bool v6, uint32_t flags,
 	bool counted);

@@ -36,11 +36,9 @@ static int fail(struct bh_enforcer *e, int r, const char *what)
 	return r;
 }
 
-/* bridged frames also pass inet forward when this is on; read once, before the process gives up
- * files */
-static bool read_br_netfilter(void)
+static bool is_on(const char *path)
 {
-	int fd = open("/proc/sys/net/bridge/bridge-nf-call-iptables", O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char c = '0';
 	bool on;
 
@@ -49,6 +47,14 @@ static bool read_br_netfilter(void)
 	on = read(fd, &c, 1) == 1 && c == '1';
 	close(fd);
 	return on;
+}
+
+/* bridged frames also pass inet forward when this is on; read once, before the process gives up
+ * files */
+static bool read_br_netfilter(void)
+{
+	return is_on("/proc/sys/net/bridge/bridge-nf-call-iptables") &&
+	       is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables");
 }
 
 int bh_enforcer_open(struct bh_enforcer **ret_enforcer)
@@ -297,8 +303,12 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	struct bh_plan law;
 	struct ruleset rs = {.b = &e->batch, .law = &law, .stamp = (uint16_t)plan->generation,
 		.used = (uint16_t)plan->generation, .table_flags = e->own ? TABLE_OWNED : 0};
+	struct ruleset bridge = rs;
 	struct cut_stream stream;
-	int r;
+	int r = bh_bridge_ask(e);
+
+	if (r < 0)
+		return r;
 
 	if (plan->generation == 0 || plan->generation > 65535)
 		return fail(e, -EINVAL, "generation");
@@ -308,14 +318,19 @@ int bh_enforcer_dry(struct bh_enforcer *e, const struct bh_plan *plan)
 	r = bh_plan_normalise(&law);
 	if (r == 0) {
 		bh_batch_begin(&e->batch, &e->nl);
+		rs.link = bh_bridged_here(e);
 		bh_ruleset_put(&rs);
 		stream = bh_cut_stream(&e->batch);
 		for (size_t i = 0; i < law.n_cuts; i++)
 			bh_cut_put(&stream, &law.cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE);
 		bh_cut_stream_end(&stream);
+		bridge.whole = e->bridge_whole;
+		if (e->bridge)
+			bh_bridge_put(&bridge, true);
 		r = bh_batch_commit(&e->batch, &e->nl, true, e->why);
 	}
 	bh_ruleset_fini(&rs);
+	bh_ruleset_fini(&bridge);
 	bh_plan_fini(&law);
 	return r;
 }
@@ -329,7 +344,7 @@ int bh_bridge_head(struct bh_enforcer *e)
 	r = bh_snapshot_head(&e->nl, &head);
 	e->nl.family = NFPROTO_INET;
 	e->bridge_stands = head.present;
-	return r;
+	return r < 0 ? r : bh_bridge_ask(e);
 }
 
 void bh_enforcer_bridge(struct bh_enforcer *e, bool on)
@@ -380,11 +395,37 @@ int bh_enforcer_disarm(struct bh_enforcer *e)
 	return 0;
 }
 
+int bh_bridge_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret)
+{
+	int r;
+
+	e->nl.family = NFPROTO_BRIDGE;
+	r = bh_counters_read(&e->nl, ret);
+	e->nl.family = NFPROTO_INET;
+	return r;
+}
+
+/* of both tables */
 int bh_enforcer_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret_counters)
 {
-	int r = bh_counters_read(&e->nl, ret_counters);
+	struct bh_enforce_counters a, b;
+	int r = bh_counters_read(&e->nl, &a);
 
-	return r < 0 ? fail(e, r, "counters") : 0;
+	if (r == 0)
+		r = bh_bridge_counters(e, &b);
+	if (r < 0)
+		return fail(e, r, "counters");
+	*ret_counters = (struct bh_enforce_counters){.pin = a.pin + b.pin,
+		.iso = a.iso + b.iso,
+		.deny = a.deny + b.deny,
+		.shield = a.shield + b.shield,
+		.invalid = a.invalid + b.invalid,
+		.would_deny = a.would_deny + b.would_deny,
+		.contain = a.contain + b.contain,
+		.island = a.island + b.island,
+		.kill = a.kill + b.kill,
+		.vlan = b.vlan};
+	return 0;
 }
 
 /* ---- verify ---- */

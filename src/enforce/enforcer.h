@@ -23,7 +23,8 @@ int bh_snapshot_take(
 	struct nl *nl, const struct ruleset *want, struct snapshot *ret, char why[NL_WHY]) BH_MUST;
 int bh_snapshot_head(
 	struct nl *nl, struct snapshot *ret) BH_MUST; /* table, stamp and law hash only */
-int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST;
+int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret) BH_MUST; /* zeros without a table */
+int bh_bridge_counters(struct bh_enforcer *e, struct bh_enforce_counters *ret) BH_MUST; /* likewise */
 
 /* a law on probation; deadline 0 = none */
 struct trial {
@@ -57,6 +58,7 @@ struct bh_enforcer {
 	size_t n_drift;
 	bool own;    /* the table is made ours alone */
 	bool bridge; /* table bridge bulkhead is wanted */
+	bool bridge_asked, bridge_whole; /* the kernel was asked for conntrack there; it has it: the whole law */
 	bool bridge_stands; /* wanted or not, there is one */
 	bool mended; /* a repair the watch has not told of */
 	bool txn_ours, lost; /* the transaction being read touched our table; notices were lost */
@@ -94,6 +96,8 @@ const char *bh_proof_breaks(struct bh_enforcer *e, struct bh_model *m);
 /* the cuts of a book that have time left, with the pairs of its islands */
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now);
 int bh_bridge_head(struct bh_enforcer *e) BH_MUST; /* whether table bridge bulkhead stands */
+bool bh_bridged_here(const struct bh_enforcer *e); /* the inet table judges between ports, by br_netfilter */
+int bh_bridge_ask(struct bh_enforcer *e) BH_MUST; /* features.c: whether it can hold the whole law */
 void bh_table_drop(struct bh_enforcer *e, uint8_t family); /* of the batch */
 /* what stands by the book, likewise; shorten: to the longest time the law allows */
 int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten, struct book *next,
@@ -101,6 +105,8 @@ int bh_cuts_carry(struct bh_enforcer *e, const struct bh_plan *law, bool shorten
 /* island.c */
 void bh_islands_put(struct batch *b, const struct book *k, bh_ns now);
 /* ct.c: the conntrack entry of a killed connection, by its exact tuple and id; none is fine */
+int bh_ports_print(struct bh_enforcer *e, struct bh_text *t) BH_MUST; /* fdb.c: "port INDEX MAC" lines of the bridges */
+#define PORTS_TEXT (4096 * 32)
 int bh_offload_read(struct nl *nl, char ret_text[BH_OFFLOAD_TEXT]) BH_MUST; /* "" = none */
 int bh_ct_delete(struct nl *nl, const struct bh_cut *c) BH_MUST;
 int bh_cuts_compare(

@@ -340,6 +340,54 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 	return 0;
 }
 
+enum bh_segment bh_segment_of(const struct bh_kernel_features *f)
+{
+	return f->bridge_ct ? BH_SEGMENT_STATEFUL : f->br_netfilter_on ? BH_SEGMENT_NETFILTER : BH_SEGMENT_STATELESS;
+}
+
+const char *bh_segment_name(unsigned segment)
+{
+	static const char *const names[BH_SEGMENT_COUNT] = {"off", "stateless", "br_netfilter", "stateful"};
+
+	return names[segment < BH_SEGMENT_COUNT ? segment : 0];
+}
+
+enum bh_segment bh_segment_find(const char *name, size_t len)
+{
+	for (unsigned i = 0; i < BH_SEGMENT_COUNT; i++)
+		if (strlen(bh_segment_name(i)) == len && !memcmp(bh_segment_name(i), name, len))
+			return i;
+	return BH_SEGMENT_NONE;
+}
+
+enum bh_segment bh_enforcer_segment(const struct bh_enforcer *e)
+{
+	return !e->bridge	    ? BH_SEGMENT_NONE
+	       : e->bridge_whole    ? BH_SEGMENT_STATEFUL
+	       : bh_bridged_here(e) ? BH_SEGMENT_NETFILTER
+				    : BH_SEGMENT_STATELESS;
+}
+
+int bh_bridge_ask(struct bh_enforcer *e)
+{
+	int r;
+
+	if (!e->bridge || e->bridge_asked)
+		return 0;
+	r = ask(e, NFPROTO_BRIDGE, 0, probe_state);
+	if (r < 0)
+		return r;
+	e->bridge_asked = true;
+	e->bridge_whole = r == 1;
+	e->why[0] = '\0';
+	return 0;
+}
+
+bool bh_bridged_here(const struct bh_enforcer *e)
+{
+	return e->bridge && !e->bridge_whole && e->br_netfilter;
+}
+
 int bh_enforcer_own(struct bh_enforcer *e)
 {
 	int r = ask(e, NFPROTO_INET, TABLE_OWNED, probe_nothing);

@@ -60,14 +60,15 @@ bool bh_trial_on(const struct bh_enforcer *e, bh_ns now)
 	return e->trial.deadline > now;
 }
 
-static void put_book(struct batch *b, const struct book *k, bh_ns now)
+/* only_isolations: the rest is none of the table's */
+static void put_book(struct batch *b, const struct book *k, bh_ns now, bool only_isolations)
 {
 	struct cut_stream stream = bh_cut_stream(b);
 	struct bh_cut c;
 	bh_ns deadline;
 
 	for (size_t i = 0; bh_book_next(k, &i, &c, &deadline);) {
-		if (deadline <= now || (b->family == NFPROTO_BRIDGE && !bh_cut_on_bridge(&c)))
+		if (deadline <= now || (only_isolations && !bh_cut_on_bridge(&c, false)))
 			continue;
 		c.ttl = deadline - now;
 		bh_cut_put(&stream, &c, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
@@ -77,7 +78,7 @@ static void put_book(struct batch *b, const struct book *k, bh_ns now)
 
 void bh_book_cuts_put(struct batch *b, const struct book *k, bh_ns now)
 {
-	put_book(b, k, now);
+	put_book(b, k, now, false);
 	bh_islands_put(b, k, now);
 }
 
@@ -89,7 +90,10 @@ static void put_bridge(struct bh_enforcer *e, struct ruleset *rs, const struct b
 	if (!e->bridge)
 		return;
 	e->batch.family = NFPROTO_BRIDGE;
-	put_book(&e->batch, cuts, now);
+	if (rs->whole)
+		bh_book_cuts_put(&e->batch, cuts, now);
+	else
+		put_book(&e->batch, cuts, now, true);
 	e->batch.family = NFPROTO_INET;
 }
 
@@ -115,7 +119,7 @@ static int put_once(
 	struct ruleset rs = {
 		.b = &e->batch, .law = &e->law, .stamp = e->stamp, .law_hash = e->law_hash,
 		.used = e->used, .table_flags = e->own ? TABLE_OWNED : 0};
-	struct ruleset bridge = {.b = rs.b, .law = rs.law, .stamp = rs.stamp, .table_flags = rs.table_flags};
+	struct ruleset bridge;
 	bh_ns now = bh_clock_now();
 	bool lost;
 	int r;
@@ -125,10 +129,13 @@ static int put_once(
 		rs.trial_stamp = e->trial.stamp;
 		rs.trial_ms = bh_cut_ms(e->trial.deadline - now);
 	}
+	rs.link = bh_bridged_here(e);
+	bridge = rs;
+	bridge.whole = e->bridge_whole;
 	r = bh_counters_read(&e->nl, &rs.counters);
-	if (r == -ENOENT)
-		memset(&rs.counters, 0, sizeof rs.counters);
-	else if (r < 0)
+	if (r == 0)
+		r = bh_bridge_counters(e, &bridge.counters);
+	if (r < 0)
 		return fail(e, r, "counters");
 	bh_batch_begin(&e->batch, &e->nl);
 	bh_ruleset_put(&rs);
@@ -366,23 +373,33 @@ static int each_trial(const struct elem_seen *x, void *ctx)
 }
 
 /* gone at its own time is no difference; gone early or made longer is */
-int bh_trial_compare(struct bh_enforcer *e)
+static int compare_trial(struct bh_enforcer *e, size_t elements)
 {
 	struct trial_seen s = {0};
 	bh_ns now, left;
 	int r;
 
-	if (!e->trial.deadline)
-		return 0;
 	r = bh_elems_dump(&e->nl, "trial", each_trial, &s);
 	if (r < 0 && r != -ENOENT)
 		return fail(e, r, "reading the trial");
 	now = bh_clock_now();
 	left = bh_trial_on(e, now) ? e->trial.deadline - now : 0;
-	if ((left > BH_SEC(2) && (s.n != 2 || BH_MS(s.least_ms) + BH_SEC(2) < left)) ||
+	if ((left > BH_SEC(2) && (s.n != elements || BH_MS(s.least_ms) + BH_SEC(2) < left)) ||
 		BH_MS(s.most_ms) > left + BH_SEC(2)) {
 		snprintf(e->why, sizeof e->why, "the time of the law on trial was changed");
 		return 1;
 	}
 	return 0;
+}
+
+int bh_trial_compare(struct bh_enforcer *e)
+{
+	int r = e->trial.deadline ? compare_trial(e, 2) : 0;
+
+	if (r == 0 && e->trial.deadline && e->bridge) {
+		e->nl.family = NFPROTO_BRIDGE;
+		r = compare_trial(e, 3); /* and ARP */
+		e->nl.family = NFPROTO_INET;
+	}
+	return r;
 }

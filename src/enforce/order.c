@@ -114,7 +114,7 @@ static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n
 		bool stands = bh_book_deadline(&e->book, &cuts[i]) != 0;
 		struct elem_seen seen;
 
-		if (later[i] || (bridge && !bh_cut_on_bridge(&cuts[i])))
+		if (later[i] || (bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
 			continue;
 		if (ask) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);
@@ -127,7 +127,7 @@ static int put_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t n
 			bh_cut_put(&s, &cuts[i], NFT_MSG_DELSETELEM, 0);
 	}
 	for (size_t i = 0; i < n; i++)
-		if (!later[i] && !(bridge && !bh_cut_on_bridge(&cuts[i])))
+		if (!later[i] && !(bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
 			bh_cut_put(&s, &cuts[i], NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL);
 	bh_cut_stream_end(&s);
 	return 0;
@@ -165,7 +165,7 @@ static int read_family(struct bh_enforcer *e, const struct bh_cut *cuts, size_t 
 	for (size_t i = (n - 1) % step; i < n; i += step) {
 		struct elem_seen seen;
 		struct bh_cut_place p;
-		int r = bridge && !bh_cut_on_bridge(&cuts[i]) ? 0 : stands_in_kernel(e, &cuts[i], &seen);
+		int r = bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole) ? 0 : stands_in_kernel(e, &cuts[i], &seen);
 
 		if (r == 0)
 			continue;
@@ -397,7 +397,7 @@ static int put_releases(struct bh_enforcer *e, const struct bh_cut *cuts, size_t
 	for (size_t i = 0; i < n; i++) {
 		struct elem_seen seen;
 
-		if (no_such_cut(&cuts[i]) || later[i] || (bridge && !bh_cut_on_bridge(&cuts[i])))
+		if (no_such_cut(&cuts[i]) || later[i] || (bridge && !bh_cut_on_bridge(&cuts[i], e->bridge_whole)))
 			continue;
 		if (ask || !bh_book_deadline(&e->book, &cuts[i])) {
 			int r = stands_in_kernel(e, &cuts[i], &seen);

@@ -39,7 +39,7 @@ void bh_match_packet(struct rule *r, bool destination, const char *set)
 
 void bh_put_goto(struct ruleset *rs, const char *chain, const char *target)
 {
-	struct rule r = bh_rule_new(chain, false);
+	struct rule r = bh_rule_new(rs->b, chain, false);
 
 	bh_x_goto(&r, target);
 	bh_rule_add(rs->b, &r);
@@ -47,7 +47,7 @@ void bh_put_goto(struct ruleset *rs, const char *chain, const char *target)
 
 void bh_put_jump(struct ruleset *rs, const char *chain, const char *target)
 {
-	struct rule r = bh_rule_new(chain, false);
+	struct rule r = bh_rule_new(rs->b, chain, false);
 
 	bh_x_jump(&r, target);
 	bh_rule_add(rs->b, &r);
@@ -55,7 +55,7 @@ void bh_put_jump(struct ruleset *rs, const char *chain, const char *target)
 
 void bh_put_final(struct ruleset *rs, const char *chain, const char *counter, bool drop)
 {
-	struct rule r = bh_rule_new(chain, false);
+	struct rule r = bh_rule_new(rs->b, chain, false);
 
 	bh_x_count(&r, counter);
 	if (drop)

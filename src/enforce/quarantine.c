@@ -19,7 +19,7 @@ static void put_remedies(
 
 		if (!l->remedies[s][v6])
 			continue;
-		r = bh_rule_new(chain, v6);
+		r = bh_rule_new(rs->b, chain, v6);
 		bh_match_tuple(&r, s, false, rs->name.v[v6].remedy[s]);
 		if (answers)
 			bh_x_reply(&r);
@@ -35,20 +35,26 @@ static void put_remedies(
 /* drops, but the healthy peer learns at once, not after its own time-out */
 static void put_refusal(struct ruleset *rs, const char *chain, bool v6, const char *counter)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
+	if (bh_on_bridge(rs)) { /* the kernel answers there for nobody it forwards */
+		bh_x_count(&r, counter);
+		bh_x_drop(&r);
+		bh_rule_add(rs->b, &r);
+		return;
+	}
 	bh_x_count(&r, counter);
 	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_l4proto(&r, 6);
 	bh_x_limit(&r, 200, 50);
 	bh_x_reject(&r, NFT_REJECT_TCP_RST, 0);
 	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_limit(&r, 200, 50);
 	bh_x_reject(&r, NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED);
 	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_drop(&r);
 	bh_rule_add(rs->b, &r);
 }
@@ -56,7 +62,7 @@ static void put_refusal(struct ruleset *rs, const char *chain, bool v6, const ch
 /* back to the caller when both ends lie in networks of one order */
 static void put_same_island(struct ruleset *rs, const char *chain, bool v6)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
 	bh_x_family(&r);
 	bh_x_load_addr(&r, false, 0);
@@ -74,10 +80,14 @@ void bh_quarantine_put(struct ruleset *rs, const struct layout *l, bool v6)
 		   *into = rs->name.v[v6].island_dst;
 
 	bh_put_jump(rs, src, pins);
+	if ((bh_on_bridge(rs) || rs->link) && v6)
+		bh_bridge_discovery_put(rs, src, false);
 	put_remedies(rs, l, src, v6, false);
 	bh_put_final(rs, src, "c_iso", true);
 
 	bh_put_jump(rs, dst, pins);
+	if ((bh_on_bridge(rs) || rs->link) && v6)
+		bh_bridge_discovery_put(rs, dst, true);
 	put_remedies(rs, l, dst, v6, true);
 	put_refusal(rs, dst, v6, "c_iso");
 
@@ -99,7 +109,7 @@ void bh_quarantine_put(struct ruleset *rs, const struct layout *l, bool v6)
 static void put_match(struct ruleset *rs, const char *chain, bool v6, bool destination,
 	const char *set, const char *target, bool comes_back)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
 	bh_match_packet(&r, destination, set);
 	if (comes_back)
@@ -109,12 +119,12 @@ static void put_match(struct ruleset *rs, const char *chain, bool v6, bool desti
 	bh_rule_add(rs->b, &r);
 }
 
-static void put_isolated_mac(struct ruleset *rs, const char *chain, bool v6, const char *target)
+static void put_isolated_mac(struct ruleset *rs, const char *chain, bool v6, bool destination, const char *target)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
 	bh_x_ether(&r);
-	bh_x_load(&r, NFT_PAYLOAD_LL_HEADER, 6, 6, 0);
+	bh_x_load(&r, NFT_PAYLOAD_LL_HEADER, destination ? 0 : 6, 6, 0);
 	bh_x_in(&r, 0, "isomac");
 	bh_x_goto(&r, target);
 	bh_rule_add(rs->b, &r);
@@ -129,7 +139,9 @@ void bh_isolation_put(struct ruleset *rs, bool v6)
 	put_match(rs, chain, v6, true, v6 ? "iso6" : "iso4", dst, false);
 	put_match(rs, chain, v6, false, v6 ? "isonet6" : "isonet4", src, false);
 	put_match(rs, chain, v6, true, v6 ? "isonet6" : "isonet4", dst, false);
-	put_isolated_mac(rs, chain, v6, src);
+	put_isolated_mac(rs, chain, v6, false, src);
+	if (bh_on_bridge(rs))
+		put_isolated_mac(rs, chain, v6, true, dst);
 }
 
 /*
@@ -138,7 +150,7 @@ void bh_isolation_put(struct ruleset *rs, bool v6)
  */
 static void put_killed(struct ruleset *rs, bool v6, enum svc s, bool reversed)
 {
-	struct rule r = bh_rule_new(rs->name.v[v6].fwd, v6);
+	struct rule r = bh_rule_new(rs->b, rs->name.v[v6].fwd, v6);
 	unsigned word = v6 ? 8 : 2;
 	char set[NL_NAME];
 
@@ -171,7 +183,7 @@ void bh_slow_cuts_put(struct ruleset *rs, bool v6)
 		put_killed(rs, v6, SVC_TCP, reversed);
 		put_killed(rs, v6, SVC_UDP, reversed);
 	}
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_l4proto(&r, 6);
 	bh_x_load_ct_addr(&r, false, 0);
 	bh_x_in(&r, 0, v6 ? "contain6" : "contain4");
@@ -190,7 +202,7 @@ void bh_would_put(struct ruleset *rs, bool v6)
 	const enum svc with[] = {SVC_TCP, SVC_UDP, SVC_ANY};
 
 	for (size_t i = 0; i < BH_COUNT(with); i++) {
-		struct rule r = bh_rule_new(rs->name.v[v6].deny, v6);
+		struct rule r = bh_rule_new(rs->b, rs->name.v[v6].deny, v6);
 		unsigned word = v6 ? 8 : 2;
 		bool ports = svc_has_ports(with[i]);
 
@@ -220,9 +232,9 @@ void bh_router_put(struct ruleset *rs, const struct layout *l, bool v6)
 		return;
 	put_match(rs, in, v6, false, v6 ? "iso6" : "iso4", chain, false);
 	put_match(rs, in, v6, false, v6 ? "isonet6" : "isonet4", chain, false);
-	put_isolated_mac(rs, in, v6, chain);
+	put_isolated_mac(rs, in, v6, false, chain);
 	bh_put_jump(rs, chain, rs->name.v[v6].pins);
-	r = bh_rule_new(chain, v6); /* keep its lease, or the address we isolate wanders */
+	r = bh_rule_new(rs->b, chain, v6); /* keep its lease, or the address we isolate wanders */
 	bh_x_l4proto(&r, 17);
 	bh_x_load(&r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, 0);
 	bh_x_is16(&r, 0, v6 ? 546 : 68);
@@ -231,7 +243,7 @@ void bh_router_put(struct ruleset *rs, const struct layout *l, bool v6)
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
 	put_remedies(rs, l, chain, v6, false);
-	r = bh_rule_new(chain, v6); /* answers to what this box asked */
+	r = bh_rule_new(rs->b, chain, v6); /* answers to what this box asked */
 	bh_x_reply(&r);
 	bh_x_state(&r, CT_ESTABLISHED);
 	bh_x_accept(&r);

@@ -314,6 +314,7 @@ static int each_counter(const struct nlmsghdr *h, void *ctx)
 		{"c_contain", offsetof(struct bh_enforce_counters, contain)},
 		{"c_island", offsetof(struct bh_enforce_counters, island)},
 		{"c_kill", offsetof(struct bh_enforce_counters, kill)},
+		{"c_vlan", offsetof(struct bh_enforce_counters, vlan)},
 	};
 	char name[NL_NAME] = "";
 	uint64_t packets = 0;
@@ -350,6 +351,10 @@ int bh_counters_read(struct nl *nl, struct bh_enforce_counters *ret)
 		mnl_attr_put_strz(h, NFTA_OBJ_TABLE, NL_TABLE);
 		mnl_attr_put_u32(h, NFTA_OBJ_TYPE, htonl(NFT_OBJECT_COUNTER));
 		r = bh_nl_ask(nl, h, each_counter, &c);
+	}
+	if (r == -ENOENT) { /* no such table: nothing was counted */
+		memset(&c, 0, sizeof c);
+		r = 0;
 	}
 	if (r == 0)
 		*ret = c;

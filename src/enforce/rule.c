@@ -7,14 +7,18 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <linux/if_ether.h>
 #include <libnftnl/expr.h>
 #include "rule.h"
 
 #define WORD(n) (NFT_REG32_00 + (n))
 
-struct rule bh_rule_new(const char *chain, bool v6)
+struct rule bh_rule_new(const struct batch *b, const char *chain, bool v6)
 {
-	struct rule r = {.r = nftnl_rule_alloc(), .chain = chain, .v6 = v6};
+	struct rule r = {.r = nftnl_rule_alloc(),
+		.chain = chain,
+		.v6 = v6,
+		.bridge = b->family == NFPROTO_BRIDGE};
 
 	if (!r.r) {
 		r.bad = true;
@@ -123,6 +127,10 @@ static void bitwise(struct rule *r, unsigned word, const void *mask, const void 
 
 void bh_x_family(struct rule *r)
 {
+	if (r->bridge) {
+		bh_x_ethertype(r, r->v6 ? ETH_P_IPV6 : ETH_P_IP);
+		return;
+	}
 	meta(r, NFT_META_NFPROTO, 0);
 	bh_x_is8(r, 0, r->v6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
 }
@@ -158,6 +166,8 @@ void bh_x_ether(struct rule *r)
 {
 	uint16_t type = ARPHRD_ETHER; /* the kernel keeps it in host order */
 
+	if (r->bridge)
+		return;
 	meta(r, NFT_META_IIFTYPE, 0);
 	cmp(r, NFT_CMP_EQ, 0, &type, sizeof type);
 }
@@ -206,7 +216,7 @@ void bh_x_load_l4proto(struct rule *r, unsigned word)
 
 void bh_x_in_nfproto(struct rule *r, const char *set)
 {
-	meta(r, NFT_META_NFPROTO, 0);
+	meta(r, r->bridge ? NFT_META_PROTOCOL : NFT_META_NFPROTO, 0);
 	bh_x_in(r, 0, set);
 }
 
@@ -278,6 +288,15 @@ void bh_x_original(struct rule *r)
 {
 	ct(r, NFT_CT_DIRECTION, -1, 0);
 	bh_x_is8(r, 0, 0);
+}
+
+void bh_x_vlan(struct rule *r, unsigned at, uint16_t id)
+{
+	static const uint8_t mask[2] = {0x0f, 0xff}, zero[2];
+
+	bh_x_load(r, NFT_PAYLOAD_LL_HEADER, at, 2, 0);
+	bitwise(r, 0, mask, zero, sizeof mask);
+	bh_x_is16(r, 0, id);
 }
 
 void bh_x_not_syn(struct rule *r)

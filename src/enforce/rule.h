@@ -9,18 +9,20 @@
 struct rule {
 	struct nftnl_rule *r;
 	const char *chain;
-	bool v6, bad;
+	bool v6, bridge, bad;
 };
-struct rule bh_rule_new(const char *chain, bool v6);
+/* of the family the batch is at */
+struct rule bh_rule_new(const struct batch *b, const char *chain, bool v6);
 void bh_rule_add(struct batch *b, struct rule *r); /* appends to its chain; ends the rule */
 
 /* registers are counted in 4-byte words from 0 */
-void bh_x_family(struct rule *r);                 /* meta nfproto of the rule's family */
+void bh_x_family(struct rule *r); /* IPv4 or IPv6, as the rule: meta nfproto, on a bridge meta protocol */
 void bh_x_ethertype(struct rule *r, uint16_t type); /* meta protocol, behind a VLAN tag too */
+void bh_x_vlan(struct rule *r, unsigned at, uint16_t id); /* vlan id of the tag at this offset */
 void bh_x_l4proto(struct rule *r, uint8_t proto); /* meta l4proto */
 void bh_x_ct_proto(struct rule *r, uint8_t proto); /* of the connection, whatever speaks about it */
 void bh_x_iifname(struct rule *r, const char *name);
-void bh_x_ether(struct rule *r); /* meta iiftype ether */
+void bh_x_ether(struct rule *r); /* meta iiftype ether; on a bridge nothing else comes */
 void bh_x_load(struct rule *r, unsigned base, unsigned offset, unsigned len, unsigned word);
 void bh_x_load_addr(struct rule *r, bool destination, unsigned word); /* ip saddr, ip6 daddr … */
 void bh_x_load_ct_addr(
@@ -28,7 +30,7 @@ void bh_x_load_ct_addr(
 void bh_x_load_ct_port(struct rule *r, unsigned word);    /* ct original proto-dst */
 void bh_x_load_ct_sport(struct rule *r, unsigned word);   /* ct original proto-src */
 void bh_x_load_l4proto(struct rule *r, unsigned word);
-void bh_x_in_nfproto(struct rule *r, const char *set); /* meta nfproto @set */
+void bh_x_in_nfproto(struct rule *r, const char *set); /* meta nfproto @set, on a bridge meta protocol */
 void bh_x_is8(struct rule *r, unsigned word, uint8_t value);
 void bh_x_is16(struct rule *r, unsigned word, uint16_t value);
 void bh_x_in(struct rule *r, unsigned word, const char *set);

@@ -21,6 +21,7 @@
 #include <libnftnl/object.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
+#include <linux/if_ether.h>
 #include <linux/netfilter_ipv4.h>
 #include "rule.h"
 #include "ruleset.h"
@@ -126,7 +127,7 @@ void bh_counter_put(struct ruleset *rs, const char *name, uint64_t packets)
 
 static void put_permit(struct ruleset *rs)
 {
-	struct rule r = bh_rule_new(rs->name.permit, false);
+	struct rule r = bh_rule_new(rs->b, rs->name.permit, false);
 
 	bh_x_mark_set(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
 	bh_x_accept(&r);
@@ -138,7 +139,7 @@ static void put_permit(struct ruleset *rs)
 static void put_pin_segment(
 	struct ruleset *rs, const char *chain, bool v6, enum svc s, bool reversed)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 	unsigned width = v6 ? 4 : 1;
 
 	bh_x_family(&r);
@@ -162,7 +163,7 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 	for (enum svc s = 0; s < SVCS; s++) {
 		if (!l->pins[s][v6])
 			continue;
-		r = bh_rule_new(chain, v6);
+		r = bh_rule_new(rs->b, chain, v6);
 		bh_match_tuple(&r, s, true, rs->name.v[v6].pin[s]);
 		bh_x_count(&r, "c_pin");
 		bh_x_accept(&r);
@@ -170,7 +171,7 @@ static void put_pins_chain(struct ruleset *rs, const struct layout *l, bool v6)
 	}
 	if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6]) {
 		/* "too big" and "unreachable" about a pinned connection are part of it */
-		r = bh_rule_new(chain, v6);
+		r = bh_rule_new(rs->b, chain, v6);
 		bh_x_l4proto(&r, bh_svc_l4proto(SVC_ICMP, v6));
 		bh_x_state(&r, CT_RELATED);
 		bh_x_load_ct_addr(&r, false, 0);
@@ -198,7 +199,7 @@ static void put_zone_chains(struct ruleset *rs, const struct layout *l)
 
 		bh_zone_chain_name(rs, g->zone, g->v6, chain);
 		bh_group_set_name(rs, g, set);
-		r = bh_rule_new(chain, g->v6);
+		r = bh_rule_new(rs->b, chain, g->v6);
 		bh_match_tuple(&r, g->svc, g->hosts, set);
 		bh_x_goto(&r, rs->name.permit);
 		bh_rule_add(rs->b, &r);
@@ -215,19 +216,19 @@ static void put_zone_chains(struct ruleset *rs, const struct layout *l)
 static void put_judge(struct ruleset *rs, bool v6)
 {
 	const char *chain = rs->name.v[v6].fwd, *judge = rs->name.v[v6].judge;
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
 	bh_x_load_ct_addr(&r, false, 0);
 	bh_x_load_ct_addr(&r, true, v6 ? 4 : 1);
 	bh_x_in(&r, 0, rs->name.v[v6].ready);
 	bh_x_goto(&r, judge);
 	bh_rule_add(rs->b, &r);
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_mark_is_set(&r, MARK_MASK);
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
 	bh_put_goto(rs, chain, rs->name.v[v6].deny);
-	r = bh_rule_new(judge, v6);
+	r = bh_rule_new(rs->b, judge, v6);
 	bh_x_load_ct_addr(&r, false, 0);
 	bh_x_vmap(&r, 0, rs->name.v[v6].src);
 	bh_rule_add(rs->b, &r);
@@ -240,10 +241,12 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 	bool cuts = rs->law->mode != BH_MODE_OBSERVE; /* cuts of a law beside it are not its own */
 	struct rule r;
 
+	if (bh_on_bridge(rs))
+		bh_vlans_jump(rs, chain, bh_fam(v6));
 	if (cuts)
 		bh_isolation_put(rs, v6);
 	if (cuts && l->critical[v6]) {
-		r = bh_rule_new(chain, v6);
+		r = bh_rule_new(rs->b, chain, v6);
 		bh_match_packet(&r, false, v6 ? "shield6" : "shield4");
 		bh_x_state(&r, CT_NEW);
 		bh_x_load_ct_addr(&r, true, 0);
@@ -251,14 +254,15 @@ static void put_forward(struct ruleset *rs, const struct layout *l, bool v6)
 		bh_x_goto(&r, rs->name.v[v6].shielded);
 		bh_rule_add(rs->b, &r);
 	}
-	r = bh_rule_new(chain, v6);
+	r = bh_rule_new(rs->b, chain, v6);
 	bh_x_mark_is(&r, MARK_MASK, (uint32_t)rs->stamp << 16);
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
 	if (cuts)
 		bh_slow_cuts_put(rs, v6);
-	r = bh_rule_new(
-		chain, v6); /* has no connection, so the mark above cannot have let it through */
+	if (bh_on_bridge(rs) || rs->link)
+		bh_bridge_link_put(rs, chain, v6);
+	r = bh_rule_new(rs->b, chain, v6); /* has no connection, so the mark above cannot have let it through */
 	bh_x_state(&r, CT_INVALID);
 	bh_x_count(&r, "c_invalid");
 	bh_x_goto(&r, deny);
@@ -273,7 +277,7 @@ static void put_management(struct ruleset *rs, const struct layout *l, bool v6)
 
 		if (!l->mgmt[s][v6])
 			continue;
-		r = bh_rule_new("input", v6);
+		r = bh_rule_new(rs->b, "input", v6);
 		bh_x_family(&r);
 		if (s != SVC_ANY)
 			bh_x_l4proto(&r, bh_svc_l4proto(s, v6));
@@ -294,12 +298,12 @@ static void put_input(struct ruleset *rs)
 		133, 135, 136}; /* router and neighbour solicitation, advertisement */
 	struct rule r;
 
-	r = bh_rule_new("input", false);
+	r = bh_rule_new(rs->b, "input", false);
 	bh_x_iifname(&r, "lo");
 	bh_x_accept(&r);
 	bh_rule_add(rs->b, &r);
 	for (size_t i = 0; i < BH_COUNT(discovery); i++) {
-		r = bh_rule_new("input", true);
+		r = bh_rule_new(rs->b, "input", true);
 		bh_x_family(&r);
 		bh_x_load(&r, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, 0);
 		bh_x_is8(&r, 0, 255);
@@ -313,15 +317,17 @@ static void put_input(struct ruleset *rs)
 
 static void put_chains(struct ruleset *rs, const struct layout *l)
 {
+	size_t for_this_box = bh_on_bridge(rs) ? 2 : 0; /* the last of the names */
+
 	bh_chain_put(rs, rs->name.permit, -1, 0, NULL);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const char *const names[] = {rs->name.v[v6].pins, rs->name.v[v6].q_src,
 			rs->name.v[v6].q_dst, rs->name.v[v6].deny, rs->name.v[v6].shielded,
 			rs->name.v[v6].killed, rs->name.v[v6].contained, rs->name.v[v6].island_src,
-			rs->name.v[v6].island_dst, rs->name.v[v6].router_q, rs->name.v[v6].in,
-			rs->name.v[v6].judge, rs->name.v[v6].fwd};
+			rs->name.v[v6].island_dst, rs->name.v[v6].judge, rs->name.v[v6].fwd,
+			rs->name.v[v6].router_q, rs->name.v[v6].in};
 
-		for (size_t i = 0; i < BH_COUNT(names); i++)
+		for (size_t i = 0; i < BH_COUNT(names) - for_this_box; i++)
 			bh_chain_put(rs, names[i], -1, 0, NULL);
 	}
 	for (size_t z = 0; z < rs->law->n_zones; z++)
@@ -350,12 +356,27 @@ static void put_rules(struct ruleset *rs, const struct layout *l)
 		bh_put_final(rs, deny, observe ? "c_would_deny" : "c_deny", !observe);
 		bh_put_jump(rs, shielded, rs->name.v[v6].pins);
 		bh_put_final(rs, shielded, "c_shield", true);
-		bh_router_put(rs, l, v6);
+		if (!bh_on_bridge(rs))
+			bh_router_put(rs, l, v6);
 		put_forward(rs, l, v6);
 	}
 	put_zone_chains(rs, l);
+	if (bh_on_bridge(rs))
+		return;
 	put_management(rs, l, false);
 	put_management(rs, l, true);
+}
+
+void bh_law_body_put(struct ruleset *rs, const struct layout *l)
+{
+	bh_sets_put(rs, l);
+	if (bh_on_bridge(rs) || rs->link)
+		bh_found_put(rs);
+	if (bh_on_bridge(rs))
+		bh_vlans_put(rs);
+	put_chains(rs, l);
+	put_rules(rs, l);
+	bh_elements_put(rs, l);
 }
 
 static void put_law(struct ruleset *rs)
@@ -368,10 +389,10 @@ static void put_law(struct ruleset *rs)
 		return;
 	}
 	bh_names_make(&rs->name, rs->stamp);
-	bh_sets_put(rs, l);
-	put_chains(rs, l);
-	put_rules(rs, l);
-	bh_elements_put(rs, l);
+	if (bh_on_bridge(rs))
+		bh_bridge_law_put(rs, l);
+	else
+		bh_law_body_put(rs, l);
 	bh_layout_fini(l);
 	free(l);
 }
@@ -379,7 +400,7 @@ static void put_law(struct ruleset *rs)
 /* from a hook into the chains of the law whose names are set */
 static void put_entry(struct ruleset *rs, const char *chain, bool v6, const char *target)
 {
-	struct rule r = bh_rule_new(chain, v6);
+	struct rule r = bh_rule_new(rs->b, chain, v6);
 
 	bh_x_family(&r);
 	bh_x_goto(&r, target);
@@ -388,16 +409,25 @@ static void put_entry(struct ruleset *rs, const char *chain, bool v6, const char
 
 static void put_entries(struct ruleset *rs, const char *forward, const char *input)
 {
+	struct rule r;
+
+	if (bh_on_bridge(rs)) {
+		r = bh_rule_new(rs->b, forward, false);
+		bh_x_ethertype(&r, ETH_P_ARP);
+		bh_x_goto(&r, rs->name.arp);
+		bh_rule_add(rs->b, &r);
+	}
 	for (int v6 = 0; v6 < 2; v6++) {
 		put_entry(rs, forward, v6, rs->name.v[v6].fwd);
-		put_entry(rs, input, v6, rs->name.v[v6].in);
+		if (!bh_on_bridge(rs))
+			put_entry(rs, input, v6, rs->name.v[v6].in);
 	}
 }
 
 /* While the elements of set trial live, its law judges; that is the kernel's clock, not ours. */
 static void put_trial(struct ruleset *rs, const char *hook, const char *entry)
 {
-	struct rule r = bh_rule_new(hook, false);
+	struct rule r = bh_rule_new(rs->b, hook, false);
 
 	bh_x_in_nfproto(&r, "trial");
 	bh_x_goto(&r, entry);
@@ -407,18 +437,22 @@ static void put_trial(struct ruleset *rs, const char *hook, const char *entry)
 static void put_trial_set(struct ruleset *rs)
 {
 	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};
+	static const uint8_t types[][2] = {{8, 0}, {0x86, 0xdd}, {8, 6}}; /* IPv4, IPv6, ARP */
 	struct elem_extra x = {.timeout_ms = rs->trial_ms};
 	struct elems e;
 
-	bh_set_add(rs->b, "trial", "n", false, NFT_SET_TIMEOUT, false);
+	bh_set_add(rs->b, "trial", bh_on_bridge(rs) ? "t" : "n", false, NFT_SET_TIMEOUT, false);
 	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, "trial");
-	for (size_t i = 0; i < BH_COUNT(families); i++)
+	for (size_t i = 0; bh_on_bridge(rs) && i < BH_COUNT(types); i++)
+		bh_elem_exact(&e, types[i], sizeof types[i], &x);
+	for (size_t i = 0; !bh_on_bridge(rs) && i < BH_COUNT(families); i++)
 		bh_elem_exact(&e, &families[i], 1, &x);
 	bh_elems_end(&e);
 }
 
-static void put_laws(struct ruleset *rs)
+void bh_laws_put(struct ruleset *rs)
 {
+	bool box = !bh_on_bridge(rs); /* what is for this box itself is none of the bridge's */
 	const struct bh_plan *standing = rs->law;
 	uint16_t stamp = rs->stamp;
 
@@ -431,27 +465,45 @@ static void put_laws(struct ruleset *rs)
 		put_trial_set(rs);
 		snprintf(in, sizeof in, "in_g%u", rs->stamp);
 		bh_chain_put(rs, rs->name.families, -1, 0, NULL);
-		bh_chain_put(rs, in, -1, 0, NULL);
+		if (box)
+			bh_chain_put(rs, in, -1, 0, NULL);
 		put_entries(rs, rs->name.families, in);
 		rs->law = standing;
 		rs->stamp = stamp;
 		put_law(rs); /* its management comes before the entry of either */
-		put_input(rs);
+		if (box)
+			put_input(rs);
 		bh_names_make(&rs->name, rs->trial_stamp);
 		put_trial(rs, "forward", rs->name.families);
-		put_trial(rs, "input", in);
+		if (box)
+			put_trial(rs, "input", in);
 		bh_names_make(&rs->name, stamp);
 	} else {
 		put_law(rs);
-		put_input(rs);
+		if (box)
+			put_input(rs);
 	}
 	put_entries(rs, "forward", "input");
+}
+
+void bh_counters_put(struct ruleset *rs)
+{
+	const struct bh_enforce_counters *c = &rs->counters;
+
+	bh_counter_put(rs, "c_pin", c->pin);
+	bh_counter_put(rs, "c_iso", c->iso);
+	bh_counter_put(rs, "c_deny", c->deny);
+	bh_counter_put(rs, "c_invalid", c->invalid);
+	bh_counter_put(rs, "c_shield", c->shield);
+	bh_counter_put(rs, "c_would_deny", c->would_deny);
+	bh_counter_put(rs, "c_contain", c->contain);
+	bh_counter_put(rs, "c_island", c->island);
+	bh_counter_put(rs, "c_kill", c->kill);
 }
 
 void bh_ruleset_put(struct ruleset *rs)
 {
 	static const char *const modes[BH_MODE_COUNT] = {"observe", "ask", "auto"};
-	const struct bh_enforce_counters *c = &rs->counters;
 	bool observe = rs->law->mode == BH_MODE_OBSERVE;
 	char comment[128];
 
@@ -463,18 +515,10 @@ void bh_ruleset_put(struct ruleset *rs)
 		modes[rs->law->mode], (unsigned long long)rs->law_hash, rs->used,
 		rs->law->policy_sha256);
 	bh_table_put(rs, NFT_MSG_NEWTABLE, rs->table_flags, comment);
-	bh_counter_put(rs, "c_pin", c->pin);
-	bh_counter_put(rs, "c_iso", c->iso);
-	bh_counter_put(rs, "c_deny", c->deny);
-	bh_counter_put(rs, "c_invalid", c->invalid);
-	bh_counter_put(rs, "c_shield", c->shield);
-	bh_counter_put(rs, "c_would_deny", c->would_deny);
-	bh_counter_put(rs, "c_contain", c->contain);
-	bh_counter_put(rs, "c_island", c->island);
-	bh_counter_put(rs, "c_kill", c->kill);
+	bh_counters_put(rs);
 	bh_cut_sets_put(rs->b);
 	bh_admin_ports_put(rs);
 	bh_chain_put(rs, "forward", NF_INET_FORWARD, observe ? NF_ACCEPT : NF_DROP, NULL);
 	bh_chain_put(rs, "input", NF_INET_LOCAL_IN, NF_ACCEPT, NULL);
-	put_laws(rs);
+	bh_laws_put(rs);
 }

@@ -19,11 +19,12 @@ struct expect {
  * by side. */
 struct law_names {
 	char permit[NL_NAME], families[NL_NAME];
+	char arp[NL_NAME], arp_from[NL_NAME], arp_to[NL_NAME]; /* on a bridge */
 	struct {
 		char fwd[NL_NAME], pins[NL_NAME], q_src[NL_NAME], q_dst[NL_NAME], deny[NL_NAME],
 			shielded[NL_NAME], killed[NL_NAME], contained[NL_NAME], island_src[NL_NAME],
 			island_dst[NL_NAME], in[NL_NAME], router_q[NL_NAME], crit[NL_NAME], judge[NL_NAME], ready[NL_NAME],
-			pin_pair[NL_NAME], src[NL_NAME];
+			pin_pair[NL_NAME], src[NL_NAME], pin_end[NL_NAME], remedy_end[NL_NAME];
 		char pin[4][NL_NAME], remedy[4][NL_NAME], mgmt[4][NL_NAME]; /* by enum svc */
 	} v[2];
 };
@@ -35,6 +36,8 @@ struct ruleset {
 	uint16_t used;               /* the last stamp given to any law */
 	uint64_t trial_ms;           /* time it has left */
 	uint32_t table_flags;        /* TABLE_OWNED or 0 */
+	bool link;                   /* not on a bridge: bridged packets are judged here */
+	bool whole;                  /* on a bridge: all of the law, else isolation */
 	uint64_t law_hash;
 	struct law_names name; /* of the law being written */
 	struct bh_enforce_counters counters; /* to begin with: a replaced table keeps its counts */
@@ -82,9 +85,28 @@ void bh_layout_fini(struct layout *l);
 void bh_names_make(struct law_names *n, uint16_t stamp);
 void bh_sets_put(struct ruleset *rs, const struct layout *l); /* the empty sets */
 void bh_exempt_put(struct ruleset *rs, const struct layout *l); /* sets and elements of pins and remedies alone */
+void bh_found_put(struct ruleset *rs); /* their addresses: who must be found on a segment */
 void bh_admin_ports_put(struct ruleset *rs); /* the same for every law */
 void bh_elements_put(
 	struct ruleset *rs, const struct layout *l); /* what they hold; chains must exist */
+
+void bh_expect(struct ruleset *rs, const char *set, size_t n); /* the set holds n elements then */
+
+/* owners.c */
+struct owned {
+	uint8_t lo[16], hi[16]; /* of the 16-byte form */
+	uint8_t bits;
+	uint16_t zone;
+};
+struct owners {
+	struct owned *v;
+	size_t n;
+};
+int bh_owners_make(const struct bh_plan *law, bool v6, struct owners *ret) BH_MUST; /* ranges in order; free v */
+
+/* vlan.c: on a bridge, frames whose VLAN and source do not belong together; nothing when no zone has one */
+void bh_vlans_put(struct ruleset *rs);
+void bh_vlans_jump(struct ruleset *rs, const char *chain, char of); /* '4', '6', 'a' ARP */
 
 /* phrase.c: what several chains say */
 struct rule;
@@ -103,8 +125,21 @@ void bh_slow_cuts_put(struct ruleset *rs, bool v6);   /* forward, after it */
 void bh_router_put(struct ruleset *rs, const struct layout *l, bool v6); /* towards this box */
 void bh_would_put(struct ruleset *rs, bool v6);	       /* observe: written down, not dropped */
 
-/* bridge.c: table `bridge bulkhead`, empty when it is not wanted */
+/* ruleset.c: the law's sets, chains and rules; on a bridge without what is for this box itself */
+void bh_law_body_put(struct ruleset *rs, const struct layout *l);
+/* every law of rs under the hook "forward" (and "input") */
+void bh_laws_put(struct ruleset *rs);
+void bh_counters_put(struct ruleset *rs);
+
+/* bridge.c: table `bridge bulkhead`, none when it is not wanted; and one law in it */
 void bh_bridge_put(struct ruleset *rs, bool wanted);
+void bh_bridge_law_put(struct ruleset *rs, const struct layout *l);
+void bh_bridge_discovery_put(struct ruleset *rs, const char *chain, bool to); /* of who has a pin */
+void bh_bridge_link_put(struct ruleset *rs, const char *chain, bool v6); /* what a segment lives on */
+static inline bool bh_on_bridge(const struct ruleset *rs)
+{
+	return rs->b->family == NFPROTO_BRIDGE;
+}
 
 /* cut.c: where a cut lives in the kernel */
 struct bh_cut_place {
@@ -126,7 +161,8 @@ struct cut_stream bh_cut_stream(struct batch *b);
 void bh_cut_put(struct cut_stream *s, const struct bh_cut *c, uint16_t type, uint16_t flags);
 void bh_cut_stream_end(struct cut_stream *s);
 void bh_cut_sets_put(struct batch *b); /* the empty sets */
-bool bh_cut_on_bridge(const struct bh_cut *c); /* also an element of the bridge's table */
+/* also an element of the bridge's table; whole: which holds the whole law */
+bool bh_cut_on_bridge(const struct bh_cut *c, bool whole);
 void bh_bridge_cut_sets_put(struct batch *b);
 /* what comes and goes by itself: cuts, the trial, what rules wrote down; no part of the digests */
 bool bh_is_live_set(const char *name);

@@ -109,6 +109,8 @@ static void do_plan(
 		return;
 	}
 	reply->status = dry ? bh_enforcer_dry(s->e, &plan) : bh_enforcer_apply(s->e, &plan);
+	if (reply->status == 0)
+		snprintf(reply->text, sizeof reply->text, "segment=%s", bh_segment_name(bh_enforcer_segment(s->e)));
 	if (!dry && reply->status == 0)
 		reply->status = bh_bulk_overtaken(&s->bulks, plan.cuts, plan.n_cuts);
 	bh_plan_fini(&plan);
@@ -219,7 +221,7 @@ static void do_trial(struct server *s, const char *body, size_t len, struct bh_e
 /* lines of at most room bytes each, printed one after the other into the reply's body */
 static bool body_room(struct bh_enf_reply *reply, size_t lines, size_t room, struct bh_text *ret_text)
 {
-	size_t cap = lines * (room + 1) + 512;
+	size_t cap = lines * (room + 1) + 512 + PORTS_TEXT;
 
 	reply->body = malloc(cap);
 	if (!reply->body) {
@@ -257,6 +259,8 @@ static void do_flows(struct server *s, const char *body, size_t len, struct bh_e
 		bh_putf(&t, "left-out %llu\n", (unsigned long long)left_out);
 		if (offload[0])
 			bh_putf(&t, "offload %s\n", offload);
+		if (s->e->bridge)
+			reply->status = bh_ports_print(s->e, &t);
 		reply->body_len = t.len;
 	}
 	free(flows);
@@ -275,10 +279,10 @@ static void do_counters(struct server *s, struct bh_enf_reply *reply)
 	if (reply->status == 0 && body_room(reply, n, BH_WOULD_TEXT, &t)) {
 		char line[BH_WOULD_TEXT];
 
-		bh_putf(&t, "counters pin=%llu iso=%llu deny=%llu shield=%llu invalid=%llu would=%llu contain=%llu island=%llu kill=%llu\n",
+		bh_putf(&t, "counters pin=%llu iso=%llu deny=%llu shield=%llu invalid=%llu would=%llu contain=%llu island=%llu kill=%llu vlan=%llu\n",
 			(unsigned long long)c.pin, (unsigned long long)c.iso, (unsigned long long)c.deny, (unsigned long long)c.shield,
 			(unsigned long long)c.invalid, (unsigned long long)c.would_deny, (unsigned long long)c.contain, (unsigned long long)c.island,
-			(unsigned long long)c.kill);
+			(unsigned long long)c.kill, (unsigned long long)c.vlan);
 		for (size_t i = 0; i < n; i++) {
 			bh_putn(&t, line, bh_would_print(&would[i], line));
 			bh_put(&t, "\n");

@@ -37,6 +37,9 @@ void bh_names_make(struct law_names *n, uint16_t stamp)
 {
 	snprintf(n->permit, NL_NAME, "permit_g%u", stamp);
 	snprintf(n->families, NL_NAME, "law_g%u", stamp);
+	snprintf(n->arp, NL_NAME, "arp_g%u", stamp);
+	snprintf(n->arp_from, NL_NAME, "arp_from_g%u", stamp);
+	snprintf(n->arp_to, NL_NAME, "arp_to_g%u", stamp);
 	for (int v6 = 0; v6 < 2; v6++) {
 		const struct {
 			char *out;
@@ -48,8 +51,8 @@ void bh_names_make(struct law_names *n, uint16_t stamp)
 			{n->v[v6].island_src, "island_src"}, {n->v[v6].island_dst, "island_dst"},
 			{n->v[v6].in, "in"}, {n->v[v6].router_q, "router_q"},
 			{n->v[v6].crit, "crit"}, {n->v[v6].pin_pair, "pin_pair"},
-			{n->v[v6].src, "src"}, {n->v[v6].judge, "judge"},
-			{n->v[v6].ready, "ready"}};
+			{n->v[v6].src, "src"}, {n->v[v6].judge, "judge"}, {n->v[v6].ready, "ready"}, {n->v[v6].pin_end, "pin_end"},
+			{n->v[v6].remedy_end, "remedy_end"}};
 
 		for (size_t i = 0; i < BH_COUNT(plain); i++)
 			snprintf(plain[i].out, NL_NAME, "%s%c_g%u", plain[i].stem, v6 ? '6' : '4',
@@ -212,7 +215,7 @@ void bh_sets_put(struct ruleset *rs, const struct layout *l)
 				put_pin_set(rs, s, v6);
 			if (l->remedies[s][v6])
 				put_named(rs, rs->name.v[v6].remedy[s], s, v6, "a");
-			if (l->mgmt[s][v6])
+			if (l->mgmt[s][v6] && !bh_on_bridge(rs))
 				put_named(rs, rs->name.v[v6].mgmt[s], s, v6, "a");
 		}
 		if (l->pins[SVC_TCP][v6] || l->pins[SVC_UDP][v6])
@@ -234,7 +237,7 @@ void bh_sets_put(struct ruleset *rs, const struct layout *l)
 
 /* ---- elements ---- */
 
-static void expect(struct ruleset *rs, const char *set, size_t n)
+void bh_expect(struct ruleset *rs, const char *set, size_t n)
 {
 	if (rs->n_expect == rs->cap_expect) {
 		size_t cap = rs->cap_expect ? rs->cap_expect * 2 : 64;
@@ -297,7 +300,7 @@ static void put_groups(struct ruleset *rs, const struct layout *l)
 			put_key(&e, &key, g->v6);
 		}
 		bh_elems_end(&e);
-		expect(rs, name, e.count);
+		bh_expect(rs, name, e.count);
 	}
 }
 
@@ -324,7 +327,7 @@ static void put_pins(struct ruleset *rs, const struct bh_plan_pin *pins, size_t 
 	}
 	bh_elems_end(&e);
 	if (e.count)
-		expect(rs, name, e.count);
+		bh_expect(rs, name, e.count);
 }
 
 /* the ends of pins with ports, without ports: for the ICMP errors that belong to them */
@@ -375,97 +378,11 @@ static void put_ends(struct ruleset *rs, bool mgmt, enum svc s, bool v6)
 	}
 	bh_elems_end(&e);
 	if (e.count)
-		expect(rs, name, e.count);
-}
-
-/* ---- who owns which addresses: nested prefixes flattened to ranges ---- */
-
-struct owned {
-	uint8_t lo[16], hi[16]; /* of the 16-byte form */
-	uint8_t bits;
-	uint16_t zone;
-};
-
-static int nesting_order(const void *a, const void *b)
-{
-	const struct owned *x = a, *y = b;
-	int d = memcmp(x->lo, y->lo, 16);
-
-	if (d)
-		return d;
-	if (x->bits != y->bits)
-		return x->bits < y->bits ? -1 : 1;
-	return (int)x->zone - (int)y->zone;
-}
-
-static void step(uint8_t v[16], int by) /* next or previous address; wraps */
-{
-	for (int i = 15; i >= 0; i--) {
-		v[i] = (uint8_t)(v[i] + by);
-		if (v[i] != (by > 0 ? 0 : 0xff))
-			break;
-	}
-}
-
-struct segments {
-	struct owned *v;
-	size_t n;
-};
-
-static void emit(struct segments *s, const uint8_t lo[16], const uint8_t hi[16], uint16_t zone)
-{
-	struct owned *last = s->n ? &s->v[s->n - 1] : NULL;
-	uint8_t next[16];
-
-	if (memcmp(lo, hi, 16) > 0)
-		return;
-	if (last && last->zone == zone) {
-		memcpy(next, last->hi, 16);
-		step(next, 1);
-		if (!memcmp(next, lo, 16)) {
-			memcpy(last->hi, hi, 16);
-			return;
-		}
-	}
-	s->v[s->n] = (struct owned){.zone = zone};
-	memcpy(s->v[s->n].lo, lo, 16);
-	memcpy(s->v[s->n].hi, hi, 16);
-	s->n++;
-}
-
-/* p is sorted so that a prefix comes before those inside it; the stack holds the ones around the
- * current place */
-static void flatten(const struct owned *p, size_t n, struct owned *stack, struct segments *out)
-{
-	uint8_t at[16] = {0}, before[16];
-	size_t depth = 0;
-	bool past_the_end = false;
-
-	for (size_t i = 0; i <= n; i++) {
-		while (depth && (i == n || memcmp(stack[depth - 1].hi, p[i].lo, 16) < 0)) {
-			const struct owned *top = &stack[--depth];
-
-			if (!past_the_end)
-				emit(out, at, top->hi, top->zone);
-			memcpy(at, top->hi, 16);
-			step(at, 1);
-			past_the_end = memcmp(at, top->hi, 16) < 0;
-		}
-		if (i == n)
-			break;
-		if (depth) {
-			memcpy(before, p[i].lo, 16);
-			step(before, -1);
-			if (memcmp(at, p[i].lo, 16) < 0)
-				emit(out, at, before, stack[depth - 1].zone);
-		}
-		memcpy(at, p[i].lo, 16);
-		stack[depth++] = p[i];
-	}
+		bh_expect(rs, name, e.count);
 }
 
 static void put_segments(
-	struct ruleset *rs, const struct layout *l, const struct segments *s, bool v6)
+	struct ruleset *rs, const struct layout *l, const struct owners *s, bool v6)
 {
 	char chain[NL_NAME];
 	const char *map = rs->name.v[v6].src, *crit = rs->name.v[v6].crit;
@@ -482,7 +399,7 @@ static void put_segments(
 		bh_elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, &x);
 	}
 	bh_elems_end(&e);
-	expect(rs, map, e.count);
+	bh_expect(rs, map, e.count);
 	if (!l->critical[v6])
 		return;
 	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, crit);
@@ -490,45 +407,19 @@ static void put_segments(
 		if (rs->law->zones[s->v[i].zone].critical)
 			bh_elem_range(&e, v6, s->v[i].lo + skip, s->v[i].hi + skip, NULL);
 	bh_elems_end(&e);
-	expect(rs, crit, e.count);
+	bh_expect(rs, crit, e.count);
 }
 
 static void put_zones(struct ruleset *rs, const struct layout *l, bool v6)
 {
-	const struct bh_plan *law = rs->law;
-	struct segments out = {0};
-	struct owned *p, *stack;
-	size_t n = 0;
+	struct owners o;
 
-	for (size_t z = 0; z < law->n_zones; z++)
-		n += law->zones[z].nets.n;
-	p = malloc((n + 1) * sizeof *p);
-	stack = malloc((n + 1) * sizeof *stack);
-	out.v = malloc((2 * n + 1) * sizeof *out.v);
-	n = 0;
-	for (size_t z = 0; p && z < law->n_zones; z++)
-		for (size_t i = 0; i < law->zones[z].nets.n; i++) {
-			const struct bh_prefix *net = &law->zones[z].nets.v[i];
-
-			if (bh_prefix_is4(net) == v6)
-				continue;
-			p[n] = (struct owned){.bits = net->bits, .zone = (uint16_t)z};
-			memcpy(p[n].lo, net->net.b, 16);
-			memcpy(p[n].hi, net->net.b, 16);
-			for (unsigned b = net->bits; b < 128; b++)
-				p[n].hi[b / 8] |= (uint8_t)(0x80u >> (b % 8));
-			n++;
-		}
-	if (!p || !stack || !out.v) {
+	if (bh_owners_make(rs->law, v6, &o) < 0) {
 		rs->b->error = -ENOMEM;
-	} else {
-		qsort(p, n, sizeof *p, nesting_order);
-		flatten(p, n, stack, &out);
-		put_segments(rs, l, &out, v6);
+		return;
 	}
-	free(p);
-	free(stack);
-	free(out.v);
+	put_segments(rs, l, &o, v6);
+	free(o.v);
 }
 
 /* addresses alone, of those who must be found by ARP and neighbour discovery */
@@ -544,7 +435,7 @@ static void put_addresses(struct ruleset *rs, const struct bh_plan *law, bool v6
 	}
 	bh_elems_end(&e);
 	if (e.count)
-		expect(rs, name, e.count);
+		bh_expect(rs, name, e.count);
 }
 
 static void put_found(struct ruleset *rs, bool remedies)
@@ -560,8 +451,7 @@ static void put_found(struct ruleset *rs, bool remedies)
 	if (!ends.remedies || bh_plan_normalise(&ends) < 0)
 		rs->b->error = -ENOMEM;
 	for (int v6 = 0; !rs->b->error && v6 < 2; v6++) {
-		const char *name = remedies ? v6 ? "remedy_end6" : "remedy_end4"
-					    : v6 ? "pin_end6" : "pin_end4";
+		const char *name = remedies ? rs->name.v[v6].remedy_end : rs->name.v[v6].pin_end;
 
 		bh_set_add(rs->b, name, "a", v6, NFT_SET_INTERVAL, false);
 		put_addresses(rs, &ends, v6, name);
@@ -569,10 +459,14 @@ static void put_found(struct ruleset *rs, bool remedies)
 	bh_plan_fini(&ends);
 }
 
-void bh_exempt_put(struct ruleset *rs, const struct layout *l)
+void bh_found_put(struct ruleset *rs)
 {
 	put_found(rs, false);
 	put_found(rs, true);
+}
+
+void bh_exempt_put(struct ruleset *rs, const struct layout *l)
+{
 	for (int v6 = 0; v6 < 2; v6++)
 		for (enum svc s = 0; s < SVCS; s++) {
 			const char *pin = rs->name.v[v6].pin[s];
@@ -601,7 +495,7 @@ void bh_admin_ports_put(struct ruleset *rs)
 		bh_elem_exact(&e, port, sizeof port, NULL);
 	}
 	bh_elems_end(&e);
-	expect(rs, "admin_tcp", e.count);
+	bh_expect(rs, "admin_tcp", e.count);
 }
 
 /* after all others of ranges: see put_judge() */
@@ -618,7 +512,7 @@ static void put_ready(struct ruleset *rs, bool v6)
 	e = bh_elems_new(rs->b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, rs->name.v[v6].ready);
 	bh_elem_concat(&e, &k);
 	bh_elems_end(&e);
-	expect(rs, rs->name.v[v6].ready, 1);
+	bh_expect(rs, rs->name.v[v6].ready, 1);
 }
 
 void bh_elements_put(struct ruleset *rs, const struct layout *l)
@@ -629,7 +523,8 @@ void bh_elements_put(struct ruleset *rs, const struct layout *l)
 				put_pins(rs, rs->law->pins, rs->law->n_pins, s, v6,
 					rs->name.v[v6].pin[s], pin_set_exact(rs, s, v6));
 			put_ends(rs, false, s, v6);
-			put_ends(rs, true, s, v6);
+			if (!bh_on_bridge(rs))
+				put_ends(rs, true, s, v6);
 		}
 		put_zones(rs, l, v6);
 	}

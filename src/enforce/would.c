@@ -47,7 +47,6 @@ static int read_once(struct nl *nl, struct would_reader *rd)
 {
 	static const char *const sets[2][2] = {{"would_any4", "would4"}, {"would_any6", "would6"}};
 
-	rd->n = 0;
 	for (int v6 = 0; v6 < 2; v6++)
 		for (int ports = 0; ports < 2; ports++) {
 			int r;
@@ -66,8 +65,15 @@ int bh_enforcer_would(struct bh_enforcer *e, struct bh_would **ret_would, size_t
 	struct would_reader rd = {0};
 	int r = -EINTR;
 
-	for (int tries = 0; tries < 20 && r == -EINTR; tries++)
+	for (int tries = 0; tries < 20 && r == -EINTR; tries++) {
+		rd.n = 0;
 		r = read_once(&e->nl, &rd);
+		if (r < 0 || !e->bridge_whole)
+			continue;
+		e->nl.family = NFPROTO_BRIDGE;
+		r = read_once(&e->nl, &rd);
+		e->nl.family = NFPROTO_INET;
+	}
 	if (r < 0) {
 		free(rd.v);
 		snprintf(e->why, sizeof e->why, "reading what would be dropped: %s", strerror(-r));

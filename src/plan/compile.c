@@ -224,6 +224,7 @@ static int add_zones(struct bh_plan *plan, const struct bh_policy *p)
 		plan->n_zones = i + 1;
 		memcpy(z->name, p->zones[i].name, sizeof z->name);
 		z->critical = p->zones[i].critical;
+		z->vlans = p->zones[i].vlans;
 		if (n == 0)
 			continue;
 		z->nets.v = malloc(n * sizeof *z->nets.v);

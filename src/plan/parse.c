@@ -130,6 +130,30 @@ static int parse_head(struct parser *p)
 	return r;
 }
 
+/* "40,41": ascending */
+static int parse_vlans(struct parser *p, struct bh_word w, struct bh_vlans *ret)
+{
+	const char *at = w.p, *end = w.p + w.len;
+
+	for (;;) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		struct bh_word one = {at, (size_t)((comma ? comma : end) - at)};
+		uint64_t id;
+		int r = bh_words_number(p, one, 1, 4094, &id);
+
+		if (r)
+			return r;
+		if (ret->n == BH_VLANS)
+			return bh_words_fail(p, at, "more than %d VLANs", BH_VLANS);
+		if (ret->n && ret->v[ret->n - 1] >= id)
+			return bh_words_fail(p, at, "VLANs are in ascending order");
+		ret->v[ret->n++] = (uint16_t)id;
+		if (!comma)
+			return 0;
+		at = comma + 1;
+	}
+}
+
 static int parse_zone(struct parser *p)
 {
 	struct bh_plan *plan = &p->plan;
@@ -156,6 +180,12 @@ static int parse_zone(struct parser *p)
 		return bh_words_fail(p, v.p, "critical is 0 or 1");
 	z->critical = v.p[0] == '1';
 	while ((r = bh_words_optional_word(p, &w, &have)) == 0 && have) {
+		if (!z->nets.n && !z->vlans.n && bh_words_keyed(w, "vlan", &v)) {
+			r = parse_vlans(p, v, &z->vlans);
+			if (r)
+				return r;
+			continue;
+		}
 		r = room(p, (void **)&z->nets.v, &cap, z->nets.n, sizeof *z->nets.v, BOX_MAX_NETS);
 		if (r == 0)
 			r = bh_words_prefix(p, w, &z->nets.v[z->nets.n]);

@@ -100,6 +100,8 @@ static void print_zone(struct sink *s, const struct bh_plan_zone *z)
 	bh_put(&t, "zone ");
 	put_name(&t, z->name);
 	bh_putf(&t, " critical=%d", z->critical);
+	for (unsigned i = 0; i < z->vlans.n; i++)
+		bh_putf(&t, "%s%u", i ? "," : " vlan=", z->vlans.v[i]);
 	sink_text(s, &t);
 	for (size_t i = 0; i < z->nets.n; i++) {
 		t = bh_text(buf, sizeof buf);

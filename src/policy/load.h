@@ -125,7 +125,7 @@ struct bh_field {
 extern const struct bh_shape bh_root_shape;
 extern const struct bh_type bh_type_version, bh_type_name, bh_type_text, bh_type_uint, bh_type_bool,
 	bh_type_word, bh_type_words, bh_type_apps, bh_type_duration, bh_type_share, bh_type_mac,
-	bh_type_nets, bh_type_ends, bh_type_addrs, bh_type_interfaces, bh_type_services,
+	bh_type_nets, bh_type_ends, bh_type_addrs, bh_type_interfaces, bh_type_vlans, bh_type_services,
 	bh_type_zone, bh_type_window, bh_type_map, bh_type_named, bh_type_list;
 
 /* ---- the loader ---- */

@@ -85,6 +85,12 @@ static void put_zone(struct bh_text *t, const struct bh_zone *z)
 		}
 		bh_put(t, "]");
 	}
+	if (z->vlans.n) {
+		key(t, &first, "vlan");
+		for (unsigned i = 0; i < z->vlans.n; i++)
+			bh_putf(t, "%s%u", i ? ", " : z->vlans.n > 1 ? "[" : "", z->vlans.v[i]);
+		bh_put(t, z->vlans.n > 1 ? "]" : "");
+	}
 	if (z->purdue) {
 		key(t, &first, "purdue");
 		bh_putf(t, "%u", z->purdue);

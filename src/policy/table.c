@@ -83,6 +83,10 @@ static void end_zone(struct bh_load *l, void *elem, const struct bh_node *at)
 			"zone '%s' has only interfaces: conduits and pins go by address and cannot "
 			"reach it; add its networks",
 			z->name);
+	if (z->vlans.n && !bh_node_get(at, "networks"))
+		bh_diag(l->d, BH_DIAG_ERROR, (struct bh_mark){z->pos, strlen(z->name)},
+			"zone '%s' has a VLAN and no networks: its frames are known by their source",
+			z->name);
 }
 
 static void *add_host(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
@@ -220,6 +224,8 @@ static const struct bh_field zone_fields[] = {
 		.ref = BH_REFER_ZONE},
 	{"interfaces", "interfaces of the enforcer that lead to the zone", &bh_type_interfaces,
 		AT(bh_zone, interfaces)},
+	{"vlan", "VLAN ids its frames carry on a bridge; others' may not carry them", &bh_type_vlans,
+		AT(bh_zone, vlans)},
 	{"purdue", "level of the Purdue model", &bh_type_uint, AT(bh_zone, purdue), .max = 5},
 	{"critical", "shielded first when something spreads", &bh_type_bool, AT(bh_zone, critical)},
 	{"sl-t", "target security level of IEC 62443", &bh_type_uint, AT(bh_zone, sl_t), .max = 4},

@@ -432,6 +432,45 @@ static void schema_interfaces(const struct bh_field *f, struct bh_text *t)
 	bh_put(t, LIST_OF("\"type\": \"string\", \"minLength\": 1, \"maxLength\": 15"));
 }
 
+static int vlan_cmp(const void *a, const void *b)
+{
+	return (int)*(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+static void load_vlans(
+	struct bh_load *l, const struct bh_field *f, const struct bh_node *v, void *base)
+{
+	struct bh_vlans *s = base;
+	struct items it = items(l, f, v);
+
+	while ((v = item(l, &it))) {
+		unsigned id = 0;
+
+		if (v->len <= 4 && strspn(v->text, "0123456789") == v->len && v->text[0] != '0')
+			for (const char *p = v->text; *p; p++)
+				id = id * 10 + (unsigned)(*p - '0');
+		if (id < 1 || id > 4094) {
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "'%s' is no VLAN id: 1 to 4094", v->text);
+			continue;
+		}
+		for (unsigned i = 0; i < s->n && id; i++)
+			if (s->v[i] == id)
+				id = 0; /* twice says no more */
+		if (id && s->n == BH_VLANS)
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "more than %d VLANs in one zone", BH_VLANS);
+		else if (id)
+			s->v[s->n++] = (uint16_t)id;
+	}
+	if (s->n)
+		qsort(s->v, s->n, sizeof *s->v, vlan_cmp);
+}
+
+static void schema_vlans(const struct bh_field *f, struct bh_text *t)
+{
+	bh_put(t, "\"type\": [\"integer\", \"array\"], \"minimum\": 1, \"maximum\": 4094, "
+		  "\"items\": {\"type\": \"integer\", \"minimum\": 1, \"maximum\": 4094}");
+}
+
 static bool svc_add(
 	struct bh_svcs *s, const struct bh_svc *v, size_t n, size_t *cap, struct bh_load *l)
 {
@@ -523,4 +562,5 @@ const struct bh_type bh_type_share = {load_share, schema_share};
 const struct bh_type bh_type_window = {load_window, schema_window};
 const struct bh_type bh_type_mac = {load_mac, schema_mac};
 const struct bh_type bh_type_interfaces = {load_interfaces, schema_interfaces};
+const struct bh_type bh_type_vlans = {load_vlans, schema_vlans};
 const struct bh_type bh_type_services = {load_services, schema_services};

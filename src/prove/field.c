@@ -110,6 +110,13 @@ enum bh_tri bh_compare_open(const struct bh_scenario *sc, const struct step *s, 
 		if (sc->icmp_error || b->plo != 6 || b->phi != 6 || s->mask[0] != 2 || sc->syn == BH_MAYBE)
 			return BH_MAYBE;
 		return turned(of_bool((sc->syn == BH_YES ? 2 : 0) == s->value[0]), s);
+	case BH_F_HOPS6:
+		/* ICMPv6 with 255 hops left between the ports of a bridge is neighbour discovery;
+		 * what this box routes has fewer, and who asks neighbours ignores it (RFC 4861) */
+		if (sc->hook != BH_HOOK_FORWARD || s->value[0] != 255 ||
+			!(sc->icmp_error || (b->plo == 58 && b->phi == 58)))
+			return BH_MAYBE;
+		return turned(BH_NO, s);
 	case BH_F_IIFTYPE: /* only a sender on Ethernet is isolated by its MAC address */
 		return sc->mac || sc->cuts[BH_MS_ISO_MAC][sender] == BH_AS_HIT
 			       ? turned(of_bool(equal(s, (const uint8_t *)&ethernet, 2)), s)

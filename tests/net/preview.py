@@ -93,6 +93,49 @@ class Preview(daemon.Test):
         r = self.cli('isolate', 'srv', '--dry-run')
         self.ok(r.returncode == 4 and 'never' in r.stderr, 'what would be refused is refused dry as well', r.stdout + r.stderr)
 
+    def bridged(self):
+        """pc-a and pc-b are behind two ports of one bridge of this box."""
+        self.stop()
+        self.start('--bridge')
+        self.until(lambda: self.status().get('segment') != 'off')
+        first = self.status().get('segment')
+        for host in ('pc-a', 'pc-b'):
+            self.net.run(host, ['ip', 'neigh', 'flush', 'dev', 'eth0'])
+        self.reaches(frm='pc-a', to='10.10.1.12')
+        time.sleep(1.5)
+        o = self.dry('pc-a')
+        kept = 'stateless' if first == 'stateless' else 'stateful'
+        self.ok(first == kept and self.find(o, 'cut', '10.10.1.12', 80) and not self.find(o, 'beyond', '10.10.1.12', 80),
+                'with --bridge a pair behind two ports of it is cut, and status says what holds there: %s' % first, o)
+        o = self.dry('pc-a', '--contain')
+        got = self.find(o, 'beyond', '10.10.1.12', 80)
+        self.ok(first != 'stateless' or (got and 'isolations alone' in got[0]['why']), 'without state no other cut holds there, and that is said', o)
+        self.cli('isolate', 'pc-a', '--reason', 'as shown', '--ttl', '60s')
+        self.ok(not self.reaches(frm='pc-a', to='10.10.1.12'), 'and it is cut indeed')
+        self.cli('release', 'pc-a')
+        r = self.cli('status')
+        self.ok('segment   ' in r.stdout and ('isolations hold' in r.stdout) == (first == 'stateless'), 'a person reads it', r.stdout)
+        self.stop()
+        self.start()
+        self.ok(self.status().get('segment') == 'off', 'without --bridge nothing holds there')
+        self.stop()
+        if os.path.exists('/proc/sys/net/bridge/bridge-nf-call-iptables') and first == 'stateless':
+            on = {'net.bridge.bridge-nf-call-iptables': '1', 'net.bridge.bridge-nf-call-ip6tables': '1'}
+            self.net.sysctl('gw', on)
+            self.start('--bridge')
+            self.until(lambda: self.status().get('segment') != 'off')
+            said = self.status().get('segment')
+            r = self.net.run('gw', [BIN, 'doctor'])
+            row = [line for line in r.stdout.splitlines() if 'same segment' in line]
+            self.ok(said == 'br_netfilter' and row and 'by br_netfilter' in row[0], 'with br_netfilter the whole law, say status and doctor', (said, row))
+            self.net.sysctl('gw', dict.fromkeys(on, '0'))
+            r = self.net.run('gw', [BIN, 'doctor'])
+            row = [line for line in r.stdout.splitlines() if 'same segment' in line]
+            self.ok(row and 'isolations alone' in row[0], 'without it doctor says what is missing', row)
+            print('# ' + row[0])
+            self.stop()
+        self.start()
+
     def observed(self):
         self.stop()
         with open(self.policy, 'w') as f:
@@ -117,6 +160,7 @@ class Preview(daemon.Test):
         self.own_session()
         self.shield()
         self.refused()
+        self.bridged()
         self.observed()
         print('1..%d' % self.n, flush=True)
         return self.bad != 0

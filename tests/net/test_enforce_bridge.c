@@ -3,10 +3,7 @@
  * Two hosts of one segment, the client's and the server's namespace, behind two ports of a bridge in the router's. What goes
  * between them is not routed, and with br_netfilter off nothing but the bridge's own table sees it.
  */
-#include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
-#include <net/if.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "enforce_help.h"
+#include "enforce_segment.h"
 
 static const char segment[] = "plan generation=7 mode=auto policy=\"lab.yaml\"\n"
 			      "limit cuts=64 ttl=24h\n"
@@ -29,68 +26,6 @@ static const char segment[] = "plan generation=7 mode=auto policy=\"lab.yaml\"\n
 			      "pin estop6 fd00:5::2 > fd00:5::3 udp/7000 at=42:5\n"
 			      "pin plc 10.5.0.2 > 10.5.0.3 tcp/7001 at=43:5\n"
 			      "remedy 10.5.0.3 udp/53\n";
-
-static void sh(enum lab_host h, const char *line)
-{
-	const char *const argv[] = {"sh", "-c", line, NULL};
-
-	if (lab_run(&lab, h, NULL, argv) != 0)
-		fail_msg("%s", line);
-}
-
-static int make_segment(void **state)
-{
-	static const struct {
-		enum lab_host host;
-		char c;
-		int low;
-	} ends[] = {{LAB_CLIENT, 'p', 2}, {LAB_SERVER, 'q', 3}};
-	char line[512];
-
-	sh(LAB_ROUTER, "ip link add br5 type bridge && ip link set br5 up");
-	for (size_t i = 0; i < 2; i++) {
-		snprintf(line, sizeof line, "ip link add %c5 type veth peer name b5 netns /proc/%d/fd/%d && ip link set %c5 master br5 up",
-			ends[i].c, (int)getpid(), lab.ns[ends[i].host], ends[i].c);
-		sh(LAB_ROUTER, line);
-		snprintf(line, sizeof line,
-			"ip link set b5 address 52:54:00:05:00:0%d && ip addr add 10.5.0.%d/24 dev b5 && ip addr add 10.5.0.1%d/24 dev b5 && "
-			"ip addr add fd00:5::%d/64 dev b5 nodad && ip addr add fd00:5::1%d/64 dev b5 nodad && ip link set b5 up",
-			ends[i].low, ends[i].low, ends[i].low, ends[i].low, ends[i].low);
-		sh(ends[i].host, line);
-	}
-	sh(LAB_ROUTER, "for f in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e $f ] || echo 0 > $f; done");
-	lab_sleep_ms(2500); /* link-local addresses, IPv6 */
-	return 0;
-}
-
-static void forget_neighbours(void)
-{
-	sh(LAB_CLIENT, "ip neigh flush dev b5; ip -6 neigh flush dev b5");
-	sh(LAB_SERVER, "ip neigh flush dev b5; ip -6 neigh flush dev b5");
-}
-
-static const char *peer_of(const char *from)
-{
-	return strchr(from, ':') ? from[strlen(from) - 2] == '1' ? "fd00:5::13" : "fd00:5::3"
-	       : strlen(from) == 9 ? "10.5.0.13"
-				   : "10.5.0.3";
-}
-
-static void up(struct flow *f, const char *from, uint16_t port, bool tcp)
-{
-	if (flow_open(&lab, f, from, peer_of(from), port, tcp, 1500))
-		fail_msg("no flow from %s to port %u", from, port);
-}
-
-static void closed(const char *from, uint16_t port, bool tcp)
-{
-	struct flow f;
-
-	if (flow_open(&lab, &f, from, peer_of(from), port, tcp, 250) == 0) {
-		flow_close(&f);
-		fail_msg("a flow from %s to port %u came up", from, port);
-	}
-}
 
 static struct bh_enforcer *guarded(void)
 {
@@ -110,7 +45,7 @@ static void without_the_bridges_table_a_segment_is_not_seen(void **state)
 
 	assert_null(strstr(text, "table bridge"));
 	free(text);
-	up(&f, "10.5.0.12", 5000, false);
+	segment_up(&f, "10.5.0.12", 5000, false);
 	cut(e, "cut isolate 10.5.0.12 ttl=1h order=1");
 	assert_int_equal(pings(&f, 5), 5); /* what makes the other tests mean something */
 	bh_enforcer_bridge(e, true);
@@ -133,28 +68,28 @@ static void isolate_in_segment(const char *host, const char *neighbour, const ch
 	struct flow udp, tcp, pin, other, back;
 	bool v4 = !strchr(host, ':');
 
-	up(&udp, host, 5000, false);
-	up(&tcp, host, 5001, true);
-	up(&pin, host, 7000, false);
-	up(&other, neighbour, 5000, false);
+	segment_up(&udp, host, 5000, false);
+	segment_up(&tcp, host, 5001, true);
+	segment_up(&pin, host, 7000, false);
+	segment_up(&other, neighbour, 5000, false);
 	cut(e, line);
 	assert_false(flow_ping(&udp, 150));
 	assert_false(flow_push(&udp, 150));
 	assert_false(flow_ping(&tcp, 150));
 	assert_int_equal(pings(&pin, 50), 50);
-	forget_neighbours(); /* a pin needs its neighbours found again */
+	segment_forget(); /* a pin needs its neighbours found again */
 	assert_true(flow_ping(&pin, 3000));
 	assert_int_equal(pings(&pin, 20), 20);
-	closed(host, 5000, false);
-	closed(host, 7000, true); /* the pinned port of another protocol */
+	segment_closed(host, 5000, false);
+	segment_closed(host, 7000, true); /* the pinned port of another protocol */
 	if (v4) {
-		up(&back, host, 7001, true);
+		segment_up(&back, host, 7001, true);
 		flow_close(&back);
 		if (strstr(line, "10.5.0.2 ") || strstr(line, "05:00:02")) {
-			up(&back, host, 53, false); /* the remedy */
+			segment_up(&back, host, 53, false); /* the remedy */
 			flow_close(&back);
 		} else {
-			closed(host, 53, false); /* who is isolated answers nobody */
+			segment_closed(host, 53, false); /* who is isolated answers nobody */
 		}
 	}
 	assert_int_equal(bh_enforcer_verify(e), 0);
@@ -190,9 +125,9 @@ static void an_isolated_host_without_pins_neither_finds_nor_is_found(void **stat
 	struct flow f;
 	char *text;
 
-	up(&f, "10.5.0.12", 5000, false);
+	segment_up(&f, "10.5.0.12", 5000, false);
 	cut(e, "cut isolate 10.5.0.12 ttl=1h order=1");
-	forget_neighbours();
+	segment_forget();
 	assert_false(flow_ping(&f, 300));
 	assert_int_equal(lab_run(&lab, LAB_CLIENT, &text, ask), 0);
 	print_message("# %s", text);
@@ -200,7 +135,7 @@ static void an_isolated_host_without_pins_neither_finds_nor_is_found(void **stat
 	free(text);
 	cut(e, "cut isolate 10.5.0.13 ttl=1h order=2");
 	release(e, "cut isolate 10.5.0.12 ttl=1h order=1");
-	forget_neighbours();
+	segment_forget();
 	assert_false(flow_ping(&f, 300));
 	assert_int_equal(lab_run(&lab, LAB_CLIENT, &text, ask), 0);
 	assert_null(strstr(text, "lladdr"));
@@ -209,19 +144,6 @@ static void an_isolated_host_without_pins_neither_finds_nor_is_found(void **stat
 	assert_true(flow_ping(&f, 3000) || flow_ping(&f, 3000));
 	flow_close(&f);
 	disarm(e);
-}
-
-static int packet_socket(enum lab_host h)
-{
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-	int fd;
-
-	assert_int_equal(lab_enter(&lab, h), 0);
-	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
-	ll.sll_ifindex = (int)if_nametoindex("b5");
-	assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&ll, sizeof ll) == 0);
-	assert_int_equal(lab_enter(&lab, LAB_ROUTER), 0);
-	return fd;
 }
 
 /* a frame with a VLAN tag, UDP from the given host to 10.5.0.13; whether it comes out of the other port */
@@ -245,7 +167,7 @@ static bool tagged_passes(int tx, int rx, uint8_t host)
 static void a_tagged_frame_of_an_isolated_host_is_dropped(void **state)
 {
 	struct bh_enforcer *e = guarded();
-	int tx = packet_socket(LAB_CLIENT), rx = packet_socket(LAB_SERVER);
+	int tx = segment_packets(LAB_CLIENT), rx = segment_packets(LAB_SERVER);
 
 	cut(e, "cut isolate 10.5.0.12 ttl=1h order=1");
 	assert_true(tagged_passes(tx, rx, 77));
@@ -261,14 +183,14 @@ static void a_tagged_frame_of_an_isolated_host_is_dropped(void **state)
 
 static void the_bridges_table_is_watched_and_printed_like_the_other(void **state)
 {
-	static const char *const attacks[] = {"delete table bridge bulkhead", "flush chain bridge bulkhead forward",
-		"delete element bridge bulkhead iso4 { 10.5.0.12 }", "add element bridge bulkhead pin_end4 { 10.5.0.12 }"};
+	static const char *const attacks[] = {"add element bridge bulkhead pin_end4_g7 { 10.5.0.12 }", "delete table bridge bulkhead",
+		"flush chain bridge bulkhead forward", "delete element bridge bulkhead iso4 { 10.5.0.12 }"};
 	struct bh_enforcer *e = guarded();
 	struct bh_drift d;
 	struct flow f;
 	char *first, *again, *load;
 
-	up(&f, "10.5.0.12", 5000, false);
+	segment_up(&f, "10.5.0.12", 5000, false);
 	cut(e, "cut isolate 10.5.0.12 ttl=1h order=1");
 	for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++) {
 		bool repaired = false;
@@ -301,7 +223,7 @@ static void the_bridges_table_is_watched_and_printed_like_the_other(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(without_the_bridges_table_a_segment_is_not_seen, make_segment),
+		cmocka_unit_test_setup(without_the_bridges_table_a_segment_is_not_seen, segment_make),
 		cmocka_unit_test(an_isolated_host_of_the_segment_keeps_its_pins_alone),
 		cmocka_unit_test(an_isolated_peer_or_device_or_network_likewise),
 		cmocka_unit_test(an_isolated_host_without_pins_neither_finds_nor_is_found),

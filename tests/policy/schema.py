@@ -51,6 +51,8 @@ but("drawbridge", lambda p: p["conduits"][0].update(drawbridge={}))
 but("drawbridge at 24:30", lambda p: p["conduits"][0].update(drawbridge={"open": "23:00-24:30"}))
 but("breaker", lambda p: p["conduits"][0].update(breaker={"admin-off": "alert"}))
 but("inside", lambda p: p["zones"]["office"].update(inside="denied"))
+but("VLAN 4095", lambda p: p["zones"]["office"].update(vlan=4095))
+but("VLAN 0 of two", lambda p: p["zones"]["office"].update(vlan=[40, 0]))
 but("unknown mode", lambda p: p["response"].update(mode="automatic"))
 but("pin without reason", lambda p: p["pins"][0].pop("reason"))
 but("unknown role", lambda p: p["hosts"]["dc-1"].update(roles=["domain"]))
@@ -59,6 +61,7 @@ but("time without unit", lambda p: p["response"]["ttl"].update(isolate=4))
 but("name with blank", lambda p: p["zones"].update({"a b": {"networks": ["10.99.0.0/16"]}}))
 good = copy.deepcopy(base)
 good["zones"]["office"]["inside"] = "deny"
+good["zones"]["office"]["vlan"] = [40, 4094]
 good["conduits"][0]["drawbridge"] = {"open": "22:30-03:00", "days": ["mon", "fri"], "raise-on": "alert"}
 good["conduits"][0]["breaker"] = {"admin-off": "contain", "pins-only": "isolate"}
 check("inside, drawbridge and breaker", good, True)

@@ -98,9 +98,9 @@ static inline void generate(struct bh_text *t, uint64_t *s)
 	for (unsigned z = 0; z < n; z++)
 		bh_putf(t,
 			"  z%u: {networks: [10.%u.0.0/17, 10.%u.128.0/17, 'fd00:%x::/32'], purdue: "
-			"%u, critical: %s, sl-t: %u%s}\n",
+			"%u, critical: %s, sl-t: %u%s%s}\n",
 			z, z, z, z, below(s, 6), below(s, 2) ? "true" : "false", below(s, 5),
-			z & 1 ? "" : ", inside: deny");
+			z & 1 ? "" : ", inside: deny", z & 2 ? "" : ", vlan: [40, 4094]");
 	bh_put(t, "hosts:\n");
 	for (unsigned z = 0; z < n; z++)
 		bh_putf(t,

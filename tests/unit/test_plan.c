@@ -49,7 +49,7 @@ static const char whole[] =
 	"sha256=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 	"limit cuts=64 ttl=1d\n"
 	"zone office critical=0 10.10.0.0/16 fd00:10::/48\n"
-	"zone plant critical=1 10.20.0.0/24\n"
+	"zone plant critical=1 vlan=40,41,4094 10.20.0.0/24\n"
 	"zone \"odd name\" critical=0\n"
 	"conduit @inside\n"
 	"conduit counter-to-tos\n"
@@ -111,6 +111,11 @@ static void plan_errors_say_where(void **state)
 		 "policy=\"\"\n",
 			2, 1, "second"},
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=2\n", 2, 17, "0 or 1"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 vlan=0\n", 2, 24, "1 to 4094"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 vlan=1,4095\n", 2, 26, "1 to 4094"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 vlan=7,\n", 2, 26, "1 to 4094"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 vlan=7,7\n", 2, 26, "ascending"},
+		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 vlan=7 vlan=8\n", 2, 26, ""},
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0 10.0.0.1/8\n", 2, 19,
 			"beyond"},
 		{"plan generation=1 mode=auto policy=\"\"\nzone a critical=0\nzone a critical=0\n",

@@ -15,7 +15,7 @@ static const char site[] =
 	"zones:\n"
 	"  internet: {networks: [0.0.0.0/0, '::/0'], purdue: 5}\n"
 	"  office: {networks: [10.10.0.0/16, 'fd00:10::/48'], purdue: 4}\n"
-	"  tos: {networks: [10.20.0.0/24], purdue: 3, critical: true, sl-t: 3}\n"
+	"  tos: {networks: [10.20.0.0/24], vlan: [21, 20, 21], purdue: 3, critical: true, sl-t: 3}\n"
 	"  crane: {networks: [10.40.0.0/22], interfaces: [eth3.40], ot: true, static: true, "
 	"two-person: true}\n"
 	"hosts:\n"
@@ -85,6 +85,9 @@ static void everything_written_is_kept(void **state)
 		    !p->zones[3].critical);
 	assert_string_equal(p->zones[3].interfaces[0], "eth3.40");
 	assert_int_equal(p->zones[2].sl_t, 3);
+	assert_int_equal(p->zones[2].vlans.n, 2); /* in order, once each */
+	assert_true(p->zones[2].vlans.v[0] == 20 && p->zones[2].vlans.v[1] == 21);
+	assert_int_equal(p->zones[1].vlans.n, 0);
 	assert_int_equal(p->zones[2].pos.line, 6);
 	assert_int_equal(p->zones[2].pos.col, 3);
 	assert_int_equal(p->hosts[0].roles, BH_ROLE_BIT(BH_ROLE_DC) | BH_ROLE_BIT(BH_ROLE_DNS));

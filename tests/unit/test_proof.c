@@ -32,7 +32,7 @@ static int before(struct bh_enforcer *e, struct bh_plan *plan, const char *chain
 	bh_batch_begin(&e->batch, &nowhere);
 	bh_ruleset_put(&rs);
 	if (chain) {
-		struct rule x = bh_rule_new(chain, false);
+		struct rule x = bh_rule_new(&e->batch, chain, false);
 
 		bh_x_accept(&x);
 		bh_rule_add(&e->batch, &x);
@@ -52,6 +52,38 @@ static void a_batch_that_keeps_its_law_may_be_sent(void **state)
 	assert_int_equal(before(&e, &plan, NULL, false, &p), 0);
 	assert_true(p.done);
 	bh_model_free(p.m);
+	bh_batch_fini(&e.batch);
+	bh_plan_fini(&plan);
+}
+
+/* what br_netfilter needs in the inet table, and the same with fewer hops left, which may come from another link */
+static void neighbour_discovery_alone_may_pass_beside_the_law(void **state)
+{
+	struct bh_enforcer e = {.law_hash = 1};
+	struct bh_plan plan = law();
+	struct nl nowhere = {.seq = 1};
+
+	for (int hops = 64; hops <= 255; hops += 191) {
+		struct ruleset rs = {.b = &e.batch, .law = &plan, .stamp = 7, .used = 7, .link = true};
+		struct proof p = {.later = false};
+		struct rule r;
+		int proved;
+
+		bh_batch_begin(&e.batch, &nowhere);
+		bh_ruleset_put(&rs);
+		r = bh_rule_new(&e.batch, "pins6_g7", true);
+		bh_x_family(&r);
+		bh_x_l4proto(&r, 58);
+		bh_x_load(&r, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, 0);
+		bh_x_is8(&r, 0, (uint8_t)hops);
+		bh_x_accept(&r);
+		bh_rule_add(&e.batch, &r);
+		proved = bh_proof_before(&e, &rs, &p);
+		assert_int_equal(proved, hops == 255 ? 0 : NOT_PROVED);
+		bh_model_free(p.m);
+		bh_ruleset_fini(&rs);
+		e.proved = (struct proved){.law = 0};
+	}
 	bh_batch_fini(&e.batch);
 	bh_plan_fini(&plan);
 }
@@ -123,6 +155,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_batch_that_keeps_its_law_may_be_sent),
+		cmocka_unit_test(neighbour_discovery_alone_may_pass_beside_the_law),
 		cmocka_unit_test(a_batch_that_lets_more_through_is_refused_with_theorem_and_counterexample),
 		cmocka_unit_test(a_batch_for_a_cut_in_a_hurry_is_proved_after_it_was_sent),
 		cmocka_unit_test(the_same_law_under_the_same_stamp_is_not_proved_twice),
