@@ -90,6 +90,10 @@ void core_policy_lost(struct proc *p, const char *why);
 void core_policy_tick(struct proc *p);
 void core_policy_leapt(struct proc *p, bh_ns by); /* the wall clock jumped; the kernel's timers did not */
 void core_boot_tick(struct proc *p);
+/* core_orders.c */
+void core_adopt(struct proc *p, const struct bh_enf_reply *reply, bool release);
+int core_resend(struct proc *p) BH_MUST;
+int core_let_go(struct proc *p, uint32_t order) BH_MUST;
 /* core_hands.c */
 void core_hands_keep(struct proc *p); /* what has been done to conduits, for the next core */
 void core_hands_restore(struct proc *p);

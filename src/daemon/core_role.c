@@ -130,78 +130,9 @@ static void enforcer_up(struct proc *p, int fd)
 	}
 }
 
-/* A release that found no enforcer: the kernel still holds what a person has freed. */
-static bool was_released(struct proc *p, const struct bh_cut *cut)
-{
-	size_t n;
-	const struct bh_order *o = bh_core_orders(p->core, &n);
-
-	for (size_t i = n; i-- > 0;)
-		if (o[i].id == cut->order)
-			return o[i].state == BH_VERB_RELEASED;
-	return false;
-}
-
-/* what the kernel holds becomes orders; or what of it was released meanwhile is released now */
-static void adopt(struct proc *p, const struct bh_enf_reply *reply, bool release)
-{
-	const char *b = reply->body, *end = b + reply->body_len;
-	struct bh_plan_error e;
-	struct bh_cut cut;
-
-	while (b && b < end) {
-		const char *nl = memchr(b, '\n', (size_t)(end - b));
-		size_t len = (size_t)((nl ? nl : end) - b);
-
-		if (len && bh_cut_parse(b, len, &cut, &e) == 0 && was_released(p, &cut) == release) {
-			if (!release)
-				(void)!bh_core_adopt(p->core, &cut, 1, p->now);
-			else if (!bh_core_holds(p->core, &cut)) /* else it stays, and is sent again as the other order has it */
-				(void)!bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, cut.order, &cut, 1);
-		}
-		b += len + 1;
-	}
-}
-
-/* orders the kernel lacks are sent again */
-static int resend(struct proc *p)
-{
-	const struct bh_order *o;
-	size_t n;
-	int r = 0;
-
-	o = bh_core_orders(p->core, &n);
-	for (size_t i = 0; i < n && r >= 0; i++) {
-		struct bh_order said;
-
-		if ((o[i].state != BH_VERB_REQUESTED && o[i].state != BH_VERB_APPLIED) || o[i].until <= p->now || !strcmp(o[i].by, "kernel"))
-			continue;
-		said = o[i];
-		bh_core_wire(p->core, &said);
-		r = bh_enfclient_cuts(&p->enf, BH_ENF_CUT, o[i].id, said.cuts, said.n_cuts);
-	}
-	return r;
-}
-
 void core_orders_again(struct proc *p)
 {
-	if (p->enf.fd >= 0 && resend(p) < 0)
-		core_enforcer_down(p);
-}
-
-/* Refused as a whole, some of it may stand from before the law changed; nobody could release that any more. */
-static void let_go(struct proc *p, uint32_t order)
-{
-	const struct bh_order *o;
-	size_t n;
-	int r = 0;
-
-	o = bh_core_orders(p->core, &n);
-	for (size_t i = 0; i < n; i++)
-		for (unsigned k = 0; r == 0 && o[i].id == order && k < o[i].n_cuts; k++)
-			if (!bh_core_holds(p->core, &o[i].cuts[k]))
-				r = bh_enfclient_cuts(&p->enf, BH_ENF_RELEASE, order, &o[i].cuts[k], 1);
-	if (r < 0 && r != -ENOTCONN)
+	if (p->enf.fd >= 0 && core_resend(p) < 0)
 		core_enforcer_down(p);
 }
 
@@ -212,16 +143,16 @@ static void reconcile(struct proc *p, const struct bh_enf_reply *reply)
 	int r = 0;
 
 	if (reply->status == 0)
-		adopt(p, reply, false);
+		core_adopt(p, reply, false);
 	core_step(p, &tick);
 	if (p->law_due && p->enf.fd >= 0) {
 		p->law_due = false;
 		r = core_send_law(p);
 	}
 	if (r == 0 && p->enf.fd >= 0 && reply->status == 0)
-		adopt(p, reply, true);
+		core_adopt(p, reply, true);
 	if (r == 0 && p->enf.fd >= 0)
-		r = resend(p);
+		r = core_resend(p);
 	if (r < 0)
 		core_enforcer_down(p); /* half a frame may be in the socket */
 }
@@ -257,8 +188,8 @@ static void replied(struct proc *p, const struct bh_enf_reply *reply, unsigned r
 		}
 		kernel_event(p, order, reply->status == 0 ? BH_KER_APPLIED : reply->status > 0 ? BH_KER_REFUSED : BH_KER_FAILED, reply->us,
 			reply->status > 0 ? reply->refused.text : reply->text);
-		if (reply->status > 0)
-			let_go(p, order);
+		if (reply->status > 0 && core_let_go(p, order) < 0)
+			core_enforcer_down(p);
 		break;
 	case BH_ENF_APPLY:
 		if (reply->status)
