@@ -3,11 +3,13 @@
  * The whole law between two ports of a bridge: by the bridge's own table where the kernel has conntrack there, through
  * br_netfilter by the inet table elsewhere. The same tests for each way this kernel has; with none they are skipped.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "enforce_segment.h"
@@ -350,6 +352,67 @@ static void the_whole_laws_table_is_repaired_printed_and_loaded_again(void **sta
 	disarm(e);
 }
 
+static const uint8_t macs[12] = {0x52, 0x54, 0, 5, 0, 3, 0x52, 0x54, 0, 5, 0, 2};
+
+/* whether a frame of these bytes behind the MACs comes out of the other port */
+static bool passes(int tx, int rx, const uint8_t *p, size_t n)
+{
+	static uint32_t serial;
+	uint8_t f[160] = {0}, in[2048], mark[12] = "the mark";
+	struct pollfd pfd = {rx, POLLIN, 0};
+
+	serial++;
+	memcpy(mark + 8, &serial, 4);
+	memcpy(f, macs, 12);
+	memcpy(f + 12, p, n);
+	memcpy(f + 12 + n, mark, 12);
+	assert_int_equal(send(tx, f, 12 + n + 12, 0), 12 + n + 12);
+	for (int i = 0; i < 50 && poll(&pfd, 1, 150) == 1; i++) {
+		ssize_t got = recv(rx, in, sizeof in, 0);
+
+		if (got > 0 && memmem(in, (size_t)got, mark, 12))
+			return true;
+	}
+	return false;
+}
+
+static void what_a_segment_lives_on_passes_and_nothing_hides_in_a_second_tag(void **state)
+{
+	static const uint8_t dhcp[] = {8, 0, 0x45, 0, 0, 40, 0, 1, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 68, 0, 67, 0, 20, 0, 0},
+			     other[] = {8, 0, 0x45, 0, 0, 40, 0, 2, 0, 0, 64, 17, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255, 0, 69, 0, 67, 0, 20, 0, 0},
+			     igmp[] = {8, 0, 0x45, 0, 0, 32, 0, 3, 0, 0, 1, 2, 0, 0, 10, 5, 0, 2, 224, 0, 0, 22},
+			     routed[] = {8, 0, 0x45, 0, 0, 32, 0, 4, 0, 0, 64, 2, 0, 0, 10, 5, 0, 2, 224, 0, 0, 22},
+			     profinet[] = {0x88, 0x92, 0xfe, 0xfe},
+			     twice[] = {0x81, 0, 0, 7, 0x81, 0, 0, 8, 8, 0, 0x45, 0, 0, 40, 0, 5, 0, 0, 64, 17, 0, 0, 10, 5, 0, 2, 10, 5, 0, 3, 0, 69, 0, 67, 0, 20, 0, 0},
+			     pppoe[] = {0x88, 0x64, 0x11, 0, 0, 1, 0, 22, 0, 0x21, 0x45};
+	const struct {
+		const uint8_t *p;
+		size_t n;
+		bool passes;
+	} rows[] = {{dhcp, sizeof dhcp, true}, {other, sizeof other, false}, {igmp, sizeof igmp, true}, {routed, sizeof routed, false},
+		{profinet, sizeof profinet, true}, {twice, sizeof twice, false}, {pppoe, sizeof pppoe, false}};
+	struct bh_enforcer *e;
+	int tx, rx;
+
+	NEEDS(stateful());
+	tx = segment_packets(LAB_CLIENT);
+	rx = segment_packets(LAB_SERVER);
+	segment_netfilter(false);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_true(passes(tx, rx, rows[i].p, rows[i].n));
+	e = guarded(LAW);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (passes(tx, rx, rows[i].p, rows[i].n) != rows[i].passes)
+			fail_msg("frame %zu %s", i, rows[i].passes ? "does not pass" : "passes");
+	cut(e, "cut isolate mac:52:54:00:05:00:02 ttl=1h order=1");
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (passes(tx, rx, rows[i].p, rows[i].n))
+			fail_msg("frame %zu of an isolated host passes", i);
+	close(tx);
+	close(rx);
+	disarm(e);
+}
+
 static void both_ways_at_once_judge_the_same(void **state)
 {
 	struct flow f, pin;
@@ -386,6 +449,7 @@ int main(void)
 		cmocka_unit_test(a_law_on_trial_judges_there_too_and_ends_by_the_kernel),
 		cmocka_unit_test(observing_nothing_is_dropped_and_all_is_told),
 		cmocka_unit_test(a_successor_keeps_cuts_and_connections),
+		cmocka_unit_test(what_a_segment_lives_on_passes_and_nothing_hides_in_a_second_tag),
 		cmocka_unit_test(both_ways_at_once_judge_the_same),
 		cmocka_unit_test(the_whole_laws_table_is_repaired_printed_and_loaded_again),
 	};
