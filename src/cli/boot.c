@@ -96,18 +96,25 @@ static int put(struct bh_enforcer *e, struct bh_plan *plan)
 
 int bh_cli_boot(int argc, char **argv)
 {
-	static const struct option longs[] = {{"state", 1, 0, 'd'}, {"help", 0, 0, 'h'}, {0}};
+	static const struct option longs[] = {{"state", 1, 0, 'd'}, {"bridge", 0, 0, 'b'}, {"help", 0, 0, 'h'}, {0}};
 	const char *dir = "/var/lib/bulkhead";
 	struct bh_enforcer *e = NULL;
 	struct bh_plan plan;
 	bh_ns start = wall();
+	bool bridge = false;
 	int c, r;
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		if (c != 'd')
-			return bh_cli_usage("boot", "       --state DIR   where `bulkhead run --state DIR` kept it (default /var/lib/bulkhead)\n", c == 'h' ? 0 : BH_EXIT_USAGE);
-		dir = optarg;
+		if (c == 'd')
+			dir = optarg;
+		else if (c == 'b')
+			bridge = true;
+		else
+			return bh_cli_usage("boot",
+				"       --state DIR   where `bulkhead run --state DIR` kept it (default /var/lib/bulkhead)\n"
+				"       --bridge      between the ports of this box's bridges too, as `bulkhead run --bridge`\n",
+				c == 'h' ? 0 : BH_EXIT_USAGE);
 	}
 	if (optind != argc)
 		return bh_cli_usage("boot", NULL, BH_EXIT_USAGE);
@@ -115,6 +122,8 @@ int bh_cli_boot(int argc, char **argv)
 	if (r)
 		return r;
 	r = bh_enforcer_open(&e);
+	if (r == 0)
+		bh_enforcer_bridge(e, bridge);
 	if (r == 0)
 		r = put(e, &plan);
 	if (r)

@@ -90,7 +90,7 @@ int bh_cli_ask_body(const char *socket_path, const struct bh_api_request *q, con
 	close(fd);
 	if (got < 0 || len == 0) {
 		free(buf);
-		fprintf(stderr, "bulkhead: the daemon did not answer in time\n");
+		fprintf(stderr, "bulkhead: the daemon %s\n", got < 0 ? "did not answer in time" : "closed the connection without an answer");
 		return BH_EXIT_PARTIAL;
 	}
 	buf[len] = '\0';

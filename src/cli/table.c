@@ -21,7 +21,7 @@ const struct bh_command bh_commands[] = {
 	{"mode", "observe|ask|auto", "change what may be done without asking", bh_cli_mode},
 	{"policy", "check|show|fmt|schema|test|prove|diff|simulate|learn|apply|confirm|rollback …", "the zone policy", bh_cli_policy},
 	{"doctor", "[--json]", "what this kernel and machine can do, and what degrades", bh_cli_doctor},
-	{"boot", "[--state DIR]", "load the kept law and cuts, before the network is up", bh_cli_boot},
+	{"boot", "[--state DIR] [--bridge]", "load the kept law and cuts, before the network is up", bh_cli_boot},
 	{"disarm", "--yes", "remove table inet bulkhead, nothing else", bh_cli_disarm},
 };
 const size_t bh_n_commands = BH_COUNT(bh_commands);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "daemon/core_proc.h"
 
@@ -223,6 +224,11 @@ void core_policy_replied(struct proc *p, const struct bh_enf_reply *r, unsigned 
 	} else if (request == BH_ENF_CONFIRM && r->status == 0) {
 		confirmed(p);
 		reply(p, 0, "confirmed");
+	} else if (r->status < 0) { /* it goes on; the kernel ends it in time whatever we say */
+		t->step = RUNNING;
+		snprintf(text, sizeof text, "not %s, the trial goes on: %.150s", request == BH_ENF_CONFIRM ? "confirmed" : "taken back",
+			r->text[0] ? r->text : strerror(-r->status));
+		reply(p, 8, text);
 	} else if (request == BH_ENF_CONFIRM) {
 		back(p, "was not confirmed in time");
 		reply(p, 8, "too late: the law before it is back");
