@@ -43,7 +43,7 @@ static void person(json_t *o)
 	static const struct {
 		const char *key, *says;
 	} rows[] = {{"pin", "let through by a pin"}, {"deny", "dropped, no conduit"}, {"iso", "dropped, isolated"}, {"shield", "dropped, shielded"}, {"contain", "dropped, contained"},
-		{"island", "dropped, at the edge of an island"}, {"kill", "dropped, of a killed connection"}, {"invalid", "without a connection"}, {"would", "would be dropped"}};
+		{"island", "dropped, at the edge of an island"}, {"kill", "dropped, of a killed connection"}, {"vlan", "on a bridge: VLAN and source do not belong together"}, {"invalid", "without a connection"}, {"would", "would be dropped"}};
 	json_t *packets = json_object_get(o, "packets"), *list = json_object_get(o, "would_drop"), *v;
 	size_t i;
 

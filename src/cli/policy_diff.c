@@ -142,12 +142,54 @@ static size_t zones(const struct bh_policy *a, const struct bh_policy *b)
 			n += said("~", "zone", y->name, "has other networks");
 		if (x->critical != y->critical)
 			n += said(y->critical ? "+" : "!", "zone", y->name, y->critical ? "is critical now" : "is NOT CRITICAL any more");
+		if (x->vlans.n != y->vlans.n || memcmp(x->vlans.v, y->vlans.v, x->vlans.n * sizeof x->vlans.v[0]))
+			n += said("!", "zone", y->name, "has other VLANs: on a bridge its frames must carry them");
 		if (x->two_person != y->two_person || x->ot != y->ot || x->purdue != y->purdue || x->sl_t != y->sl_t || x->is_static != y->is_static)
 			n += said("~", "zone", y->name, "has another level or other marks");
 	}
 	for (size_t i = 0; i < a->n_zones; i++)
 		if (bh_policy_zone_by_name(b, a->zones[i].name) == BH_ZONE_NONE)
 			n += said("-", "zone", a->zones[i].name, "removed");
+	return n;
+}
+
+static const struct bh_conduit *conduit_named(const struct bh_policy *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_conduits; i++)
+		if (!strcmp(p->conduits[i].name, name))
+			return &p->conduits[i];
+	return NULL;
+}
+
+static bool same_apps(const struct bh_conduit *a, const struct bh_conduit *b)
+{
+	return a->n_apps == b->n_apps && (a->n_apps == 0 || !memcmp(a->apps, b->apps, a->n_apps * sizeof *a->apps));
+}
+
+/* What a conduit permits is compared as boxes, whatever it is called; what closes it has only its name to go by. */
+static size_t gates(const struct bh_policy *a, const struct bh_policy *b)
+{
+	static const struct bh_conduit none;
+	size_t n = 0;
+
+	for (size_t i = 0; i < b->n_conduits; i++) {
+		const struct bh_conduit *y = &b->conduits[i], *x = conduit_named(a, y->name);
+
+		x = x ? x : &none;
+		if (x->breaker.admin_off != y->breaker.admin_off || x->breaker.pins_only != y->breaker.pins_only)
+			n += said("!", "conduit", y->name, "closes at other responses (breaker)");
+		if (x->drawbridge.opens != y->drawbridge.opens || x->drawbridge.closes != y->drawbridge.closes || x->drawbridge.days != y->drawbridge.days ||
+			x->drawbridge.raise_on != y->drawbridge.raise_on)
+			n += said("!", "conduit", y->name, "is open at other hours, or closed early by something else (drawbridge)");
+		if (!same_apps(x, y))
+			n += said("!", "conduit", y->name, "carries other applications: what is none of them is killed or proposed");
+	}
+	for (size_t i = 0; i < a->n_conduits; i++) {
+		const struct bh_conduit *x = &a->conduits[i];
+
+		if (!conduit_named(b, x->name) && (x->breaker.admin_off || x->breaker.pins_only || x->drawbridge.closes || x->n_apps))
+			n += said("-", "conduit", x->name, "is gone, with its breaker, hours or applications");
+	}
 	return n;
 }
 
@@ -242,7 +284,7 @@ size_t bh_cli_policy_changes(const struct bh_policy *old, const struct bh_policy
 		print_change(&l.v[i]);
 	n = l.n + (r < 0);
 	free(l.v);
-	n += zones(old, new) + pins(old, new) + hosts_and_rest(old, new);
+	n += zones(old, new) + gates(old, new) + pins(old, new) + hosts_and_rest(old, new);
 	if (n == 0)
 		puts("no difference in meaning");
 	return n;

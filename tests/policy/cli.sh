@@ -113,6 +113,16 @@ says out "conduit web                  removed  office(4) -> net(5)"
 says out "pin estop REMOVED"
 grep -q "conduit www" "$dir/out" && { echo "FAIL a conduit that was only renamed is no change"; failed=1; }
 head -1 "$dir/out" | grep -q hmi || { echo "FAIL what opens a critical zone stands first"; failed=1; }
+gate() # SED-SCRIPT WHAT-IS-SAID
+{
+	sed "$1" "$dir/old.yaml" >"$dir/gate.yaml"
+	wants 7 "a change of $2" diff "$dir/gate.yaml" "$dir/old.yaml"; says out "$2"
+	wants 7 "and back" diff "$dir/old.yaml" "$dir/gate.yaml"; says out "$2"
+}
+gate 's/name: hmi, /name: hmi, breaker: {pins-only: isolate}, /' 'conduit hmi closes at other responses'
+gate 's/name: web, /name: web, drawbridge: {open: "01:00-03:00"}, /' 'conduit web is open at other hours'
+gate 's/name: hmi, /name: hmi, apps: [modbus], /' 'conduit hmi carries other applications'
+gate 's/plc: {/plc: {vlan: 40, /' 'zone plc has other VLANs'
 wants 3 "a bad policy is not compared" diff "$bad" "$dir/old.yaml"
 wants 7 "simulate" simulate "$dir/new.yaml" "$dir/old.yaml" --flows "$dir/eve.json"
 says out "NEWLY DROPPED 10.1.0.9 > 8.8.8.8 udp/53  office -> net"
