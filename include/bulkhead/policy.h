@@ -166,6 +166,7 @@ void bh_policy_schema(struct bh_text *t);			    /* JSON Schema from the loader's
 void bh_policy_put_svcs(const struct bh_svcs *s, struct bh_text *t); /* "[https, tcp/8443]" */
 
 /* ---- questions ---- */
+bool bh_policy_one_segment(const struct bh_policy *p, const struct bh_addr *a, const struct bh_addr *b); /* in one network of their one zone */
 uint16_t bh_policy_zone_of(const struct bh_policy *p, const struct bh_addr *a); /* most specific prefix, or BH_ZONE_NONE */
 uint16_t bh_policy_zone_by_name(const struct bh_policy *p, const char *name);
 const struct bh_phost *bh_policy_host_by_addr(const struct bh_policy *p, const struct bh_addr *a); /* NULL = undeclared */

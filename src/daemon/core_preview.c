@@ -220,20 +220,6 @@ static void live(struct preview *w, const char *body, size_t len)
 	sum_live(w);
 }
 
-static bool same_segment(struct preview *w, const struct bh_seen *s)
-{
-	uint16_t zone = bh_policy_zone_of(w->p->policy, &s->src);
-	const struct bh_prefixes *nets;
-
-	if (zone == BH_ZONE_NONE || zone != bh_policy_zone_of(w->p->policy, &s->dst))
-		return false;
-	nets = &w->p->policy->zones[zone].nets;
-	for (size_t i = 0; i < nets->n; i++)
-		if (bh_prefix_has(&nets->v[i], &s->src) && bh_prefix_has(&nets->v[i], &s->dst))
-			return true;
-	return false;
-}
-
 /* the port of a bridge it is behind, 0 = not known */
 static uint64_t port_of(struct preview *w, const struct bh_addr *a)
 {
@@ -256,7 +242,7 @@ static bool isolates(const struct bh_order *o)
 /* why this box sees it and cannot cut it, or NULL */
 static const char *beyond(struct preview *w, const struct bh_seen *s, uint8_t *io_fate)
 {
-	if (same_segment(w, s)) {
+	if (bh_policy_one_segment(w->p->policy, &s->src, &s->dst)) {
 		uint64_t from = port_of(w, &s->src), to = port_of(w, &s->dst);
 
 		if (w->p->segment == BH_SEGMENT_NONE)

@@ -32,16 +32,6 @@ static bool remedied(const struct bh_plan *law, const struct bh_event *ev)
 	return false;
 }
 
-static bool one_segment(const struct bh_policy *p, const struct bh_event *ev)
-{
-	uint16_t z = bh_policy_zone_of(p, &ev->src);
-
-	for (size_t i = 0; z != BH_ZONE_NONE && z == bh_policy_zone_of(p, &ev->dst) && i < p->zones[z].nets.n; i++)
-		if (bh_prefix_has(&p->zones[z].nets.v[i], &ev->src) && bh_prefix_has(&p->zones[z].nets.v[i], &ev->dst))
-			return true;
-	return false;
-}
-
 static struct bh_order *passed_by(struct bh_core *c, const struct bh_event *ev)
 {
 	for (size_t i = 0; i < c->n_orders; i++) {
@@ -70,6 +60,6 @@ void bh_effect_step(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	bh_strcpy(said.by, sizeof said.by, "sensor");
 	snprintf(said.reason, sizeof said.reason, "%s > %s %s/%u was answered all the same: %s", bh_addr_print(&ev->src, src), bh_addr_print(&ev->dst, dst),
 		bh_proto_name(ev->proto, proto), ev->dport,
-		one_segment(c->opts.policy, ev) ? "within the segment, not through this box" : "by another path than through this box's rules");
+		bh_policy_one_segment(c->opts.policy, &ev->src, &ev->dst) ? "within the segment, not through this box" : "by another path than through this box's rules");
 	bh_core_action(c, &said, BH_VERB_INEFFECTIVE, NULL, out);
 }

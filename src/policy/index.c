@@ -367,6 +367,20 @@ uint16_t bh_policy_zone_of(const struct bh_policy *p, const struct bh_addr *a)
 	return e ? e->value : BH_ZONE_NONE;
 }
 
+bool bh_policy_one_segment(const struct bh_policy *p, const struct bh_addr *a, const struct bh_addr *b)
+{
+	uint16_t zone = bh_policy_zone_of(p, a);
+	const struct bh_prefixes *nets;
+
+	if (zone == BH_ZONE_NONE || zone != bh_policy_zone_of(p, b))
+		return false;
+	nets = &p->zones[zone].nets;
+	for (size_t i = 0; i < nets->n; i++)
+		if (bh_prefix_has(&nets->v[i], a) && bh_prefix_has(&nets->v[i], b))
+			return true;
+	return false;
+}
+
 uint16_t bh_policy_zone_by_name(const struct bh_policy *p, const char *name)
 {
 	uint32_t i = named_find(p->index->zone_names, p->n_zones, name);

@@ -76,6 +76,24 @@ static const char *zone(const struct bh_policy *p, const char *a)
 	return z == BH_ZONE_NONE ? "none" : p->zones[z].name;
 }
 
+static void a_segment_is_one_network_of_one_zone(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool one;
+	} t[] = {{"10.10.0.1", "10.10.255.9", true}, {"10.10.0.1", "fd00:10::1", false}, {"10.10.0.1", "10.20.0.1", false},
+		{"fd00:10::1", "fd00:10::2", true}, {"10.20.0.1", "10.30.0.1", false}};
+	struct bh_policy *p = must_load(site);
+
+	for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+		struct bh_addr a = addr(t[i].a), b = addr(t[i].b);
+
+		assert_int_equal(bh_policy_one_segment(p, &a, &b), t[i].one);
+		assert_int_equal(bh_policy_one_segment(p, &b, &a), t[i].one);
+	}
+	bh_policy_free(p);
+}
+
 static void everything_written_is_kept(void **state)
 {
 	struct bh_policy *p = must_load(site);
@@ -420,6 +438,7 @@ int main(void)
 		cmocka_unit_test(a_window_over_midnight_belongs_to_the_day_it_begins_on),
 		cmocka_unit_test(a_drawbridge_goes_by_local_time),
 		cmocka_unit_test(everything_written_is_kept),
+		cmocka_unit_test(a_segment_is_one_network_of_one_zone),
 		cmocka_unit_test(the_sha256_is_of_the_text),
 		cmocka_unit_test(the_most_specific_prefix_wins_and_families_stay_apart),
 		cmocka_unit_test(names_and_addresses_find_their_host),
