@@ -305,16 +305,6 @@ static int ask(
 	return r == 0;
 }
 
-static int each_gen(const struct nlmsghdr *h, void *ctx)
-{
-	struct nlattr *a;
-
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID &&
-							     mnl_attr_get_payload_len(a) >= 4) *
-		(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
-	return 0;
-}
-
 int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_features)
 {
 	struct bh_kernel_features f = {.br_netfilter_on = e->br_netfilter};
@@ -338,8 +328,6 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 		{&f.flowtable, NFPROTO_INET, 0, probe_flowtable},
 		{&f.conntrack, NFPROTO_INET, 0, probe_conntrack},
 	};
-	struct nlmsghdr *h;
-	char buf[64];
 	int r;
 
 	for (size_t i = 0; i < BH_COUNT(probes); i++) {
@@ -348,10 +336,7 @@ int bh_enforcer_features(struct bh_enforcer *e, struct bh_kernel_features *ret_f
 			return r;
 		*probes[i].have = r == 1;
 	}
-	h = bh_nl_request(&e->nl, buf, NFT_MSG_GETGEN, NLM_F_ACK);
-	r = bh_nl_ask(&e->nl, h, each_gen, &f.generation);
-	if (r < 0)
-		return r;
+	f.generation = bh_generation(&e->nl);
 	r = bh_offload_read(&e->nl, f.offload);
 	if (r < 0)
 		return r;

@@ -6,6 +6,7 @@
  * same queue and undoes all), so the whole queue is read.
  */
 #include <errno.h>
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -279,4 +280,24 @@ int bh_nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx)
 				r = fn(m, ctx);
 		}
 	}
+}
+
+static int each_generation(const struct nlmsghdr *h, void *ctx)
+{
+	struct nlattr *a;
+
+	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
+		return 0;
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID &&
+							     mnl_attr_get_payload_len(a) >= 4)
+		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
+	return 0;
+}
+
+uint32_t bh_generation(struct nl *nl)
+{
+	uint32_t g = 0;
+	char buf[64];
+
+	return bh_nl_ask(nl, bh_nl_request(nl, buf, NFT_MSG_GETGEN, NLM_F_ACK), each_generation, &g) < 0 ? 0 : g;
 }

@@ -59,6 +59,8 @@ typedef int nl_each(const struct nlmsghdr *h, void *ctx);
 struct nlmsghdr *bh_nl_request(struct nl *nl, char *buf, uint16_t type, uint16_t flags);
 int bh_nl_ask(struct nl *nl, struct nlmsghdr *h, nl_each *fn, void *ctx) BH_MUST;
 
+uint32_t bh_generation(struct nl *nl); /* of the ruleset; 0 = no answer */
+
 const char *bh_nl_hint(int error);
 
 #endif

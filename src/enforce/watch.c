@@ -124,29 +124,6 @@ void bh_watch_drain(struct bh_enforcer *e)
 
 /* ---- many at once ---- */
 
-static int each_generation(const struct nlmsghdr *h, void *ctx)
-{
-	struct nlattr *a;
-
-	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN))
-		return 0;
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg)) if (mnl_attr_get_type(a) == NFTA_GEN_ID &&
-							     mnl_attr_get_payload_len(a) >= 4)
-		*(uint32_t *)ctx = ntohl(mnl_attr_get_u32(a));
-	return 0;
-}
-
-static uint32_t generation(struct bh_enforcer *e)
-{
-	uint32_t g = 0;
-	char buf[64];
-
-	return bh_nl_ask(&e->nl, bh_nl_request(&e->nl, buf, NFT_MSG_GETGEN, NLM_F_ACK),
-		       each_generation, &g) < 0
-		       ? 0
-		       : g;
-}
-
 static bool listen_to(struct bh_enforcer *e, int how)
 {
 	int group = NFNLGRP_NFTABLES;
@@ -156,7 +133,7 @@ static bool listen_to(struct bh_enforcer *e, int how)
 
 int bh_watch_unheard(struct bh_enforcer *e)
 {
-	uint32_t before = generation(e), ours;
+	uint32_t before = bh_generation(&e->nl), ours;
 	bool deaf = before && listen_to(e, NETLINK_DROP_MEMBERSHIP);
 	int r = bh_batch_commit(&e->batch, &e->nl, false, e->why);
 
@@ -168,7 +145,7 @@ int bh_watch_unheard(struct bh_enforcer *e)
 		return r;
 	}
 	ours = r < 0 ? before : before + 1;
-	if (generation(e) != (ours ? ours : 1)) /* 0 is left out when it wraps */
+	if (bh_generation(&e->nl) != (ours ? ours : 1)) /* 0 is left out when it wraps */
 		e->lost = true;
 	return r;
 }
