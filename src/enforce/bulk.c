@@ -18,6 +18,7 @@
 
 #define BULK_BYTES (16u << 20) /* text that may wait before no more is read */
 #define STEP 500	       /* lines of one transaction */
+#define NEWER_MAX (1u << 20) /* targets spoken of meanwhile: then no more is read until the bulk is written */
 #define NAMED 100	       /* refused lines the answer names; the rest is counted */
 #define NAMED_TEXT 256
 
@@ -92,7 +93,7 @@ int bh_bulk_overtaken(struct bulks *q, const struct bh_cut *cuts, size_t n)
 
 bool bh_bulk_full(const struct bulks *q)
 {
-	return q->bytes > BULK_BYTES;
+	return q->bytes > BULK_BYTES || bh_book_n(&q->newer) > NEWER_MAX;
 }
 
 static void name_refused(struct bulk *b, const struct bh_refused *why)
