@@ -104,3 +104,27 @@ int bh_cli_ask_body(const char *socket_path, const struct bh_api_request *q, con
 	*ret_text = buf;
 	return 0;
 }
+
+const char *bh_cli_str(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+long long bh_cli_num(json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+void bh_cli_service(json_t *o, char buf[32])
+{
+	long long proto = bh_cli_num(o, "proto");
+
+	if (proto == 6 || proto == 17)
+		snprintf(buf, 32, "%s/%lld", proto == 6 ? "tcp" : "udp", bh_cli_num(o, "dport"));
+	else if (proto == 1 || proto == 58)
+		snprintf(buf, 32, "icmp");
+	else
+		snprintf(buf, 32, "protocol %lld", proto);
+}

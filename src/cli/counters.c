@@ -6,28 +6,15 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-static const char *str(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static void would(json_t *v)
 {
-	long long proto = json_integer_value(json_object_get(v, "proto")), port = json_integer_value(json_object_get(v, "dport"));
 	json_t *names = json_object_get(v, "conduits"), *name;
 	char svc[32];
 	size_t i;
 
-	if (proto == 6 || proto == 17)
-		snprintf(svc, sizeof svc, "%s/%lld", proto == 6 ? "tcp" : "udp", port);
-	else if (proto == 1)
-		snprintf(svc, sizeof svc, "icmp");
-	else
-		snprintf(svc, sizeof svc, "protocol %lld", proto);
-	printf("  %8lld packets  %s -> %s  %s  %lld pairs, like %s > %s\n", json_integer_value(json_object_get(v, "packets")), str(v, "from")[0] ? str(v, "from") : "(no zone)",
-		str(v, "to")[0] ? str(v, "to") : "(no zone)", svc, json_integer_value(json_object_get(v, "pairs")), str(v, "src"), str(v, "dst"));
+	bh_cli_service(v, svc);
+	printf("  %8lld packets  %s -> %s  %s  %lld pairs, like %s > %s\n", json_integer_value(json_object_get(v, "packets")), bh_cli_str(v, "from")[0] ? bh_cli_str(v, "from") : "(no zone)",
+		bh_cli_str(v, "to")[0] ? bh_cli_str(v, "to") : "(no zone)", svc, json_integer_value(json_object_get(v, "pairs")), bh_cli_str(v, "src"), bh_cli_str(v, "dst"));
 	if (json_array_size(names)) {
 		printf("                    not in conduit");
 		json_array_foreach(names, i, name)
@@ -47,7 +34,7 @@ static void person(json_t *o)
 	json_t *packets = json_object_get(o, "packets"), *list = json_object_get(o, "would_drop"), *v;
 	size_t i;
 
-	printf("mode %s; packets of the forward and input hooks since the table was written first\n", str(o, "mode"));
+	printf("mode %s; packets of the forward and input hooks since the table was written first\n", bh_cli_str(o, "mode"));
 	for (i = 0; i < BH_COUNT(rows); i++)
 		printf("  %12lld  %s\n", json_integer_value(json_object_get(packets, rows[i].key)), rows[i].says);
 	if (!json_array_size(list))
@@ -86,7 +73,7 @@ int bh_cli_counters(int argc, char **argv)
 	if (json)
 		fputs(text, stdout);
 	else if (r)
-		fprintf(stderr, "bulkhead: %s\n", str(o, "text"));
+		fprintf(stderr, "bulkhead: %s\n", bh_cli_str(o, "text"));
 	else
 		person(o);
 	json_decref(o);

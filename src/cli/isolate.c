@@ -7,13 +7,6 @@
 #include "cli/client.h"
 #include "cli/preview.h"
 
-static const char *str(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* the line of the policy a refusal points at, with a caret, when the file can be read from here */
 static void show_line(const char *where)
 {
@@ -40,26 +33,26 @@ static void tell(json_t *o)
 	size_t i;
 
 	if (refused) {
-		fprintf(stderr, "bulkhead: refused: %s%s%s%s\n", str(refused, "text"), str(refused, "policy")[0] ? " (" : "", str(refused, "policy"),
-			str(refused, "policy")[0] ? ")" : "");
-		show_line(str(refused, "policy"));
+		fprintf(stderr, "bulkhead: refused: %s%s%s%s\n", bh_cli_str(refused, "text"), bh_cli_str(refused, "policy")[0] ? " (" : "", bh_cli_str(refused, "policy"),
+			bh_cli_str(refused, "policy")[0] ? ")" : "");
+		show_line(bh_cli_str(refused, "policy"));
 		return;
 	}
 	if (json_integer_value(json_object_get(o, "exit"))) {
-		fprintf(stderr, "bulkhead: %s\n", str(o, "text"));
+		fprintf(stderr, "bulkhead: %s\n", bh_cli_str(o, "text"));
 		return;
 	}
-	printf("%s\n", str(o, "text"));
+	printf("%s\n", bh_cli_str(o, "text"));
 	if (!order)
 		return;
-	if (!strcmp(str(order, "step"), "conduit")) {
-		printf("  conduit %s", str(order, "name"));
-		if (str(order, "until")[0])
-			printf(" until %s", str(order, "until"));
+	if (!strcmp(bh_cli_str(order, "step"), "conduit")) {
+		printf("  conduit %s", bh_cli_str(order, "name"));
+		if (bh_cli_str(order, "until")[0])
+			printf(" until %s", bh_cli_str(order, "until"));
 		putchar('\n');
 		return;
 	}
-	printf("  %s %s %s until %s\n  CUT  ", str(order, "step"), str(order, "host"), str(order, "name"), str(order, "until"));
+	printf("  %s %s %s until %s\n  CUT  ", bh_cli_str(order, "step"), bh_cli_str(order, "host"), bh_cli_str(order, "name"), bh_cli_str(order, "until"));
 	json_array_foreach(json_object_get(order, "cut"), i, v)
 		printf(" %s", json_string_value(v));
 	printf("\n  KEEP ");

@@ -17,16 +17,9 @@ void bh_cli_flows_fini(struct bh_cli_flows *f)
 	memset(f, 0, sizeof *f);
 }
 
-static const char *str(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static bool addr(json_t *o, const char *key, struct bh_addr *ret)
 {
-	const char *s = str(o, key);
+	const char *s = bh_cli_str(o, key);
 
 	return bh_addr_parse(s, strlen(s), ret) == 0;
 }
@@ -86,10 +79,10 @@ static int from_daemon(const char *socket_path, struct bh_cli_flows *f)
 
 	if (r)
 		return r;
-	bh_strcpy(f->since, sizeof f->since, str(o, "since"));
-	bh_strcpy(f->until, sizeof f->until, str(o, "now"));
-	bh_strcpy(f->holes, sizeof f->holes, str(o, "whole_since"));
-	bh_strcpy(f->open_unknown, sizeof f->open_unknown, str(o, "open_unknown"));
+	bh_strcpy(f->since, sizeof f->since, bh_cli_str(o, "since"));
+	bh_strcpy(f->until, sizeof f->until, bh_cli_str(o, "now"));
+	bh_strcpy(f->holes, sizeof f->holes, bh_cli_str(o, "whole_since"));
+	bh_strcpy(f->open_unknown, sizeof f->open_unknown, bh_cli_str(o, "open_unknown"));
 	for (unsigned k = 0; k < BH_COUNT(lists); k++)
 		json_array_foreach(json_object_get(o, lists[k]), i, v) {
 			struct bh_cli_flow w = {.proto = (uint8_t)json_integer_value(json_object_get(v, "proto")),
@@ -112,9 +105,9 @@ static int eve_line(struct bh_cli_flows *f, json_t *o)
 {
 	json_t *flow = json_object_get(o, "flow");
 	struct bh_cli_flow w = {.dport = (uint16_t)json_integer_value(json_object_get(o, "dest_port")), .flows = 1};
-	const char *proto = str(o, "proto"), *at = str(o, "timestamp");
+	const char *proto = bh_cli_str(o, "proto"), *at = bh_cli_str(o, "timestamp");
 
-	if (strcmp(str(o, "event_type"), "flow") || !flow || json_integer_value(json_object_get(flow, "pkts_toclient")) == 0)
+	if (strcmp(bh_cli_str(o, "event_type"), "flow") || !flow || json_integer_value(json_object_get(flow, "pkts_toclient")) == 0)
 		return 0;
 	w.proto = !strcasecmp(proto, "tcp") ? 6 : !strcasecmp(proto, "udp") ? 17 : !strcasecmp(proto, "icmp") ? 1 : !strcasecmp(proto, "ipv6-icmp") ? 58 : 0;
 	if (!w.proto || !addr(o, "src_ip", &w.src) || !addr(o, "dest_ip", &w.dst))

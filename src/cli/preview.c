@@ -11,53 +11,29 @@
 
 #define SHOWN 20
 
-static const char *str(json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static long long num(json_t *o, const char *key)
-{
-	return json_integer_value(json_object_get(o, key));
-}
-
-static void service(json_t *o, char buf[32])
-{
-	long long proto = num(o, "proto");
-
-	if (proto == 6 || proto == 17)
-		snprintf(buf, 32, "%s/%lld", proto == 6 ? "tcp" : "udp", num(o, "dport"));
-	else if (proto == 1 || proto == 58)
-		snprintf(buf, 32, "icmp");
-	else
-		snprintf(buf, 32, "protocol %lld", proto);
-}
-
 static void line(json_t *o)
 {
 	char svc[32];
 
-	service(o, svc);
-	printf("    %s%s > %s %s%s%s  %s%s%s", json_is_true(json_object_get(o, "critical")) ? "CRITICAL " : "", str(o, "src"), str(o, "dst"), svc, str(o, "app")[0] ? " " : "",
-		str(o, "app"), str(o, "from"), str(o, "to")[0] ? " -> " : "", str(o, "to"));
-	if (str(o, "pin")[0])
-		printf("  pin %s", str(o, "pin"));
-	if (num(o, "open"))
-		printf("  %lld open now", num(o, "open"));
-	if (str(o, "last_seen")[0])
-		printf("  last seen %.19s", str(o, "last_seen"));
-	if (num(o, "flows"))
-		printf(", %lld times", num(o, "flows"));
-	if (num(o, "bytes"))
-		printf(", %lld bytes", num(o, "bytes"));
+	bh_cli_service(o, svc);
+	printf("    %s%s > %s %s%s%s  %s%s%s", json_is_true(json_object_get(o, "critical")) ? "CRITICAL " : "", bh_cli_str(o, "src"), bh_cli_str(o, "dst"), svc, bh_cli_str(o, "app")[0] ? " " : "",
+		bh_cli_str(o, "app"), bh_cli_str(o, "from"), bh_cli_str(o, "to")[0] ? " -> " : "", bh_cli_str(o, "to"));
+	if (bh_cli_str(o, "pin")[0])
+		printf("  pin %s", bh_cli_str(o, "pin"));
+	if (bh_cli_num(o, "open"))
+		printf("  %lld open now", bh_cli_num(o, "open"));
+	if (bh_cli_str(o, "last_seen")[0])
+		printf("  last seen %.19s", bh_cli_str(o, "last_seen"));
+	if (bh_cli_num(o, "flows"))
+		printf(", %lld times", bh_cli_num(o, "flows"));
+	if (bh_cli_num(o, "bytes"))
+		printf(", %lld bytes", bh_cli_num(o, "bytes"));
 	if (json_object_get(o, "bytes_per_s"))
-		printf(" (%lld a second)", num(o, "bytes_per_s"));
+		printf(" (%lld a second)", bh_cli_num(o, "bytes_per_s"));
 	if (json_is_false(json_object_get(o, "opens_again")))
 		printf("  (goes on, but cannot be opened again)");
-	if (str(o, "why")[0])
-		printf("\n        %s", str(o, "why"));
+	if (bh_cli_str(o, "why")[0])
+		printf("\n        %s", bh_cli_str(o, "why"));
 	putchar('\n');
 }
 
@@ -65,13 +41,13 @@ static void group(json_t *pv, const char *fate, const char *says)
 {
 	json_t *v;
 	size_t i;
-	long long n = num(pv, fate), shown = 0;
+	long long n = bh_cli_num(pv, fate), shown = 0;
 
 	if (!n)
 		return;
 	printf("  %s: %lld\n", says, n);
 	json_array_foreach(json_object_get(pv, "connections"), i, v) {
-		if (strcmp(str(v, "fate"), fate))
+		if (strcmp(bh_cli_str(v, "fate"), fate))
 			continue;
 		if (shown++ == SHOWN) {
 			printf("    and %lld more; --json lists them\n", n - SHOWN);
@@ -87,27 +63,27 @@ void bh_cli_preview_print(json_t *pv)
 	size_t i;
 
 	if (session && json_is_true(json_object_get(session, "inside")))
-		printf("  YOUR OWN SESSION comes from %s, inside this cut: %s\n", str(session, "from"),
+		printf("  YOUR OWN SESSION comes from %s, inside this cut: %s\n", bh_cli_str(session, "from"),
 			json_is_true(json_object_get(session, "managed")) ? "management keeps it" : "it will die, and you cannot come back from there");
-	if (str(pv, "bypass")[0])
-		printf("  CANNOT CUT connections in %s: they pass beside every rule here until they leave it\n", str(pv, "bypass"));
+	if (bh_cli_str(pv, "bypass")[0])
+		printf("  CANNOT CUT connections in %s: they pass beside every rule here until they leave it\n", bh_cli_str(pv, "bypass"));
 	group(pv, "cut", "WILL BE LOST, kinds of connection");
-	if (!num(pv, "cut"))
+	if (!bh_cli_num(pv, "cut"))
 		printf("  nothing that is open or was recorded will be lost\n");
 	group(pv, "kept", "KEPT");
 	group(pv, "beyond", "CANNOT BE CUT HERE, goes on whatever you do");
 	group(pv, "barred", "not permitted now either");
-	if (num(pv, "left_out"))
-		printf("  %lld connections were not looked at\n", num(pv, "left_out"));
+	if (bh_cli_num(pv, "left_out"))
+		printf("  %lld connections were not looked at\n", bh_cli_num(pv, "left_out"));
 	if (json_array_size(json_object_get(pv, "boxes"))) {
 		printf("  of everything that could be opened, lost:\n");
 		json_array_foreach(json_object_get(pv, "boxes"), i, v)
 			printf("    %s\n", json_string_value(v));
 	}
-	if (str(pv, "open_unknown")[0])
-		printf("  open connections are not in this list: %s\n", str(pv, "open_unknown"));
-	printf("  recorded since %s%s%s; what did not speak since then is not in this list\n", str(window, "since")[0] ? str(window, "since") : "never",
-		str(window, "whole_since")[0] ? ", complete since " : "", str(window, "whole_since"));
+	if (bh_cli_str(pv, "open_unknown")[0])
+		printf("  open connections are not in this list: %s\n", bh_cli_str(pv, "open_unknown"));
+	printf("  recorded since %s%s%s; what did not speak since then is not in this list\n", bh_cli_str(window, "since")[0] ? bh_cli_str(window, "since") : "never",
+		bh_cli_str(window, "whole_since")[0] ? ", complete since " : "", bh_cli_str(window, "whole_since"));
 }
 
 /* Where the person sits: what sshd says, or, where sudo took that away, what the login of this terminal says. */
