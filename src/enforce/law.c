@@ -187,14 +187,23 @@ static int put_once(
 	return r;
 }
 
-/* what is not there any more when it is read back was taken away by somebody: it is written again */
+/*
+ * What is not there any more when it is read back was taken away by somebody: it is written again,
+ * under another stamp, since he may have let connections in that now carry the one before.
+ */
 static int put(struct bh_enforcer *e, const struct book *cuts, bool in_a_hurry)
 {
+	uint16_t stamp = e->stamp;
 	bool committed = true;
 	int r = -EIO;
 
-	for (int tries = 0; r < 0 && committed && tries < 3; tries++)
+	for (int tries = 0; r < 0 && committed && tries < 3; tries++) {
+		if (tries)
+			e->stamp = e->used = bh_stamp_fresh(e->used, 0);
 		r = put_once(e, cuts, in_a_hurry, &committed);
+	}
+	if (r < 0)
+		e->stamp = stamp;
 	return r;
 }
 
