@@ -8,12 +8,12 @@
  * Units   at: ns of the capture clock (Unix time). Counters in packets and bytes. Ports in host order.
  * Errors  bh_event_parse: 0, or 1 with a reason and a column.
  * Purity  Pure.
- * Source  RFC 2131 (DHCP), RFC 826 (ARP), [MS-SMB2] 2.2 (commands, status), RFC 9293 (TCP).
+ * Source  RFC 9293 (TCP); what protocols say is in fact.h.
  */
 #ifndef BULKHEAD_EVENT_H
 #define BULKHEAD_EVENT_H
 
-#include <bulkhead/base.h>
+#include <bulkhead/fact.h>
 
 enum bh_ev_kind {
 	BH_EV_NONE,
@@ -25,6 +25,14 @@ enum bh_ev_kind {
 	BH_EV_ARP,
 	BH_EV_DHCP,
 	BH_EV_SMB,
+	BH_EV_RPC,   /* DCE/RPC: an interface bound, an operation called, an endpoint learned */
+	BH_EV_LOGON, /* somebody proved, or failed to prove, who he is: one kind for all protocols */
+	BH_EV_KRB,
+	BH_EV_LDAP,
+	BH_EV_DNS,
+	BH_EV_HTTP, /* only requests that manage a host (/wsman) or carry a logon */
+	BH_EV_RDP,
+	BH_EV_SSH,
 	BH_EV_GAP,     /* something was lost before the core saw it */
 	BH_EV_COMMAND, /* an operator's order */
 	BH_EV_KERNEL,  /* what the enforcer says: applied, refused, expired, drift, repaired */
@@ -70,68 +78,24 @@ enum bh_outcome {
 #define BH_EVF_TWOWAY 0x02    /* three-way handshake with correct acknowledgements, or request and reply, seen */
 #define BH_EVF_UNTRUSTED 0x04 /* parsed over a gap, or from a tunnel's inside */
 
+#define BH_SYN_OPTS 8
+struct bh_syn { /* of a flow's first packet, when that was a SYN */
+	uint16_t window, mss; /* mss 0 = no such option */
+	uint8_t wscale;	      /* 1 + shift; 0 = no such option */
+	uint8_t df;
+	uint8_t opts[BH_SYN_OPTS]; /* kinds in wire order, NOPs included, the end is not; 0 = no more */
+	uint8_t pad[2];
+};
 struct bh_ev_flow {
 	bh_ns start;
 	uint64_t pkts[2], bytes[2]; /* [0] initiator to responder */
 	uint8_t tcp_flags[2];	    /* or of all seen */
 	uint8_t reason;		    /* enum bh_flow_end */
 	uint8_t pad[5];
+	struct bh_syn syn; /* FLOW_NEW only */
 	char community_id[32]; /* "1:…" by nDPI; "" when not computed */
 };
 enum bh_flow_end { BH_END_NONE, BH_END_CLOSED, BH_END_TIMEOUT, BH_END_EVICTED, BH_END_SHUTDOWN, BH_END_COUNT };
-
-struct bh_ev_arp {
-	uint8_t op; /* 1 request, 2 reply */
-	uint8_t pad[7];
-	/* src = sender protocol address, dst = target; mac_src/mac_dst = sender/target hardware address */
-};
-
-#define BH_DHCP_OPTS 48
-#define BH_DHCP_F_ROUTES 0x01 /* option 121 or 249 covers 0.0.0.0/1 and 128.0.0.0/1 */
-#define BH_DHCP_F_WPAD 0x02   /* option 252 */
-struct bh_ev_dhcp {
-	uint32_t xid, lease_s;
-	uint8_t type; /* 1 DISCOVER 2 OFFER 3 REQUEST 4 DECLINE 5 ACK 6 NAK 7 RELEASE 8 INFORM */
-	uint8_t flags, n_opts, pad;
-	struct bh_mac client;
-	uint8_t pad2[2];
-	struct bh_addr yiaddr, server_id, giaddr, router, dns;
-	uint8_t opts[BH_DHCP_OPTS]; /* option numbers in wire order, first 48 */
-	char hostname[64], vendor[32];
-};
-
-enum bh_smb_op {
-	BH_SMB_NONE,
-	BH_SMB_SESSION, /* SESSION_SETUP finished: user, status, dialect */
-	BH_SMB_TREE,	/* TREE_CONNECT answered: share */
-	BH_SMB_OPEN,	/* CREATE answered with success: name, disposition taken, access */
-	BH_SMB_WRITE,	/* a write handle crossed 64 KiB (once per handle) */
-	BH_SMB_CLOSE,	/* a handle that read or wrote was closed: totals and verdicts */
-	BH_SMB_RENAME,	/* name -> name2 */
-	BH_SMB_DELETE,	/* disposition or delete-on-close */
-	BH_SMB_TRUNCATE, /* set end of file below what the handle found */
-	BH_SMB_OPS
-};
-/* magic class of the first bytes at offset 0 */
-enum bh_magic { BH_MAGIC_NONE, BH_MAGIC_OTHER, BH_MAGIC_TEXT, BH_MAGIC_DOC, BH_MAGIC_IMAGE, BH_MAGIC_PACKED, BH_MAGIC_EXEC, BH_MAGIC_COUNT };
-/* randomness verdict of content (detection.md 3.7): chi-square over the histogram per handle and direction */
-enum bh_rand { BH_RAND_NONE, BH_RAND_NO, BH_RAND_SMALL, BH_RAND_WEAK, BH_RAND_STRONG, BH_RAND_COUNT };
-#define BH_SMB_F_ENCRYPTED 0x01 /* the session is encrypted: only sizes are known */
-#define BH_SMB_F_GUEST 0x02
-#define BH_SMB_F_CREATED 0x04 /* the open created the file (CREATE action 2) */
-#define BH_SMB_F_EXISTED 0x08 /* opened, superseded or overwritten (actions 0, 1, 3) */
-#define BH_SMB_F_DIR 0x10
-struct bh_ev_smb {
-	uint64_t session, fid; /* as on the wire; fid = volatile half */
-	uint64_t bytes_read, bytes_written;
-	uint32_t status, tree;
-	uint16_t dialect;
-	uint8_t op, flags;
-	uint8_t magic_read, magic_written; /* enum bh_magic */
-	uint8_t rand_read, rand_written;   /* enum bh_rand */
-	char user[48], share[64];	   /* user is domain\user; share is the last component */
-	char name[128], name2[128];	   /* path inside the share, UTF-8, / as separator, tail kept when longer */
-};
 
 struct bh_ev_gap {
 	uint64_t lost;
@@ -180,6 +144,14 @@ struct bh_event {
 		struct bh_ev_arp arp;
 		struct bh_ev_dhcp dhcp;
 		struct bh_ev_smb smb;
+		struct bh_ev_rpc rpc;
+		struct bh_ev_logon logon;
+		struct bh_ev_krb krb;
+		struct bh_ev_ldap ldap;
+		struct bh_ev_dns dns;
+		struct bh_ev_http http;
+		struct bh_ev_rdp rdp;
+		struct bh_ev_ssh ssh;
 		struct bh_ev_gap gap;
 		struct bh_ev_command command;
 		struct bh_ev_kernel kernel;
@@ -201,7 +173,6 @@ int bh_event_parse(const char *line, size_t len, struct bh_event *ret_event, str
 
 const char *bh_ev_kind_name(unsigned kind);
 const char *bh_outcome_name(unsigned outcome);
-const char *bh_smb_op_name(unsigned op);
 const char *bh_cmd_name(unsigned verb);
 const char *bh_scope_name(unsigned scope);
 const char *bh_set_name(unsigned set);

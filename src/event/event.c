@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <bulkhead/event.h>
 
-enum form { F_U8, F_U16, F_U32, F_U64, F_HEX64, F_NS, F_MAC, F_ADDR, F_STR, F_OPTS, F_WORD };
+enum form { F_U8, F_U16, F_U32, F_U64, F_HEX64, F_NS, F_MAC, F_ADDR, F_STR, F_OPTS, F_LIST, F_UUID, F_WORD };
 
 #define K(kind) (1u << BH_EV_##kind)
 #define FLOWS (K(FLOW_NEW) | K(FLOW_OUTCOME) | K(FLOW_CLASS) | K(FLOW_END))
-#define ENDS (FLOWS | K(ARP) | K(DHCP) | K(SMB))
+#define FACTS (K(SMB) | K(RPC) | K(LOGON) | K(KRB) | K(LDAP) | K(DNS) | K(HTTP) | K(RDP) | K(SSH))
+#define ENDS (FLOWS | K(ARP) | K(DHCP) | FACTS)
 #define ALL (~0u)
 
 static inline uint32_t kind_bit(unsigned kind)
@@ -60,6 +61,18 @@ static const char *ker_name(unsigned v)
 
 	return n[v < BH_COUNT(n) ? v : 0];
 }
+static const char *ldap_word(unsigned v)
+{
+	static const char *const n[] = {"none", "search", "done"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *via_word(unsigned v)
+{
+	static const char *const n[] = {"none", "tcp", "pipe"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
 static const char *mode_word(unsigned v)
 {
 	static const char *const n[] = {"observe", "ask", "auto"};
@@ -75,7 +88,7 @@ static const struct field fields[] = {
 	NUM("pkt", ALL, pkt, F_U64),
 	NUM("id", ALL, flow_id, F_U64),
 	NUM("vlan", ENDS, vlan, F_U16),
-	WORD("app", FLOWS | K(SMB), app, bh_app_name, BH_APP_COUNT),
+	WORD("app", FLOWS | FACTS, app, bh_app_name, BH_APP_COUNT),
 	WORD("outcome", FLOWS, outcome, bh_outcome_name, BH_OUT_COUNT),
 	NUM("flags", ALL, flags, F_U8),
 	NUM("worker", ALL, worker, F_U16),
@@ -91,6 +104,11 @@ static const struct field fields[] = {
 	NUM("rtcp", FLOWS, u.flow.tcp_flags[1], F_U8),
 	WORD("reason", FLOWS, u.flow.reason, reason_name, BH_END_COUNT),
 	NUM("cid", FLOWS, u.flow.community_id, F_STR),
+	NUM("win", K(FLOW_NEW), u.flow.syn.window, F_U16),
+	NUM("mss", K(FLOW_NEW), u.flow.syn.mss, F_U16),
+	NUM("wscale", K(FLOW_NEW), u.flow.syn.wscale, F_U8),
+	NUM("df", K(FLOW_NEW), u.flow.syn.df, F_U8),
+	NUM("synopts", K(FLOW_NEW), u.flow.syn.opts, F_LIST),
 	NUM("op", K(ARP), u.arp.op, F_U8),
 	NUM("type", K(DHCP), u.dhcp.type, F_U8),
 	NUM("client", K(DHCP), u.dhcp.client, F_MAC),
@@ -122,6 +140,70 @@ static const struct field fields[] = {
 	NUM("share", K(SMB), u.smb.share, F_STR),
 	NUM("name", K(SMB), u.smb.name, F_STR),
 	NUM("to", K(SMB), u.smb.name2, F_STR),
+	NUM("head", K(SMB), u.smb.head, F_HEX64),
+	NUM("namelen", K(SMB), u.smb.name_len, F_U32),
+	NUM("count", K(SMB), u.smb.count, F_U32),
+	WORD("do", K(RPC), u.rpc.op, bh_rpc_op_name, BH_RPC_OPS),
+	NUM("uuid", K(RPC), u.rpc.uuid, F_UUID),
+	NUM("opnum", K(RPC), u.rpc.opnum, F_U16),
+	NUM("count", K(RPC), u.rpc.count, F_U32),
+	NUM("ctx", K(RPC), u.rpc.context, F_U16),
+	NUM("object", K(RPC), u.rpc.object, F_HEX64),
+	WORD("via", K(RPC), u.rpc.via, via_word, BH_VIA_COUNT),
+	NUM("level", K(RPC), u.rpc.level, F_U8),
+	NUM("rflags", K(RPC), u.rpc.flags, F_U8),
+	NUM("stub", K(RPC), u.rpc.stub, F_U32),
+	NUM("status", K(RPC), u.rpc.status, F_U32),
+	NUM("addr", K(RPC), u.rpc.addr, F_ADDR),
+	NUM("port", K(RPC), u.rpc.port, F_U16),
+	NUM("pipe", K(RPC), u.rpc.pipe, F_STR),
+	NUM("user", K(RPC), u.rpc.user, F_STR),
+	NUM("text", K(RPC), u.rpc.text, F_STR),
+	WORD("via", K(LOGON), u.logon.via, bh_logon_via_name, BH_LOGON_VIAS),
+	WORD("mech", K(LOGON), u.logon.mech, bh_logon_mech_name, BH_MECH_COUNT),
+	WORD("result", K(LOGON), u.logon.result, bh_logon_result_name, BH_LOGON_RESULTS),
+	NUM("status", K(LOGON), u.logon.status, F_U32),
+	NUM("lflags", K(LOGON), u.logon.flags, F_U8),
+	NUM("challenge", K(LOGON), u.logon.challenge, F_HEX64),
+	NUM("proof", K(LOGON), u.logon.proof, F_HEX64),
+	NUM("user", K(LOGON), u.logon.user, F_STR),
+	NUM("ws", K(LOGON), u.logon.workstation, F_STR),
+	NUM("type", K(KRB), u.krb.type, F_U8),
+	NUM("error", K(KRB), u.krb.error, F_U32),
+	NUM("asked", K(KRB), u.krb.etype_asked, F_U16),
+	NUM("ticket", K(KRB), u.krb.etype_ticket, F_U16),
+	NUM("reply", K(KRB), u.krb.etype_reply, F_U16),
+	NUM("etypes", K(KRB), u.krb.n_etypes, F_U8),
+	NUM("kflags", K(KRB), u.krb.flags, F_U8),
+	NUM("cname", K(KRB), u.krb.cname, F_STR),
+	NUM("sname", K(KRB), u.krb.sname, F_STR),
+	NUM("realm", K(KRB), u.krb.realm, F_STR),
+	WORD("do", K(LDAP), u.ldap.op, ldap_word, BH_LDAP_OPS),
+	NUM("scope", K(LDAP), u.ldap.scope, F_U8),
+	NUM("result", K(LDAP), u.ldap.result, F_U16),
+	NUM("entries", K(LDAP), u.ldap.entries, F_U32),
+	NUM("bytes", K(LDAP), u.ldap.bytes, F_U32),
+	NUM("base", K(LDAP), u.ldap.base, F_STR),
+	NUM("filter", K(LDAP), u.ldap.filter, F_STR),
+	NUM("qid", K(DNS), u.dns.id, F_U16),
+	NUM("qtype", K(DNS), u.dns.qtype, F_U16),
+	NUM("answers", K(DNS), u.dns.answers, F_U16),
+	NUM("rcode", K(DNS), u.dns.rcode, F_U8),
+	NUM("qflags", K(DNS), u.dns.flags, F_U8),
+	NUM("addr", K(DNS), u.dns.addr, F_ADDR),
+	NUM("name", K(DNS), u.dns.name, F_STR),
+	NUM("count", K(HTTP), u.http.count, F_U32),
+	NUM("status", K(HTTP), u.http.status, F_U16),
+	NUM("method", K(HTTP), u.http.method, F_STR),
+	NUM("host", K(HTTP), u.http.host, F_STR),
+	NUM("path", K(HTTP), u.http.path, F_STR),
+	NUM("agent", K(HTTP), u.http.agent, F_STR),
+	NUM("asked", K(RDP), u.rdp.asked, F_U32),
+	NUM("chosen", K(RDP), u.rdp.chosen, F_U32),
+	NUM("refused", K(RDP), u.rdp.refused, F_U8),
+	NUM("cookie", K(RDP), u.rdp.cookie, F_STR),
+	NUM("client", K(SSH), u.ssh.client, F_STR),
+	NUM("server", K(SSH), u.ssh.server, F_STR),
 	NUM("lost", K(GAP), u.gap.lost, F_U64),
 	WORD("why", K(GAP), u.gap.why, gap_name, BH_GAP_COUNT),
 	WORD("verb", K(COMMAND), u.command.verb, bh_cmd_name, BH_CMD_COUNT),
@@ -196,6 +278,13 @@ static void put_field(struct bh_text *t, const struct field *f, const struct bh_
 	case F_OPTS:
 		for (size_t i = 0; i < ev->u.dhcp.n_opts && i < f->size; i++)
 			bh_putf(t, i ? ",%u" : "%u", p[i]);
+		break;
+	case F_LIST: /* up to the last that is not zero */
+		for (size_t i = 0; i < last; i++)
+			bh_putf(t, i ? ",%u" : "%u", p[i]);
+		break;
+	case F_UUID:
+		bh_put(t, bh_uuid_print((const struct bh_uuid *)p, buf));
 		break;
 	case F_WORD:
 		bh_put(t, f->name((unsigned)load(p, f->size)));
@@ -308,6 +397,24 @@ static int parse_opts(struct bh_word w, struct bh_ev_dhcp *d)
 	return 1;
 }
 
+static int parse_list(struct bh_word w, uint8_t *ret, size_t max)
+{
+	const char *p = w.p, *end = w.p + w.len;
+
+	for (size_t i = 0; i < max; i++) {
+		const char *comma = memchr(p, ',', (size_t)(end - p));
+		uint64_t v;
+
+		if (bh_word_u64((struct bh_word){p, (size_t)((comma ? comma : end) - p)}, 255, &v))
+			return 1;
+		ret[i] = (uint8_t)v;
+		if (!comma)
+			return v == 0; /* would not be printed again */
+		p = comma + 1;
+	}
+	return 1;
+}
+
 static int parse_value(const struct field *f, struct bh_word w, struct bh_event *ev)
 {
 	static const uint64_t max[] = {0xff, 0xffff, 0xffffffff, UINT64_MAX};
@@ -341,6 +448,10 @@ static int parse_value(const struct field *f, struct bh_word w, struct bh_event 
 		return bh_word_str(w, (char *)p, f->size);
 	case F_OPTS:
 		return parse_opts(w, &ev->u.dhcp);
+	case F_LIST:
+		return parse_list(w, p, f->size);
+	case F_UUID:
+		return bh_uuid_parse(w.p, w.len, (struct bh_uuid *)p);
 	case F_WORD:
 		for (v = 0; v < f->names; v++)
 			if (bh_word_is(w, f->name((unsigned)v))) {
@@ -420,7 +531,7 @@ static const struct field *find_field(struct bh_word key, unsigned kind)
 int bh_event_parse(const char *line, size_t len, struct bh_event *ret_event, struct bh_event_error *ret_error)
 {
 	const char *p = line, *end = line + len;
-	uint64_t seen[2] = {0, 0};
+	uint64_t seen[(BH_COUNT(fields) + 63) / 64] = {0};
 	struct bh_event ev;
 	struct bh_word w = {line, 0};
 	int r;
