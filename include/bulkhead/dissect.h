@@ -32,7 +32,11 @@ struct bh_dissect_in {
 
 struct bh_dissector {
 	const char *name, *doc;
-	/* Asked once per TCP or UDP flow, at its first packet and again when its class is final; per packet for ARP. */
+	/*
+	 * Asked about a TCP or UDP flow at its first packet, at its first BH_DISSECT_ASK packets that have a payload, and when
+	 * its class is final, until one dissector of the table, the first that says yes, has it. About ARP and neighbour
+	 * discovery: at every packet.
+	 */
 	bool (*wants)(const struct bh_packet *pkt, uint16_t app);
 	void *(*open)(uint64_t seed);
 	void (*close)(void *state);
@@ -44,7 +48,8 @@ struct bh_dissector {
 	size_t (*memory_bytes)(const void *state);
 };
 
-#define BH_DISSECTORS_MAX 8 /* one bit each in a flow */
+#define BH_DISSECTORS_MAX 16
+#define BH_DISSECT_ASK 8
 extern const struct bh_dissector *const bh_dissectors[];
 extern const size_t bh_n_dissectors;
 

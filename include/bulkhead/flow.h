@@ -54,7 +54,7 @@ struct bh_flow {
 	uint8_t state;	     /* private */
 	uint8_t outcome;     /* enum bh_outcome */
 	uint8_t bits;
-	uint8_t wants; /* the worker's: dissectors that asked for this flow */
+	uint8_t wants; /* the worker's: 1 + the dissector that has this flow, 0 = none; above 0xf0: none, asked that often */
 	uint8_t tcp_flags[2];
 	bh_ns start;
 	uint64_t pkts[2], bytes[2]; /* [0] initiator to responder */

@@ -43,14 +43,13 @@ static void out_emit(void *ctx, const struct bh_event *ev)
 
 /* ---- class ---- */
 
+/* 1 + the dissector that takes the flow, 0 = none */
 static uint8_t wanted(const struct bh_worker *w, const struct bh_packet *p, uint16_t app)
 {
-	uint8_t mask = 0;
-
 	for (size_t i = 0; i < w->n_dissect; i++)
 		if (bh_dissectors[i]->wants(p, app))
-			mask |= (uint8_t)(1u << i);
-	return mask;
+			return (uint8_t)(i + 1);
+	return 0;
 }
 
 static void class_final(
@@ -68,6 +67,14 @@ static void class_final(
 	w->out.emit(w->out.ctx, &ev);
 }
 
+/* f->wants: 0 to n_dissect, or NOT_YET + how often its payload was shown in vain */
+#define NOT_YET 0xf0
+
+static bool had(const struct bh_flow *f)
+{
+	return f->wants && f->wants < NOT_YET;
+}
+
 static void push_out_oldest(struct bh_worker *w)
 {
 	struct bh_flow *f = bh_flow_at(w->flows, bh_classify_oldest(w->classify));
@@ -81,6 +88,7 @@ static void push_out_oldest(struct bh_worker *w)
 static void classify(struct bh_worker *w, struct bh_flow *f, const struct bh_packet *p)
 {
 	struct bh_class cl = {.app = bh_classify_proto(f->proto)};
+	uint8_t who;
 
 	if (cl.app != BH_APP_UNKNOWN) {
 		class_final(w, f, &cl, w->pkt_no);
@@ -94,18 +102,11 @@ static void classify(struct bh_worker *w, struct bh_flow *f, const struct bh_pac
 		BH_CLASS_FINAL)
 		return;
 	class_final(w, f, &cl, w->pkt_no);
-	if (w->n_dissect)
-		f->wants |= wanted(w, p, f->app);
+	if (w->n_dissect && !had(f) && (who = wanted(w, p, f->app)))
+		f->wants = who;
 }
 
 /* ---- dissect ---- */
-
-static void dissect_with(struct bh_worker *w, uint8_t mask, const struct bh_dissect_in *in)
-{
-	for (size_t i = 0; i < w->n_dissect; i++)
-		if (mask & 1u << i)
-			bh_dissectors[i]->packet(w->dissect[i], in, &w->out);
-}
 
 static void dissect_flow(
 	struct bh_worker *w, const struct bh_flow *f, const struct bh_packet *p, uint8_t dir)
@@ -114,7 +115,7 @@ static void dissect_flow(
 
 	bh_flow_event(w->flows, f, BH_EV_NONE, w->now, w->pkt_no, &proto);
 	memset(&proto.u, 0, sizeof proto.u);
-	dissect_with(w, f->wants,
+	bh_dissectors[f->wants - 1]->packet(w->dissect[f->wants - 1],
 		&(struct bh_dissect_in){.pkt = p,
 			.pkt_no = w->pkt_no,
 			.at = w->now,
@@ -125,9 +126,11 @@ static void dissect_flow(
 			.app = f->app,
 			.payload = p->payload,
 			.len = p->payload_len,
-			.proto = &proto});
+			.proto = &proto},
+		&w->out);
 }
 
+/* ARP, and neighbour discovery in its place */
 static void dissect_arp(struct bh_worker *w, const struct bh_packet *p)
 {
 	struct bh_event proto = {.at = w->now,
@@ -139,14 +142,18 @@ static void dissect_arp(struct bh_worker *w, const struct bh_packet *p)
 		.mac_src = p->mac_src,
 		.mac_dst = p->mac_dst,
 		.flags = p->flags & BH_PKT_INNER ? BH_EVF_UNTRUSTED : 0};
+	uint8_t who = wanted(w, p, BH_APP_UNKNOWN);
 
-	w->n.arp++;
-	dissect_with(w, wanted(w, p, BH_APP_UNKNOWN),
+	w->n.arp += p->what == BH_WHAT_ARP;
+	if (!who)
+		return;
+	bh_dissectors[who - 1]->packet(w->dissect[who - 1],
 		&(struct bh_dissect_in){.pkt = p,
 			.pkt_no = w->pkt_no,
 			.at = w->now,
 			.flags = proto.flags,
-			.proto = &proto});
+			.proto = &proto},
+		&w->out);
 }
 
 /* ---- the end of a flow ---- */
@@ -162,9 +169,8 @@ static void flow_ending(void *ctx, struct bh_flow *f, uint32_t slot, struct bh_e
 		ev->app = f->app;
 		ev->flags |= f->bits & BH_FLOW_GUESS ? BH_EVF_GUESS : 0;
 	}
-	for (size_t i = 0; i < w->n_dissect; i++)
-		if ((f->wants & 1u << i) && bh_dissectors[i]->flow_end)
-			bh_dissectors[i]->flow_end(w->dissect[i], slot, ev->flow_id, &w->out);
+	if (had(f) && bh_dissectors[f->wants - 1]->flow_end)
+		bh_dissectors[f->wants - 1]->flow_end(w->dissect[f->wants - 1], slot, ev->flow_id, &w->out);
 	if (w->conf.community_id)
 		bh_classify_community_id(ev);
 }
@@ -202,11 +208,25 @@ static void gaps(struct bh_worker *w, struct bh_source *src)
 	w->told_evicted = fc.evicted;
 }
 
+static void ask(struct bh_worker *w, struct bh_flow *f, const struct bh_packet *p)
+{
+	uint8_t who;
+
+	if (f->pkts[0] + f->pkts[1] == 1)
+		f->wants = NOT_YET;
+	else if (f->wants < NOT_YET || !p->payload_len)
+		return;
+	who = wanted(w, p, f->app);
+	if (who)
+		f->wants = who;
+	else if (p->payload_len)
+		f->wants = f->wants < NOT_YET + BH_DISSECT_ASK - 1 ? (uint8_t)(f->wants + 1) : 0;
+}
+
 static void finish_packet(
 	struct bh_worker *w, const struct bh_packet *p, const struct bh_flow_probe *q)
 {
 	struct bh_flow *f;
-	bool first;
 	uint8_t dir;
 
 	if (p->what == BH_WHAT_ARP) {
@@ -222,12 +242,14 @@ static void finish_packet(
 	f = bh_flow_packet(w->flows, p, q, w->pkt_no, &dir);
 	if (!f || w->conf.stage < BH_WORKER_CLASSIFY)
 		return;
-	first = f->pkts[0] + f->pkts[1] == 1;
-	if (first && w->n_dissect && (p->what == BH_WHAT_TCP || p->what == BH_WHAT_UDP))
-		f->wants = wanted(w, p, BH_APP_UNKNOWN);
+	if (w->n_dissect && (p->what == BH_WHAT_TCP || p->what == BH_WHAT_UDP))
+		ask(w, f, p);
+	else if (p->what == BH_WHAT_ICMP && !p->icmp.error && p->proto == 58 && p->icmp.type >= 133 && p->icmp.type <= 137 &&
+		 w->conf.stage == BH_WORKER_ALL)
+		dissect_arp(w, p);
 	if (!(f->bits & BH_FLOW_CLASSED))
 		classify(w, f, p);
-	if (f->wants && p->payload_len && (p->what == BH_WHAT_TCP || p->what == BH_WHAT_UDP))
+	if (had(f) && p->payload_len && (p->what == BH_WHAT_TCP || p->what == BH_WHAT_UDP))
 		dissect_flow(w, f, p, dir);
 }
 
