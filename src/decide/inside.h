@@ -32,7 +32,8 @@ struct bh_core {
 	struct bh_order *orders;
 	size_t n_orders;
 	uint32_t next_order, next_incident;
-	uint32_t wants[BH_MAX_DETECTORS], wanted; /* of the detectors that are not idle, and of all together */
+	uint8_t asked[BH_EV_KINDS][BH_MAX_DETECTORS], n_asked[BH_EV_KINDS]; /* detectors that are not idle and want the kind */
+	void *shared[BH_MAX_DETECTORS];					    /* theirs for all hosts */
 	uint8_t mode;
 	uint64_t last_pkt; /* what timers find is dated by the last packet seen */
 	bh_ns now, sick_until; /* sick: the tap lost packets, attribution is capped */
