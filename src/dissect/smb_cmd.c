@@ -197,6 +197,19 @@ static struct smb_ref named(struct smb *s, struct smb_conn *c, struct smb_stream
 	return t->last;
 }
 
+/* The data that follows belongs to this handle. */
+static void flows(struct smb *s, struct smb_conn *c, struct smb_stream *t, struct smb_ref r, unsigned io)
+{
+	const struct smb_handle *e = bh_smb_handle(s, r);
+	const struct smb_tree *tree = bh_smb_tree(c, e->tree, false);
+
+	t->target = r;
+	t->target_io = (uint8_t)io;
+	t->target_pipe = tree ? tree->pipe : e->pipe == PIPE_RPC || (e->pipe == PIPE_UNKNOWN && io);
+	if (t->target_pipe)
+		bh_smb_pipe_begin(s, r, io);
+}
+
 static void ask_io(
 	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
@@ -218,9 +231,26 @@ static void ask_io(
 	if (h->cmd != CMD_WRITE)
 		return;
 	e->bytes[1] += len;
-	t->target = r;
-	t->target_io = 1;
+	flows(s, c, t, r, 1);
 	t->target_start = off == 0;
+}
+
+static void ask_ioctl(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+	struct smb_ref r = NO_REF;
+	struct smb_handle *e;
+
+	if (bh_le32(&b) == FSCTL_PIPE_TRANSCEIVE)
+		r = named(s, c, t, h, 64 + 8);
+	e = bh_smb_handle(s, r);
+	if (!e)
+		return;
+	if (!e->opened && !e->name[0] && h->tree)
+		e->tree = h->tree;
+	msg_new(s, c, h)->h = r;
+	flows(s, c, t, r, 1);
 }
 
 static void ask_set(
@@ -312,8 +342,7 @@ static void done_create(
 		bh_smb_fact(s, c, e, BH_SMB_OPEN, sure);
 }
 
-static void done_read(
-	struct smb *s, struct smb_msg *m, struct smb_stream *t, const struct smb_head *h, bool sure)
+static void done_read(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 	struct bh_bytes b = at(h, 64 + 4);
@@ -322,9 +351,8 @@ static void done_read(
 	if (!e || !sure || b.bad)
 		return;
 	e->bytes[0] += len < m->len ? len : m->len;
-	t->target = m->h;
-	t->target_io = 0;
-	t->target_start = m->start;
+	flows(s, c, &c->dir[1], m->h, 0);
+	c->dir[1].target_start = m->start;
 }
 
 static void done_write(
@@ -439,7 +467,11 @@ static void done(
 			bh_smb_closed(s, c, m->h, sure);
 		break;
 	case CMD_READ:
-		done_read(s, m, &c->dir[1], h, sure);
+		done_read(s, c, m, h, sure);
+		break;
+	case CMD_IOCTL:
+		if (sure && bh_smb_handle(s, m->h))
+			flows(s, c, &c->dir[1], m->h, 0);
 		break;
 	case CMD_WRITE:
 		done_write(s, c, m, h, sure);
@@ -473,6 +505,9 @@ static void ask(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 	case CMD_READ:
 	case CMD_WRITE:
 		ask_io(s, c, t, h);
+		break;
+	case CMD_IOCTL:
+		ask_ioctl(s, c, t, h);
 		break;
 	case CMD_SET_INFO:
 		ask_set(s, c, t, h);

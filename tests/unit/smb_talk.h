@@ -442,7 +442,7 @@ static inline uint64_t rig_counter(const struct rig *r, const char *name)
 static inline const struct bh_event *rig_nth(const struct rig *r, unsigned op, unsigned nth)
 {
 	for (size_t i = 0; i < r->n && i < RIG_EVENTS; i++)
-		if (r->ev[i].u.smb.op == op && !nth--)
+		if (r->ev[i].kind == BH_EV_SMB && r->ev[i].u.smb.op == op && !nth--)
 			return &r->ev[i];
 	return NULL;
 }
