@@ -101,6 +101,12 @@ static void drain(struct bh_order *o, struct bh_order_dir *t, unsigned d, bool f
 	}
 }
 
+void bh_order_acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
+{
+	while (t->window && (int32_t)(ack - t->seq) > 0)
+		drain(o, t, d, true, to);
+}
+
 static bool hold(struct bh_order *o, struct bh_order_dir *t, uint32_t seq, const uint8_t *p, uint32_t n)
 {
 	struct bh_order_window *w;

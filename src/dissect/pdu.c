@@ -236,6 +236,8 @@ void bh_pdu_packet(struct bh_pdu *u, const struct bh_dissect_in *in, const struc
 		bh_event_swap(&c->proto);
 	c->answers |= d == 1;
 	u->cur = c;
+	if (in->pkt->tcp.flags & BH_TCP_ACK)
+		bh_order_acked(&u->order, &c->dir[!d].order, !d, in->pkt->tcp.ack, &to);
 	bh_order_segment(&u->order, &c->dir[d].order, d, in, &to);
 	u->in = NULL;
 	u->out = NULL;

@@ -5,7 +5,7 @@
  */
 #include "rpc_talk.h"
 
-enum { GUESS_NONE, GUESS_DRSUAPI, GUESS_NETLOGON, GUESS_SVCCTL, GUESS_DISPATCH };
+enum { GUESS_NONE, GUESS_DRSUAPI, GUESS_NETLOGON, GUESS_SVCCTL, GUESS_DISPATCH, GUESS_WBEM };
 
 struct bh_uuid bh_rpc_guessed(unsigned guess)
 {
@@ -14,6 +14,7 @@ struct bh_uuid bh_rpc_guessed(unsigned guess)
 		[GUESS_NETLOGON] = {{0x12, 0x34, 0x56, 0x78, 0x12, 0x34, 0xab, 0xcd, 0xef, 0x00, 0x01, 0x23, 0x45, 0x67, 0xcf, 0xfb}},
 		[GUESS_SVCCTL] = {{0x36, 0x7a, 0xbb, 0x81, 0x98, 0x44, 0x35, 0xf1, 0xad, 0x32, 0x98, 0xf0, 0x38, 0x00, 0x10, 0x03}},
 		[GUESS_DISPATCH] = {{0x00, 0x02, 0x04, 0x00, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}},
+		[GUESS_WBEM] = {{0x95, 0x56, 0xdc, 0x99, 0x82, 0x8c, 0x11, 0xcf, 0xa3, 0x7e, 0x00, 0xaa, 0x00, 0x32, 0x40, 0xc7}},
 	};
 
 	return of[guess < BH_COUNT(of) ? guess : 0];
@@ -61,8 +62,10 @@ unsigned bh_rpc_guess(const struct bh_rpc_late *l)
 {
 	unsigned last = back(l, 0), n3 = 0;
 
-	if (l->object) /* an object's own: IUnknown's calls 3 and 5 alone say nothing */
-		return last == 6 && (back(l, 1) == 5 || (back(l, 1) == 4 && back(l, 2) == 3)) ? GUESS_DISPATCH : GUESS_NONE;
+	if (l->object && last == 6) /* an object's own: IUnknown's calls 3 and 5 alone say nothing */
+		return back(l, 1) == 5 || (back(l, 1) == 4 && back(l, 2) == 3) ? GUESS_DISPATCH : GUESS_NONE;
+	if (l->object) /* GetObject, ExecMethod */
+		return (last == 24 || last == 25) && back(l, 1) == 6 ? GUESS_WBEM : GUESS_NONE;
 	for (unsigned i = 0; i < l->n; i++)
 		n3 += l->held[i].opnum == 3;
 	if (n3 >= 1 && follows(l, 16, 12) && follows(l, 12, 3))

@@ -257,7 +257,10 @@ static bool plain(uint16_t u)
 	return (u >= 0x20 && u < 0x7f) || (u >= 0xa0 && u < 0x530) || u == '\t' || u == '\r' || u == '\n';
 }
 
-/* counts as NDR and NDR64 write them: room, offset 0, characters. Leaves b at the first character. */
+/*
+ * Counts as NDR and NDR64 write them: room, offset 0, characters; of an automation string: characters, bytes, characters.
+ * Leaves b at the first character.
+ */
 static uint32_t counts(struct bh_bytes *b, bool big)
 {
 	uint32_t v[6];
@@ -265,7 +268,7 @@ static uint32_t counts(struct bh_bytes *b, bool big)
 
 	for (unsigned i = 0; i < 3; i++)
 		v[i] = u32(&at, big);
-	if (!at.bad && v[0] >= v[2] && v[1] == 0 && v[2] >= 2 && v[0] < 65536) {
+	if (!at.bad && v[2] >= 2 && v[0] < 65536 && (v[1] ? v[0] == v[2] && v[1] == 2 * v[2] : v[0] >= v[2])) {
 		*b = at;
 		return v[2];
 	}
@@ -281,7 +284,7 @@ static uint32_t counts(struct bh_bytes *b, bool big)
 static bool string(struct bh_bytes *b, bool big, struct bh_bytes *ret)
 {
 	struct bh_bytes at = *b, look;
-	uint32_t n = counts(&at, big), chars = 0;
+	uint32_t n = counts(&at, big), chars = 0, seen = 0;
 
 	if (!n)
 		return false;
@@ -293,8 +296,9 @@ static bool string(struct bh_bytes *b, bool big, struct bh_bytes *ret)
 			break;
 		if (!plain(u))
 			return false;
+		seen += u > ' ';
 	}
-	if (chars < 2)
+	if (chars < 2 || !seen)
 		return false;
 	*ret = bh_bytes(at.p, chars * 2);
 	bh_skip(&at, at.left < 2 * (size_t)n ? at.left : 2 * (size_t)n);

@@ -19,6 +19,7 @@ struct rig {
 	struct bh_event ev[256];
 	size_t n;
 	uint32_t seq[2];
+	uint32_t got[2]; /* what the other side acknowledges of it */
 	uint64_t flow;
 	uint16_t port;
 	bool joined, server_first; /* joined: the handshake was not seen */
@@ -60,7 +61,7 @@ static void segment(struct rig *r, unsigned d, const uint8_t *p, size_t n)
 	uint8_t *copy = malloc(n ? n : 1); /* exact size, so that a sanitizer sees a read past the end */
 	struct bh_event_sink sink = {emit, r};
 	struct bh_packet k = {.what = BH_WHAT_TCP, .payload = copy, .payload_len = (uint32_t)n, .payload_wire = (uint32_t)n,
-		.tcp = {.seq = r->seq[d], .flags = BH_TCP_ACK}};
+		.tcp = {.seq = r->seq[d], .ack = r->got[!d], .flags = r->got[!d] ? BH_TCP_ACK : 0}};
 	struct bh_event proto = {.src = bh_addr_v4(client), .dst = bh_addr_v4(server), .sport = 50000, .dport = r->port, .proto = 6,
 		.flow_id = r->flow, .flags = r->joined ? 0 : BH_EVF_TWOWAY};
 
@@ -493,6 +494,8 @@ static void the_order_of_calls_gives_an_interface_away(void **state)
 		{"27,24,31", NULL, SVCCTL, 3},
 		{"3,4,6", OBJECT, IDISPATCH, 3},
 		{"5,6", OBJECT, IDISPATCH, 2},
+		{"6,6,24", OBJECT, "9556dc99-828c-11cf-a37e-00aa003240c7", 3},
+		{"3,24", OBJECT, NULL, 0},
 		{"3,5,3,5", OBJECT, NULL, 0},
 		{"3,4,5", OBJECT, NULL, 0},
 		{"5,6", NULL, NULL, 0},
@@ -582,6 +585,43 @@ static void after_a_gap_the_next_message_is_found(void **state)
 	done(r);
 }
 
+static void what_was_acknowledged_is_not_waited_for(void **state)
+{
+	struct rig *r = rig();
+
+	say_bind(r, SVCCTL);
+	r->seq[0] += 100;
+	say_create(r);
+	assert_int_equal(r->n, 1);
+	r->got[0] = r->seq[0]; /* the server has all of it: the capture lost what is missing */
+	say(r, 1, p_response(2, 0));
+	assert_int_equal(nth(r, BH_EV_RPC, BH_RPC_CALL, 0)->u.rpc.opnum, 12);
+	done(r);
+}
+
+static void strings_of_automation_are_strings(void **state)
+{
+	struct rig *r = rig();
+	struct pdu p = p_request(2, 0, 24, NULL);
+
+	say_bind(r, SVCCTL);
+	p_int(&p, 4, 0x72657355);
+	for (unsigned i = 0; i < 2; i++) {
+		const char *s = i ? "Create" : "Win32_Process";
+
+		p_pad(&p, 4);
+		p_int(&p, 4, strlen(s));
+		p_int(&p, 4, strlen(s) * 2);
+		p_int(&p, 4, strlen(s));
+		for (; *s; s++)
+			p_int(&p, 2, (uint8_t)*s);
+	}
+	p_string(&p, "   ");
+	say(r, 0, p);
+	assert_string_equal(r->ev[1].u.rpc.text, "Win32_Process, Create");
+	done(r);
+}
+
 static void lengths_that_lie_are_counted_and_read_nothing(void **state)
 {
 	struct pdu good[4], p;
@@ -662,6 +702,8 @@ int main(void)
 		cmocka_unit_test(calls_nobody_can_explain_are_told_without_an_interface),
 		cmocka_unit_test(the_client_is_who_asks_even_when_the_server_was_seen_first),
 		cmocka_unit_test(after_a_gap_the_next_message_is_found),
+		cmocka_unit_test(what_was_acknowledged_is_not_waited_for),
+		cmocka_unit_test(strings_of_automation_are_strings),
 		cmocka_unit_test(lengths_that_lie_are_counted_and_read_nothing),
 		cmocka_unit_test(any_port_is_wanted_when_the_payload_is_a_message),
 	};
