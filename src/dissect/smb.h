@@ -83,7 +83,9 @@ struct smb_session {
 	uint32_t used;
 	uint8_t flags;
 	bool told_encrypted;
-	char user[48];
+	uint8_t mech; /* enum bh_logon_mech, of the logon under way or done */
+	uint64_t challenge, proof;
+	char user[64], workstation[32];
 };
 struct smb_tree {
 	uint64_t mid; /* of the pending TREE_CONNECT */
@@ -178,6 +180,11 @@ void bh_smb_window_free(struct smb *s, struct smb_stream *t);
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
 void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+/* smb_logon.c: the blob of a request; of an answer that wants more; the last answer (nobody: a session of no account) */
+void bh_smb_logon_ask(struct smb *s, struct smb_conn *c, struct smb_session *ses, struct bh_bytes blob);
+void bh_smb_logon_more(struct smb_session *ses, struct bh_bytes blob);
+void bh_smb_logon_done(struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool nobody);
+void bh_smb_logon_reset(struct smb_session *ses);
 /* smb_pipe.c */
 bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h);
 /* The data of a READ, WRITE or transaction begins; a piece of it. io: 1 = written. p NULL: not seen. */

@@ -175,7 +175,7 @@ static void fill_session(struct bh_ev_smb *e, struct smb_conn *c, uint64_t id)
 
 	e->session = id;
 	e->flags |= ses->flags & (BH_SMB_F_GUEST | BH_SMB_F_ENCRYPTED);
-	memcpy(e->user, ses->user, sizeof e->user);
+	bh_strcpy(e->user, sizeof e->user, ses->user);
 }
 
 static void fill_tree(struct bh_ev_smb *e, struct smb_conn *c, uint32_t id)
