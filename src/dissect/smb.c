@@ -41,6 +41,8 @@ static void smb_close(void *state)
 	bh_pool_fini(&s->conns);
 	bh_pool_fini(&s->handles);
 	bh_pool_fini(&s->windows);
+	bh_pool_fini(&s->pipes);
+	free(s->pipe);
 	free(s->conn);
 	free(s->handle);
 	free(s->window);
@@ -56,7 +58,7 @@ static void *smb_open(uint64_t seed)
 		return NULL;
 	s->seed = seed;
 	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
-		bh_pool_init(&s->windows, 8)) {
+		bh_pool_init(&s->windows, 8) || bh_pool_init(&s->pipes, PIPE_BITS)) {
 		smb_close(s);
 		return NULL;
 	}
@@ -64,7 +66,8 @@ static void *smb_open(uint64_t seed)
 	s->handle = calloc(s->handles.n, sizeof *s->handle);
 	s->window = calloc(s->windows.n, sizeof *s->window);
 	s->owner = calloc(s->handles.n, sizeof *s->owner);
-	if (!s->conn || !s->handle || !s->window || !s->owner) {
+	s->pipe = calloc(s->pipes.n, sizeof *s->pipe);
+	if (!s->conn || !s->handle || !s->window || !s->owner || !s->pipe) {
 		smb_close(s);
 		return NULL;
 	}
@@ -146,6 +149,13 @@ static void counters(
 #undef X
 	each(ctx, "evicted_connections", s->conns.evicted);
 	each(ctx, "evicted_handles", s->handles.evicted);
+	each(ctx, "evicted_pipes", s->pipes.evicted);
+	each(ctx, "rpc_binds", s->rpc.binds);
+	each(ctx, "rpc_calls", s->rpc.calls);
+	each(ctx, "rpc_faults", s->rpc.faults);
+	each(ctx, "rpc_repeats", s->rpc.repeats);
+	each(ctx, "rpc_assumed", s->rpc.assumed);
+	each(ctx, "rpc_malformed", s->rpc.malformed);
 }
 
 static size_t memory_bytes(const void *state)
@@ -153,7 +163,8 @@ static size_t memory_bytes(const void *state)
 	const struct smb *s = state;
 
 	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
-	       bh_pool_bytes(&s->windows) + s->conns.n * sizeof *s->conn +
+	       bh_pool_bytes(&s->windows) + bh_pool_bytes(&s->pipes) +
+	       s->pipes.n * sizeof *s->pipe + s->conns.n * sizeof *s->conn +
 	       s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
 	       s->windows.n * sizeof *s->window;
 }
