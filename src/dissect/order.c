@@ -29,7 +29,7 @@ size_t bh_order_bytes(const struct bh_order *o)
 	return bh_pool_bytes(&o->windows) + o->windows.n * sizeof *o->window;
 }
 
-void bh_order_end(struct bh_order *o, struct bh_order_dir *t)
+void bh_order_close(struct bh_order *o, struct bh_order_dir *t)
 {
 	if (!t->window)
 		return;
@@ -96,7 +96,7 @@ static void drain(struct bh_order *o, struct bh_order_dir *t, unsigned d, bool f
 		}
 		w->seg[low] = w->seg[--w->n];
 		if (!w->n)
-			bh_order_end(o, t); /* its bytes stay until the next one asks */
+			bh_order_close(o, t); /* its bytes stay until the next one asks */
 		in_order(t, d, seq, w->data + off, len, to);
 	}
 }

@@ -129,7 +129,7 @@ static void bytes(void *ctx, unsigned d, const uint8_t *p, uint32_t n)
 			continue;
 		}
 		if (!t->total) {
-			if (t->lost && n < head)
+			if (t->lost && n < head && (t->untrusted || c->late)) /* at a beginning that was seen, it may be split */
 				return;
 			k = least(n, head - t->have);
 			memcpy(c->kept[d] + t->have, p, k);
@@ -188,8 +188,8 @@ static void forget(struct bh_pdu *u, struct bh_pdu_conn *c)
 {
 	if (u->ops->end)
 		u->ops->end(u, c);
-	bh_order_end(&u->order, &c->dir[0].order);
-	bh_order_end(&u->order, &c->dir[1].order);
+	bh_order_close(&u->order, &c->dir[0].order);
+	bh_order_close(&u->order, &c->dir[1].order);
 }
 
 static struct bh_pdu_conn *conn_of(struct bh_pdu *u, const struct bh_dissect_in *in)
