@@ -161,7 +161,7 @@ struct bh_ev_http {
 	uint32_t count;	 /* requests like this on the connection so far */
 	uint16_t status; /* of the answer, 0 = not seen */
 	uint8_t pad[2];
-	char method[8], host[64], path[64], agent[64];
+	char method[16], host[64], path[64], agent[64];
 };
 
 struct bh_ev_rdp {
