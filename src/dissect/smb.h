@@ -78,6 +78,7 @@ enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
 /* one direction of a connection */
 struct smb_stream {
 	uint32_t seq; /* next expected */
+	uint32_t losses; /* of the order of frames */
 	bool begun, untrusted;
 	uint8_t phase;
 	uint8_t cmds;    /* of this frame so far */
@@ -118,9 +119,12 @@ struct smb_window {
 
 #define SMB_COUNTERS(X)                                                                            \
 	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
-	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
+	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)            \
+	X(size_pairs) X(size_explained) X(size_other)
+struct smb_size;
 struct smb {
-	struct bh_pool conns, handles, windows;
+	struct bh_pool conns, handles, windows, sizes;
+	struct smb_size *size; /* encrypted sessions */
 	struct smb_conn *conn;
 	struct smb_handle *handle;
 	struct smb_window *window;
@@ -155,8 +159,11 @@ void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
 void bh_smb_window_free(struct smb *s, struct smb_stream *t);
 /* smb_cmd.c */
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n);
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+/* smb_size.c: an encrypted message of that size went by; the connection ends */
+void bh_smb_size(struct smb *s, struct smb_conn *c, unsigned d, uint64_t session, uint32_t size);
+void bh_smb_size_drop(struct smb *s, struct smb_conn *c);
 /* smb_fact.c */
 struct smb_handle *bh_smb_handle(struct smb *s, struct smb_ref r); /* NULL = gone */
 struct smb_ref bh_smb_handle_find(
@@ -176,6 +183,9 @@ void bh_smb_fact_tree(
  * unknown */
 void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op,
 	bool sure);
+/* what sizes say: of e counts the session, name_len, count and the bytes */
+void bh_smb_fact_sizes(
+	struct smb *s, struct smb_conn *c, enum bh_smb_op op, const struct bh_ev_smb *e);
 /* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
 /* All handles of a connection, or of one session or tree of it (0 = any). */
