@@ -15,20 +15,7 @@
 #define BULKHEAD_STATE_H
 
 #include <bulkhead/event.h>
-#include <bulkhead/policy.h>
-
-/* Admin service classes (detection.md 3.6): what an intruder moves through. */
-#define BH_SVC_CLASSES(X)                                                                                 \
-	X(NONE, "other") X(SMB, "smb") X(RPC, "msrpc") X(RDP, "rdp") X(WINRM, "winrm") X(SSH, "ssh")   \
-	X(TELNET, "telnet") X(VNC, "vnc") X(DB, "database") X(IPMI, "ipmi") X(OT, "ot")
-enum bh_svc_class {
-#define X(id, name) BH_SVC_##id,
-	BH_SVC_CLASSES(X)
-#undef X
-		BH_SVC_COUNT
-};
-unsigned bh_class_of(uint8_t proto, uint16_t dport); /* enum bh_svc_class */
-const char *bh_class_name(unsigned cls);
+#include <bulkhead/watch.h>
 
 #define BH_FAMILIES(X) X(R) X(C) X(L) X(I) X(U) X(X) X(O) X(P) X(CHAIN) X(H)
 enum bh_family {
@@ -86,6 +73,7 @@ struct bh_state_limits {
 	uint32_t plane_hosts[BH_STATE_PLANES]; /* entries; 0 = as many as 4 MiB hold, at least 512 */
 	uint32_t filter_bits; /* log2 of the first-contact filter's bits per generation, default 27 */
 	uint64_t seed;
+	const struct bh_watch *watch; /* outlives the state */
 };
 struct bh_state_counters {
 	uint64_t hosts, evicted, macs, mac_evicted, first_contacts, generations, conflicts;
@@ -117,6 +105,7 @@ size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t rol
 struct bh_sight {
 	const struct bh_event *ev;
 	const struct bh_policy *policy;
+	const struct bh_watch *watch;
 	struct bh_host *src, *dst; /* NULL where the end is no host of ours */
 	struct bh_judgement law;
 	uint16_t cls;	    /* enum bh_svc_class of the flow */

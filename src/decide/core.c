@@ -46,6 +46,9 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 		lim.plane_hosts[i] = bh_detectors[i]->hosts;
 	}
 	c->opts = *opts;
+	if (!opts->watch)
+		c->opts.watch = c->watch = bh_watch_builtin();
+	lim.watch = c->opts.watch;
 	bh_core_wants(c);
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
@@ -53,7 +56,7 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 		memcpy(c->self, opts->self, c->n_self * sizeof *c->self);
 	c->orders = calloc(ORDERS, sizeof *c->orders);
 	c->next_order = 1;
-	r = c->orders ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	r = c->orders && lim.watch ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
 	if (r == 0)
 		r = open_shared(c);
 	if (r == 0)
@@ -86,6 +89,7 @@ void bh_core_close(struct bh_core *c)
 	bh_gates_close(c);
 	for (size_t i = 0; i < BH_MAX_DETECTORS; i++)
 		free(c->shared[i]);
+	bh_watch_free(c->watch);
 	free(c->orders);
 	free(c);
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <bulkhead/state.h>
 
+uint64_t bh_addr_hash(const struct bh_addr *a, uint64_t seed)
+{
+	return bh_hash(a, sizeof *a, seed);
+}
+
 /* ---- fan-out: two half-window bitmaps of 128 bits ---- */
 unsigned bh_fanout_touch(struct bh_fanout *f, uint64_t peer, bh_ns now, bh_ns window)
 {

@@ -43,6 +43,7 @@ struct place {
 
 struct bh_state {
 	const struct bh_policy *policy;
+	const struct bh_watch *watch;
 	struct bh_host *hosts;
 	void *hosts_raw, *index_raw, *macs_raw;
 	struct bh_plane planes[BH_STATE_PLANES];
@@ -77,6 +78,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	if (!s)
 		return -ENOMEM;
 	s->policy = policy;
+	s->watch = limits->watch;
 	s->seed = limits->seed;
 	s->cap = limits->hosts ? limits->hosts : 65536;
 	while (slots < s->cap * 2)
@@ -552,13 +554,13 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 {
 	struct bh_sight *v = ret_sight; /* filled in place: a copy of what was just written stalls */
 
-	*v = (struct bh_sight){.ev = ev, .policy = s->policy};
+	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch};
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
 	case BH_EV_FLOW_CLASS:
 		expect(s, ev);
-		v->cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
+		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
 		v->law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
 		if (ev->kind == BH_EV_FLOW_NEW)
 			flow_new(s, ev, v);
@@ -582,7 +584,7 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_HTTP:
 	case BH_EV_RDP:
 	case BH_EV_SSH:
-		v->cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
+		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_touch(s, &ev->dst, ev->at);
 		if (ev->flags & BH_EVF_TWOWAY) {

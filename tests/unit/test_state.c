@@ -6,6 +6,8 @@
 #include <bulkhead/state.h>
 #include "state/filter.h"
 
+static const struct bh_watch none;
+
 static struct bh_addr ip(unsigned n)
 {
 	return bh_addr_v4((const uint8_t[]){10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n});
@@ -13,7 +15,7 @@ static struct bh_addr ip(unsigned n)
 
 static struct bh_state *open_state(struct bh_policy **ret_policy, uint32_t hosts)
 {
-	struct bh_state_limits lim = {.hosts = hosts, .plane_bytes = {64}, .filter_bits = 16};
+	struct bh_state_limits lim = {.hosts = hosts, .plane_bytes = {64}, .filter_bits = 16, .watch = &none};
 	struct bh_state *s;
 
 	*ret_policy = bh_policy_builtin();
@@ -57,7 +59,7 @@ static void a_flood_of_forged_sources_evicts_no_verified_host(void **state)
 
 static void a_full_plane_takes_from_strangers_first_and_pairs_hold(void **state)
 {
-	struct bh_state_limits lim = {.hosts = 64, .plane_bytes = {24}, .plane_hosts = {4}, .filter_bits = 16};
+	struct bh_state_limits lim = {.hosts = 64, .plane_bytes = {24}, .plane_hosts = {4}, .filter_bits = 16, .watch = &none};
 	struct bh_policy *p = bh_policy_builtin();
 	struct bh_state_counters n;
 	struct bh_state *s;
@@ -242,11 +244,16 @@ static void fanout_counts_small_numbers_and_forgets_after_the_window(void **stat
 
 static void services_are_classed_by_port_and_protocol(void **state)
 {
-	assert_int_equal(bh_class_of(6, 445), BH_SVC_SMB);
-	assert_int_equal(bh_class_of(17, 445), BH_SVC_NONE);
-	assert_int_equal(bh_class_of(6, 5906), BH_SVC_VNC);
-	assert_int_equal(bh_class_of(6, 5907), BH_SVC_NONE);
-	assert_int_equal(bh_class_of(6, 502), BH_SVC_OT);
+	struct bh_watch *w = bh_watch_builtin();
+
+	assert_int_equal(bh_watch_service(w, 6, 445), BH_SVC_SMB);
+	assert_int_equal(bh_watch_service(w, 17, 445), BH_SVC_NONE);
+	assert_int_equal(bh_watch_service(w, 6, 5906), BH_SVC_VNC);
+	assert_int_equal(bh_watch_service(w, 6, 5907), BH_SVC_NONE);
+	assert_int_equal(bh_watch_service(w, 6, 502), BH_SVC_OT);
+	assert_int_equal(bh_watch_service(w, 17, 623), BH_SVC_IPMI);
+	assert_int_equal(bh_watch_service(w, 6, 65535), BH_SVC_NONE);
+	bh_watch_free(w);
 }
 
 int main(void)
