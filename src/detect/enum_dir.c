@@ -28,17 +28,17 @@ static const char *ldap_kind(const struct bh_ev_ldap *l)
 {
 	if (l->op != BH_LDAP_SEARCH)
 		return "";
-	if (strcasestr(l->filter, "serviceprincipalname=*"))
+	if (bh_says(l->filter, "serviceprincipalname=*"))
 		return "ldap accounts with services";
-	if (strcasestr(l->filter, "useraccountcontrol:"))
+	if (bh_says(l->filter, "useraccountcontrol:"))
 		return "ldap account flags";
-	if (strcasestr(l->filter, "admincount=1"))
+	if (bh_says(l->filter, "admincount=1"))
 		return "ldap protected accounts";
-	if (strcasestr(l->filter, "samaccounttype=805306368)") || strcasestr(l->filter, "(objectcategory=person)(objectclass=user"))
+	if (bh_says(l->filter, "samaccounttype=805306368)") || bh_says(l->filter, "(objectcategory=person)(objectclass=user"))
 		return "ldap all users";
-	if (strcasestr(l->filter, "domain admins") || strcasestr(l->filter, "enterprise admins"))
+	if (bh_says(l->filter, "domain admins") || bh_says(l->filter, "enterprise admins"))
 		return "ldap administrators";
-	if (strcasestr(l->filter, "objectclass=trusteddomain"))
+	if (bh_says(l->filter, "objectclass=trusteddomain"))
 		return "ldap trusts";
 	return "";
 }

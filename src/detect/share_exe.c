@@ -25,7 +25,7 @@ struct mine {
 
 static bool place(const struct bh_ev_smb *e)
 {
-	return bh_admin_share(e->share) || bh_policy_share(e->share) || strcasestr(e->name, "/Startup/") || strncasecmp(e->name, "Startup/", 8) == 0;
+	return bh_admin_share(e->share) || bh_policy_share(e->share) || bh_says(e->name, "/Startup/") || strncasecmp(e->name, "Startup/", 8) == 0;
 }
 
 static bool cares(const struct bh_sight *s)

@@ -99,6 +99,7 @@ enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
 /* one direction of a connection */
 struct smb_stream {
 	uint32_t seq; /* next expected */
+	uint32_t losses; /* of the order of frames */
 	bool begun, untrusted;
 	uint8_t phase;
 	uint8_t cmds;    /* of this frame so far */
@@ -139,9 +140,12 @@ struct smb_window {
 
 #define SMB_COUNTERS(X)                                                                            \
 	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
-	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
+	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)            \
+	X(size_pairs) X(size_explained) X(size_other)
+struct smb_size;
 struct smb {
-	struct bh_pool conns, handles, windows, pipes;
+	struct bh_pool conns, handles, windows, pipes, sizes;
+	struct smb_size *size; /* encrypted sessions */
 	struct smb_conn *conn;
 	struct smb_handle *handle;
 	struct smb_window *window;
@@ -178,7 +182,7 @@ void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
 void bh_smb_window_free(struct smb *s, struct smb_stream *t);
 /* smb_cmd.c */
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n);
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
 /* smb_logon.c: the blob of a request; of an answer that wants more; the last answer (nobody: a session of no account) */
 void bh_smb_logon_ask(struct smb *s, struct smb_conn *c, struct smb_session *ses, struct bh_bytes blob);
@@ -191,6 +195,9 @@ bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h);
 void bh_smb_pipe_begin(struct smb *s, struct smb_ref r, unsigned io);
 void bh_smb_pipe_data(struct smb *s, struct smb_conn *c, struct smb_ref r, unsigned io, const uint8_t *p, uint32_t n);
 void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r); /* c NULL: tell nothing more */
+/* smb_size.c: an encrypted message of that size went by; the connection ends */
+void bh_smb_size(struct smb *s, struct smb_conn *c, unsigned d, uint64_t session, uint32_t size);
+void bh_smb_size_drop(struct smb *s, struct smb_conn *c);
 /* smb_fact.c */
 /* an event of this kind about the connection, client as source, and its way out */
 void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ret, unsigned kind, bool sure);
@@ -213,6 +220,9 @@ void bh_smb_fact_tree(
  * unknown */
 void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op,
 	bool sure);
+/* what sizes say: of e counts the session, name_len, count and the bytes */
+void bh_smb_fact_sizes(
+	struct smb *s, struct smb_conn *c, enum bh_smb_op op, const struct bh_ev_smb *e);
 /* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
 /* All handles of a connection, or of one session or tree of it (0 = any). */
