@@ -4,7 +4,7 @@
  *
  * Distinct targets that are no known host: 32 in 10 s, 64 in 10 min, 100 in a day (bitmaps of 128 bits: beyond that a count is a
  * floor). Requests are broadcast, so a plain port of the VLAN sees them. A router asks for whatever is sent through it: a MAC address
- * that carries many addresses is one, and so is a host with role gateway.
+ * with addresses of several networks is one, and so is a host with role gateway.
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -17,8 +17,7 @@ struct mine {
 
 static bool cares(const struct bh_sight *s)
 {
-	/* a sender whose MAC is not bound to it after its own request is behind, or is, a router */
-	return s->ev->u.arp.op == 1 && !s->dst && !bh_mac_none(&s->src->mac) && !bh_addr_eq(&s->ev->src, &s->ev->dst);
+	return s->ev->u.arp.op == 1 && !s->dst && !s->routes && !bh_addr_eq(&s->ev->src, &s->ev->dst);
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)

@@ -5,7 +5,7 @@
  *   a SYN with no option but MSS, DF clear and a window of 1024, 2048, 3072 or 4096   nmap
  *   a SYN without any option: window 1024 masscan, 8192 scapy, 65535 zmap             every stack sends an MSS
  *   a first packet with FIN and no ACK, or with no flag at all                        FIN, Xmas and null scans
- *   a bare ACK as the first packet, to 16 services of a host within 10 s              ACK and window scans
+ *   a bare ACK as the first packet, from one port to 16 services of a host in 10 s    ACK and window scans
  *   IP protocols nobody uses, five of them within a minute                            protocol scans
  * Three to different services within 10 s; one could be a broken stack, or a conversation whose start was not seen.
  */
@@ -18,6 +18,7 @@ enum kind { NONE, NMAP, RAW, FLAGS, ACKS, PROTOS };
 
 struct mine {
 	struct bh_recent made[4], ack[16], proto[6]; /* services tried; protocols */
+	uint64_t ack_from;			      /* the port and the host the bare ACKs go to: another one is another count */
 };
 
 static enum kind kind_of(const struct bh_event *ev)
@@ -25,6 +26,8 @@ static enum kind kind_of(const struct bh_event *ev)
 	const struct bh_syn *y = &ev->u.flow.syn;
 	uint8_t flags = ev->u.flow.tcp_flags[0];
 
+	if (!ev->u.flow.pkts[0])
+		return NONE; /* begins with an answer */
 	if (ev->proto != 6)
 		return ev->proto > 2 && ev->proto != 17 && ev->proto != 58 && ev->proto != 47 && ev->proto != 50 && ev->proto != 51 && ev->proto != 89 &&
 				       ev->proto != 103 && ev->proto != 112 && ev->proto != 132 ? PROTOS : NONE;
@@ -61,6 +64,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		n = bh_recent_note(m->proto, BH_COUNT(m->proto), ev->proto, ev->at, BH_MIN(1));
 		need = 5;
 	} else if (k == ACKS) {
+		uint64_t from = bh_addr_hash(&ev->dst, 1) + ev->sport;
+
+		if (m->ack_from != from)
+			memset(m->ack, 0, sizeof m->ack);
+		m->ack_from = from;
 		n = bh_recent_note(m->ack, BH_COUNT(m->ack), key, ev->at, BH_SEC(10));
 		need = 16;
 	} else {
