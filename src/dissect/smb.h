@@ -7,6 +7,7 @@
 #include <bulkhead/dissect.h>
 
 #include "content.h"
+#include "order.h"
 #include "pool.h"
 #include "rpc_talk.h"
 
@@ -17,9 +18,7 @@
 #define SESSIONS 8
 #define HEAD_MAX 1024 /* of a request's command, names included */
 #define COMPOUND_MAX 16
-#define WINDOW_BYTES 16384u /* out of order, per direction */
-#define WINDOW_SEGS 8
-#define WINDOWS 256 /* 4 MiB shared by all connections */
+#define WINDOW_BITS 8 /* 4 MiB for segments out of order, shared by all connections */
 #define NO_MSG UINT64_MAX
 #define PIPE_BITS 9
 #define PIPE_KEEP 2048u /* of a message inside a pipe */
@@ -98,11 +97,10 @@ enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
 
 /* one direction of a connection */
 struct smb_stream {
-	uint32_t seq; /* next expected */
-	bool begun, untrusted;
+	struct bh_order_dir order;
+	bool untrusted;
 	uint8_t phase;
-	uint8_t cmds;    /* of this frame so far */
-	uint16_t window; /* out-of-order window + 1; 0 = none */
+	uint8_t cmds; /* of this frame so far */
 	uint16_t have, want;
 	uint32_t frame_left; /* of the frame, not yet consumed */
 	uint32_t cmd_bytes, next, pad, data, rest;
@@ -129,22 +127,14 @@ struct smb_conn {
 	uint8_t head[2][HEAD_MAX];
 };
 
-struct smb_window {
-	struct {
-		uint32_t seq, len, off;
-	} seg[WINDOW_SEGS];
-	uint32_t n, used;
-	uint8_t data[WINDOW_BYTES];
-};
-
 #define SMB_COUNTERS(X)                                                                            \
-	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
+	X(messages) X(facts) X(gaps) X(resyncs) X(malformed)   \
 	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
 struct smb {
-	struct bh_pool conns, handles, windows, pipes;
+	struct bh_pool conns, handles, pipes;
+	struct bh_order order;
 	struct smb_conn *conn;
 	struct smb_handle *handle;
-	struct smb_window *window;
 	struct smb_pipe *pipe;
 	struct bh_rpc_counts rpc;
 	uint16_t *owner; /* connection + 1 that opened the handle; 0 = free */
@@ -175,7 +165,6 @@ struct smb_head {
 
 /* smb_stream.c */
 void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
-void bh_smb_window_free(struct smb *s, struct smb_stream *t);
 /* smb_cmd.c */
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
 void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
