@@ -187,6 +187,31 @@ static void command_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	settle(s, t);
 }
 
+/* SMB1: what of the data lies in the kept bytes is shown from there */
+static void old_ready(struct smb *s, struct smb_conn *c, unsigned d)
+{
+	struct smb_stream *t = &c->dir[d];
+	uint64_t whole = (uint64_t)t->have + t->frame_left, end;
+	struct smb_extent e;
+
+	s->n.messages++;
+	t->target = NO_REF;
+	t->target_start = t->target_pipe = false;
+	t->first_have = 0;
+	e = bh_smb_old(s, c, d, c->head[d], t->have);
+	if (e.off > whole || !bh_smb_handle(s, t->target))
+		e.off = e.len = 0;
+	end = least((uint64_t)e.off + e.len, whole);
+	if (end > e.off && e.off < t->have)
+		content(s, c, t, c->head[d] + e.off, least(end, t->have) - e.off);
+	t->pad = e.off > t->have ? e.off - t->have : 0;
+	t->data = end > t->have ? (uint32_t)(end - t->have) - t->pad : 0;
+	t->rest = t->frame_left - t->pad - t->data;
+	t->next = 0;
+	t->phase = PH_PAD;
+	settle(s, t);
+}
+
 /* a whole head of another kind: what is left of the frame is passed over */
 static void other_ready(struct smb *s, struct smb_conn *c, unsigned d)
 {
@@ -195,8 +220,6 @@ static void other_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	s->n.messages++;
 	if (c->head[d][0] == 0xfd)
 		bh_smb_transform(s, c, c->head[d], t->have);
-	else if (c->head[d][0] == 0xff)
-		bh_smb_old(s, c, c->head[d], t->have);
 	else
 		s->n.compressed++;
 	t->next = 0;
@@ -245,6 +268,13 @@ static void ready(struct smb *s, struct smb_conn *c, unsigned d)
 		t->want = p[0] == 0xfe ? 64 : p[0] == 0xfd ? 52 : p[0] == 0xff ? 32 : 16;
 		if (p[0] < 0xfc || memcmp(p + 1, "SMB", 3) != 0 || t->frame_left + 4 < t->want)
 			lose(s, t, false);
+		return;
+	}
+	if (p[0] == 0xff && !t->cmds) {
+		if (t->have == 32)
+			t->want = (uint16_t)least((uint64_t)t->frame_left + t->have, bh_smb_old_keep(d, p));
+		if (t->want == t->have)
+			old_ready(s, c, d);
 		return;
 	}
 	if (p[0] != 0xfe && !t->cmds) {
