@@ -228,7 +228,7 @@ void bh_smb_fact(
 	if (bh_smb_is_pipe(c, h) && (op == BH_SMB_WRITE || op == BH_SMB_CLOSE))
 		return; /* a pipe is no file */
 	begin(s, c, &ev, op, sure);
-	ev.u.smb.fid = h->fid;
+	ev.u.smb.fid = c->dialect == 1 ? h->fid & 0xffff : h->fid;
 	ev.u.smb.flags = h->flags;
 	fill_session(&ev.u.smb, c, h->session);
 	fill_tree(&ev.u.smb, c, h->tree);

@@ -69,6 +69,11 @@ void bh_smb_logon_ask(struct smb *s, struct smb_conn *c, struct smb_session *ses
 	memcpy(ses->workstation, m.workstation, sizeof ses->workstation);
 	ses->proof = m.proof;
 	ses->mech = m.user[0] ? BH_MECH_NTLM : BH_MECH_ANONYMOUS;
+	bh_smb_logon_tried(s, c, ses);
+}
+
+void bh_smb_logon_tried(struct smb *s, struct smb_conn *c, const struct smb_session *ses)
+{
 	tell(s, c, ses, BH_LOGON_TRIED, 0, c->answers);
 }
 
