@@ -54,7 +54,10 @@ static void tell(struct bh_stream *u, struct bh_stream_conn *c, enum bh_logon_re
 static void command(struct conn *m)
 {
 	const char *s = m->side[0].start;
+	char *end = strchr(m->user, '\r');
 
+	if (end)
+		memset(end, 0, sizeof m->user - (size_t)(end - m->user));
 	if (!strncasecmp(s, "USER ", 5))
 		m->pending = USER;
 	else if (!strncasecmp(s, "PASS", 4))
@@ -100,7 +103,7 @@ static void character(struct conn *m, unsigned d, char ch)
 		s->start[at] = ch;
 		if (d == 0 && at == 4 && !strncasecmp(s->start, "USER ", 5))
 			memset(m->user, 0, sizeof m->user);
-	} else if (d == 0 && at - 5 < sizeof m->user - 1 && ch != '\r' && !strncasecmp(s->start, "USER ", 5)) {
+	} else if (d == 0 && at - 5 < sizeof m->user - 1 && !strncasecmp(s->start, "USER ", 5)) {
 		m->user[at - 5] = ch ? ch : '?';
 	}
 }
