@@ -83,6 +83,7 @@ struct bh_out {
 
 struct bh_core_opts {
 	const struct bh_policy *policy; /* outlives the core */
+	const struct bh_watch *watch;	/* outlives the core; NULL = the built-in one */
 	const struct bh_addr *self;	/* this box's addresses: never blamed, never cut */
 	size_t n_self;
 	int mode;	   /* enum bh_mode, or -1: the policy's */

@@ -79,6 +79,8 @@ struct bh_packet_tcp {
 	uint32_t seq, ack;
 	uint16_t window;
 	uint8_t flags;
+	uint8_t opts_len;
+	const uint8_t *opts; /* as captured */
 };
 
 /* an ICMP error quotes the packet it answers */

@@ -32,7 +32,7 @@ struct bh_finding {
 	const struct bh_detector *detector;
 	bh_ns at;
 	uint64_t pkt, flow_id;
-	struct bh_addr host, peer; /* host: the one to blame; peer: first victim */
+	struct bh_addr host, peer; /* host: the one to blame, the source unless the detector says otherwise; peer: first victim */
 	struct bh_mac mac;	   /* set when the MAC is what is blamed (U family) */
 	uint16_t sport, dport, app, vlan;
 	uint8_t proto, severity, step, attribution; /* attribution: 0-3 for A0-A3, filled by decide */
@@ -43,6 +43,7 @@ struct bh_finding {
 	struct bh_target targets[BH_FINDING_TARGETS];
 	uint8_t n_targets;
 	char text[240];
+	char user[64];	  /* account, as on the wire; may be empty */
 	char detail[400]; /* sample of names, statistics; may be empty */
 };
 
@@ -55,14 +56,19 @@ struct bh_detector {
 	int32_t weight;	 /* default, centibans */
 	bh_ns quiet;	 /* repeats about one host inside this time are held back and counted */
 	uint32_t wants;	 /* BH_WANTS(kind) | … */
-	uint32_t relief; /* roles of the source that multiply the weight by 0.1 */
-	size_t host_size;
+	uint32_t relief; /* roles of the source that multiply the weight by 0.1 and keep it at an alert */
+	size_t host_size;   /* of its entry about a source, 0 = keeps nothing */
+	uint32_t hosts;	    /* entries at most, 0 = as state.h says */
+	size_t shared_size; /* memory for all hosts together, zeroed at start: s->shared */
+	bool peer;	    /* s->peer is wanted: the destination's entry */
+	/* Is this event worth an entry for its source? NULL = each wanted kind is. */
+	bool (*cares)(const struct bh_sight *s);
 	bool (*idle)(const struct bh_policy *p); /* true = nothing to look for under this policy; NULL = never */
 	int (*observe)(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding);
 };
 extern const struct bh_detector *const bh_detectors[];
 extern const size_t bh_n_detectors;
-#define BH_MAX_DETECTORS BH_STATE_PLANES /* raised with struct bh_ledger's told[] */
+#define BH_MAX_DETECTORS BH_STATE_PLANES
 
 const struct bh_detector *bh_detector_by_name(const char *name);
 const char *bh_severity_name(unsigned severity);

@@ -4,8 +4,8 @@
  *
  * Why     Lateral movement is new edges between known hosts: without memory every connection looks alike.
  * Shape   Fixed pools made at open: hosts (LRU, verified hosts outlive unverified ones), a first-contact filter of two
- *         generations, a MAC table. Detectors keep per-host bytes in planes, one array a detector, indexed by the host's slot:
- *         what a detector never asked for is never touched.
+ *         generations, a MAC table. Detectors keep per-host entries in planes, a capped pool each: only hosts that did what
+ *         the detector looks at have one.
  * Units   bh_ns of events. Caps in entries.
  * Errors  open: < 0 -errno. Nothing else fails: full tables evict and count.
  * Purity  Pure: time comes from events.
@@ -15,20 +15,7 @@
 #define BULKHEAD_STATE_H
 
 #include <bulkhead/event.h>
-#include <bulkhead/policy.h>
-
-/* Admin service classes (detection.md 3.6): what an intruder moves through. */
-#define BH_SVC_CLASSES(X)                                                                                 \
-	X(NONE, "other") X(SMB, "smb") X(RPC, "msrpc") X(RDP, "rdp") X(WINRM, "winrm") X(SSH, "ssh")   \
-	X(TELNET, "telnet") X(VNC, "vnc") X(DB, "database") X(IPMI, "ipmi") X(OT, "ot")
-enum bh_svc_class {
-#define X(id, name) BH_SVC_##id,
-	BH_SVC_CLASSES(X)
-#undef X
-		BH_SVC_COUNT
-};
-unsigned bh_class_of(uint8_t proto, uint16_t dport); /* enum bh_svc_class */
-const char *bh_class_name(unsigned cls);
+#include <bulkhead/watch.h>
 
 #define BH_FAMILIES(X) X(R) X(C) X(L) X(I) X(U) X(X) X(O) X(P) X(CHAIN) X(H)
 enum bh_family {
@@ -37,6 +24,8 @@ enum bh_family {
 #undef X
 		BH_FAM_COUNT
 };
+
+#define BH_STATE_PLANES 40
 
 /* the evidence ledger of one host: written by decide, kept here so it lives and dies with the host */
 struct bh_ledger {
@@ -47,9 +36,9 @@ struct bh_ledger {
 	int32_t best_item; /* largest single A2/A3 item, centibans */
 	uint32_t isolate_order, shield_order, contain_order; /* standing orders, 0 = none */
 	uint32_t incident;		       /* number of the incident this host leads, 0 = none */
-	bh_ns told[8];			       /* last alert per detector slot: suppression of repeats */
-	uint16_t held[8];
-	uint8_t told_severity[8];
+	bh_ns told[BH_STATE_PLANES];	       /* last alert per detector slot: suppression of repeats */
+	uint16_t held[BH_STATE_PLANES];
+	uint8_t told_severity[BH_STATE_PLANES];
 	uint8_t asked, refused; /* proposals and refusals already told, bit per step */
 };
 
@@ -65,7 +54,6 @@ struct bh_host {
 	uint16_t zone;
 	bool verified;	/* a two-way exchange was seen */
 	bool onlink;	/* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
-	uint8_t planes; /* bit per plane handed out since the host was made: what eviction has to clear */
 	/* what an exchange touches */
 	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
 	uint32_t roles;
@@ -74,19 +62,23 @@ struct bh_host {
 	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
 	char name[32];	  /* from DHCP or the policy */
+	uint16_t place[BH_STATE_PLANES]; /* 1 + its entry in each plane, 0 = none */
 	struct bh_ledger ledger;
 };
 
-#define BH_STATE_PLANES 8
 struct bh_state;
 struct bh_state_limits {
 	uint32_t hosts;			       /* default 65536 */
-	size_t plane_bytes[BH_STATE_PLANES]; /* per host, a detector each; 0 = none */
+	size_t plane_bytes[BH_STATE_PLANES];   /* of an entry, a detector each; 0 = none */
+	uint32_t plane_hosts[BH_STATE_PLANES]; /* entries; 0 = as many as 4 MiB hold, at least 512 */
 	uint32_t filter_bits; /* log2 of the first-contact filter's bits per generation, default 27 */
 	uint64_t seed;
+	const struct bh_watch *watch; /* outlives the state */
 };
 struct bh_state_counters {
 	uint64_t hosts, evicted, macs, mac_evicted, first_contacts, generations, conflicts;
+	uint64_t plane_entries, plane_evicted; /* of all planes together */
+	uint64_t bytes;			       /* reserved */
 };
 
 int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state) BH_MUST;
@@ -97,7 +89,10 @@ struct bh_host *bh_state_find(struct bh_state *s, const struct bh_addr *a);		/* 
 struct bh_host *bh_state_touch(struct bh_state *s, const struct bh_addr *a, bh_ns at); /* makes it; NULL for none, multicast */
 struct bh_host *bh_state_slot(struct bh_state *s, uint32_t slot);			/* NULL = free slot */
 uint32_t bh_state_slots(const struct bh_state *s);
-void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane); /* zeroed with the host, aligned to 16 */
+/* The host's entry in a plane, made and zeroed if need be, aligned to 16. A full plane takes one from a host that was not verified, or not active. */
+void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane);
+/* Both at once: neither takes the other's place. */
+void bh_state_pair(struct bh_state *s, struct bh_host *a, struct bh_host *b, unsigned plane, void *ret_entries[2]);
 /* Shows the large tables to each(), for a caller who can ask the system for large pages. */
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes));
 /* The address is this MAC's beyond dispute: its own, no conflict open, not taken over lately. */
@@ -110,12 +105,14 @@ size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t rol
 struct bh_sight {
 	const struct bh_event *ev;
 	const struct bh_policy *policy;
+	const struct bh_watch *watch;
 	struct bh_host *src, *dst; /* NULL where the end is no host of ours */
 	struct bh_judgement law;
 	uint16_t cls;	    /* enum bh_svc_class of the flow */
 	bool first_contact; /* src never opened this class of service to dst before */
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
+	void *peer, *shared; /* of the detector that is asked: dst's entry in its plane (when it asks for that), its memory for all hosts */
 };
 /* Folds the event into the state and fills the sight. Called once per event, before the detectors. */
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight);

@@ -13,13 +13,22 @@
 
 void bh_core_wants(struct bh_core *c)
 {
-	c->wanted = 0;
+	memset(c->n_asked, 0, sizeof c->n_asked);
 	for (size_t i = 0; i < bh_n_detectors; i++) {
 		const struct bh_detector *d = bh_detectors[i];
 
-		c->wants[i] = d->idle && d->idle(c->opts.policy) ? 0 : d->wants;
-		c->wanted |= c->wants[i];
+		for (unsigned kind = 0; kind < BH_EV_KINDS; kind++)
+			if ((d->wants & BH_WANTS(kind)) && !(d->idle && d->idle(c->opts.policy)))
+				c->asked[kind][c->n_asked[kind]++] = (uint8_t)i;
 	}
+}
+
+static int open_shared(struct bh_core *c)
+{
+	for (size_t i = 0; i < bh_n_detectors; i++)
+		if (bh_detectors[i]->shared_size && !(c->shared[i] = calloc(1, bh_detectors[i]->shared_size)))
+			return -ENOMEM;
+	return 0;
 }
 
 int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
@@ -32,9 +41,14 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 
 	if (!c)
 		return -ENOMEM;
-	for (size_t i = 0; i < bh_n_detectors; i++)
+	for (size_t i = 0; i < bh_n_detectors; i++) {
 		lim.plane_bytes[i] = bh_detectors[i]->host_size;
+		lim.plane_hosts[i] = bh_detectors[i]->hosts;
+	}
 	c->opts = *opts;
+	if (!opts->watch)
+		c->opts.watch = c->watch = bh_watch_builtin();
+	lim.watch = c->opts.watch;
 	bh_core_wants(c);
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
@@ -42,7 +56,9 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 		memcpy(c->self, opts->self, c->n_self * sizeof *c->self);
 	c->orders = calloc(ORDERS, sizeof *c->orders);
 	c->next_order = 1;
-	r = c->orders ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	r = c->orders && lim.watch ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	if (r == 0)
+		r = open_shared(c);
 	if (r == 0)
 		r = bh_seen_open(opts->seed, &c->seen);
 	if (r == 0)
@@ -71,6 +87,9 @@ void bh_core_close(struct bh_core *c)
 	bh_state_close(c->state);
 	bh_seen_close(c->seen);
 	bh_gates_close(c);
+	for (size_t i = 0; i < BH_MAX_DETECTORS; i++)
+		free(c->shared[i]);
+	bh_watch_free(c->watch);
 	free(c->orders);
 	free(c);
 }
@@ -105,18 +124,27 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 	}
 }
 
-static void detect(struct bh_core *c, const struct bh_sight *s, struct bh_out *out)
+static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
+	unsigned kind = s->ev->kind;
 	struct bh_finding f;
 
 	if (!s->src || bh_core_is_self(c, &s->src->addr))
 		return;
-	for (size_t i = 0; i < bh_n_detectors; i++) {
+	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
+		unsigned i = c->asked[kind][k];
 		const struct bh_detector *d = bh_detectors[i];
+		void *mine[2] = {NULL, NULL};
 
-		if (!(c->wants[i] & BH_WANTS(s->ev->kind)))
+		if (d->cares && !d->cares(s))
 			continue;
-		if (!d->observe(s, bh_state_bytes(c->state, s->src, (unsigned)i), &f))
+		if (d->host_size && d->peer && s->dst && s->dst != s->src)
+			bh_state_pair(c->state, s->src, s->dst, i, mine);
+		else if (d->host_size)
+			mine[0] = bh_state_bytes(c->state, s->src, i);
+		s->peer = mine[1];
+		s->shared = c->shared[i];
+		if (!d->observe(s, mine[0], &f))
 			continue;
 		c->n.findings++;
 		if (!f.pkt)
@@ -178,7 +206,7 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 			c->sick_until = c->now + BH_MIN(5);
 		break;
 	case BH_EV_FLOW_CLASS: /* changes no state: only for who wants to see it */
-		if (!(c->wanted & BH_WANTS(ev->kind)))
+		if (!c->n_asked[ev->kind])
 			break;
 		/* fall through */
 	default:

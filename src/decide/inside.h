@@ -26,13 +26,15 @@ struct bh_core {
 	bh_ns posture_next;
 	bool posture_dirty, law_stale; /* law_stale: posture is another than the law was compiled for */
 	uint64_t law_version;
+	struct bh_watch *watch; /* when none was given */
 	struct bh_state *state;
 	struct bh_seen_table *seen;
 	struct bh_plan law; /* law.cuts is rebuilt from the standing orders */
 	struct bh_order *orders;
 	size_t n_orders;
 	uint32_t next_order, next_incident;
-	uint32_t wants[BH_MAX_DETECTORS], wanted; /* of the detectors that are not idle, and of all together */
+	uint8_t asked[BH_EV_KINDS][BH_MAX_DETECTORS], n_asked[BH_EV_KINDS]; /* detectors that are not idle and want the kind */
+	void *shared[BH_MAX_DETECTORS];					    /* theirs for all hosts */
 	uint8_t mode;
 	uint64_t last_pkt; /* what timers find is dated by the last packet seen */
 	bh_ns now, sick_until; /* sick: the tap lost packets, attribution is capped */

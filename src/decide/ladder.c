@@ -29,8 +29,8 @@
 		BH_ROLE_BIT(BH_ROLE_HISTORIAN) | BH_ROLE_BIT(BH_ROLE_PLC) | BH_ROLE_BIT(BH_ROLE_SAFETY) |                      \
 		BH_ROLE_BIT(BH_ROLE_PHONE))
 
-/* A0-A3 of the evidence in this event (detection.md 7.2) */
-static unsigned attribution(const struct bh_core *c, const struct bh_sight *s)
+/* A0-A3 of the evidence in this event (detection.md 7.2), against its source; against its destination, which only answered, A2 at most */
+static unsigned attribution(const struct bh_core *c, const struct bh_sight *s, const struct bh_host *blamed)
 {
 	const struct bh_event *ev = s->ev;
 	bool mac = s->src && !bh_mac_none(&s->src->mac) && !bh_mac_none(&ev->mac_src);
@@ -39,7 +39,9 @@ static unsigned attribution(const struct bh_core *c, const struct bh_sight *s)
 	bool twoway = (ev->flags & BH_EVF_TWOWAY) && !(ev->flags & BH_EVF_UNTRUSTED);
 	unsigned a = 0;
 
-	if (foreign && !twoway)
+	if (blamed != s->src)
+		a = !twoway ? 0 : blamed->zone != BH_ZONE_NONE ? 2 : 1;
+	else if (foreign && !twoway)
 		a = 0;
 	else if (ev->kind == BH_EV_DHCP)
 		a = s->asked_for ? 2 : 1;
@@ -316,12 +318,14 @@ static bool climb(struct bh_core *c, struct bh_host *h, const struct bh_finding 
 
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
 {
-	struct bh_host *h = s->src;
+	struct bh_host *h = bh_addr_eq(&f->host, &s->src->addr) ? s->src : bh_state_find(c->state, &f->host);
 	int32_t score, attributed;
 	unsigned fams, step;
 	bool told;
 
-	f->attribution = (uint8_t)attribution(c, s);
+	if (!h)
+		return; /* blames somebody who was forgotten */
+	f->attribution = (uint8_t)attribution(c, s, h);
 	if (h->roles & f->detector->relief)
 		f->weight /= 10;
 	if (f->attribution == 0 && bh_mac_none(&f->mac))

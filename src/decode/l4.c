@@ -21,11 +21,12 @@ static enum next tcp(struct cur *c, struct bh_packet *p)
 		return bad(p, BH_BAD_TCP);
 	if (hl - 20 > c->b.left) /* options cut off by the capture: the fixed part is good */
 		hl = 20 + (unsigned)c->b.left;
+	p->tcp = (struct bh_packet_tcp){
+		.seq = get32(h + 4), .ack = get32(h + 8), .window = get16(h + 14), .flags = h[13],
+		.opts_len = (uint8_t)(hl - 20), .opts = h + 20};
 	take(c, hl - 20);
 	p->sport = get16(h);
 	p->dport = get16(h + 2);
-	p->tcp = (struct bh_packet_tcp){
-		.seq = get32(h + 4), .ack = get32(h + 8), .window = get16(h + 14), .flags = h[13]};
 	p->what = BH_WHAT_TCP;
 	rest_is_payload(c, p);
 	return NEXT_STOP;

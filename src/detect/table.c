@@ -15,7 +15,7 @@ const struct bh_detector *const bh_detectors[] = {
 #undef X
 };
 const size_t bh_n_detectors = BH_COUNT(bh_detectors);
-_Static_assert(BH_COUNT(bh_detectors) <= BH_MAX_DETECTORS, "raise BH_MAX_DETECTORS and the ledger's told[]");
+_Static_assert(BH_COUNT(bh_detectors) <= BH_MAX_DETECTORS, "raise BH_STATE_PLANES");
 
 const struct bh_detector *bh_detector_by_name(const char *name)
 {

@@ -4,12 +4,13 @@
  *
  * The facts are about files: which was opened to change it, what was read and written in kind and
  * amount, what it was called afterwards, and that it is gone. Everything is told when the server
- * has confirmed it. What is encrypted is only counted and named as such; of SMB1 only the login is
+ * has confirmed it. Of what is encrypted the sizes speak (smb_size.c); of SMB1 only the login is
  * told.
  *
  *   smb_stream.c  TCP segments in order, frames, commands; content flows past the histogram and is
  * never kept smb_cmd.c     requests remembered by message id, answers that turn them into facts
  *   smb_fact.c    handles, sessions, trees, and the events
+ *   smb_size.c    encrypted messages, by size
  *   content.c     randomness and first bytes
  *
  * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 
 #include "smb.h"
+#include "smb_size.h"
 
 static bool smb_port(uint16_t p)
 {
@@ -41,6 +43,10 @@ static void smb_close(void *state)
 	bh_pool_fini(&s->conns);
 	bh_pool_fini(&s->handles);
 	bh_pool_fini(&s->windows);
+	bh_pool_fini(&s->pipes);
+	free(s->pipe);
+	bh_pool_fini(&s->sizes);
+	free(s->size);
 	free(s->conn);
 	free(s->handle);
 	free(s->window);
@@ -56,7 +62,8 @@ static void *smb_open(uint64_t seed)
 		return NULL;
 	s->seed = seed;
 	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
-		bh_pool_init(&s->windows, 8)) {
+		bh_pool_init(&s->windows, 8) || bh_pool_init(&s->pipes, PIPE_BITS) ||
+		bh_pool_init(&s->sizes, SIZE_BITS)) {
 		smb_close(s);
 		return NULL;
 	}
@@ -64,7 +71,9 @@ static void *smb_open(uint64_t seed)
 	s->handle = calloc(s->handles.n, sizeof *s->handle);
 	s->window = calloc(s->windows.n, sizeof *s->window);
 	s->owner = calloc(s->handles.n, sizeof *s->owner);
-	if (!s->conn || !s->handle || !s->window || !s->owner) {
+	s->pipe = calloc(s->pipes.n, sizeof *s->pipe);
+	s->size = calloc(s->sizes.n, sizeof *s->size);
+	if (!s->conn || !s->handle || !s->window || !s->owner || !s->pipe || !s->size) {
 		smb_close(s);
 		return NULL;
 	}
@@ -74,6 +83,7 @@ static void *smb_open(uint64_t seed)
 static void forget(struct smb *s, struct smb_conn *c)
 {
 	bh_smb_close_all(s, c, 0, 0, false);
+	bh_smb_size_drop(s, c);
 	bh_smb_window_free(s, &c->dir[0]);
 	bh_smb_window_free(s, &c->dir[1]);
 }
@@ -146,6 +156,14 @@ static void counters(
 #undef X
 	each(ctx, "evicted_connections", s->conns.evicted);
 	each(ctx, "evicted_handles", s->handles.evicted);
+	each(ctx, "evicted_pipes", s->pipes.evicted);
+	each(ctx, "rpc_binds", s->rpc.binds);
+	each(ctx, "rpc_calls", s->rpc.calls);
+	each(ctx, "rpc_faults", s->rpc.faults);
+	each(ctx, "rpc_repeats", s->rpc.repeats);
+	each(ctx, "rpc_assumed", s->rpc.assumed);
+	each(ctx, "rpc_malformed", s->rpc.malformed);
+	each(ctx, "evicted_sizes", s->sizes.evicted);
 }
 
 static size_t memory_bytes(const void *state)
@@ -153,7 +171,9 @@ static size_t memory_bytes(const void *state)
 	const struct smb *s = state;
 
 	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
-	       bh_pool_bytes(&s->windows) + s->conns.n * sizeof *s->conn +
+	       bh_pool_bytes(&s->windows) + bh_pool_bytes(&s->pipes) +
+	       bh_pool_bytes(&s->sizes) + s->sizes.n * sizeof *s->size +
+	       s->pipes.n * sizeof *s->pipe + s->conns.n * sizeof *s->conn +
 	       s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
 	       s->windows.n * sizeof *s->window;
 }

@@ -8,6 +8,7 @@
 
 #include "content.h"
 #include "pool.h"
+#include "rpc_talk.h"
 
 #define CONN_BITS 11
 #define HANDLE_BITS 12
@@ -20,6 +21,9 @@
 #define WINDOW_SEGS 8
 #define WINDOWS 256 /* 4 MiB shared by all connections */
 #define NO_MSG UINT64_MAX
+#define PIPE_BITS 9
+#define PIPE_KEEP 2048u /* of a message inside a pipe */
+#define FSCTL_PIPE_TRANSCEIVE 0x11c017u
 
 enum smb_cmd {
 	CMD_NEGOTIATE,
@@ -31,6 +35,7 @@ enum smb_cmd {
 	CMD_CLOSE,
 	CMD_READ = 8,
 	CMD_WRITE,
+	CMD_IOCTL = 11,
 	CMD_SET_INFO = 0x11,
 };
 
@@ -47,8 +52,22 @@ struct smb_handle {
 	bool opened;   /* its CREATE was answered */
 	bool writes;   /* opened for writing or deleting */
 	bool told_write, told_delete, delete_on_close;
+	uint8_t pipe; /* PIPE_*, by what was written and read */
 	char name[128], now[128], want[128]; /* as opened; after a rename; asked for */
 	struct bh_content io[2];             /* read, written */
+};
+
+enum { PIPE_UNKNOWN, PIPE_RPC, PIPE_OTHER };
+struct smb_pipe_dir {
+	uint32_t total, left; /* of the message; 0 = its head is not complete */
+	uint16_t have;
+	bool lost; /* until the next command */
+};
+struct smb_pipe {
+	struct bh_rpc_talk talk;
+	struct smb_pipe_dir dir[2];
+	bool spoken; /* a whole message was seen */
+	uint8_t kept[2][PIPE_KEEP];
 };
 
 struct smb_msg {
@@ -64,7 +83,9 @@ struct smb_session {
 	uint32_t used;
 	uint8_t flags;
 	bool told_encrypted;
-	char user[48];
+	uint8_t mech; /* enum bh_logon_mech, of the logon under way or done */
+	uint64_t challenge, proof;
+	char user[64], workstation[32];
 };
 struct smb_tree {
 	uint64_t mid; /* of the pending TREE_CONNECT */
@@ -78,6 +99,7 @@ enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
 /* one direction of a connection */
 struct smb_stream {
 	uint32_t seq; /* next expected */
+	uint32_t losses; /* of the order of frames */
 	bool begun, untrusted;
 	uint8_t phase;
 	uint8_t cmds;    /* of this frame so far */
@@ -88,7 +110,7 @@ struct smb_stream {
 	uint64_t shift;        /* last 8 bytes while lost */
 	struct smb_ref last;   /* what a related command means */
 	struct smb_ref target; /* whose content flows */
-	bool target_start;
+	bool target_start, target_pipe;
 	uint8_t target_io, first_have;
 	uint8_t first[16];
 };
@@ -118,12 +140,17 @@ struct smb_window {
 
 #define SMB_COUNTERS(X)                                                                            \
 	X(messages) X(facts) X(gaps) X(holes) X(resyncs) X(reordered) X(window_evicted) X(malformed)   \
-	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
+	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)            \
+	X(size_pairs) X(size_explained) X(size_other)
+struct smb_size;
 struct smb {
-	struct bh_pool conns, handles, windows;
+	struct bh_pool conns, handles, windows, pipes, sizes;
+	struct smb_size *size; /* encrypted sessions */
 	struct smb_conn *conn;
 	struct smb_handle *handle;
 	struct smb_window *window;
+	struct smb_pipe *pipe;
+	struct bh_rpc_counts rpc;
 	uint16_t *owner; /* connection + 1 that opened the handle; 0 = free */
 	uint64_t seed, serial;
 	const struct bh_dissect_in *in; /* during packet() */
@@ -155,9 +182,26 @@ void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
 void bh_smb_window_free(struct smb *s, struct smb_stream *t);
 /* smb_cmd.c */
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n);
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+/* smb_logon.c: the blob of a request; of an answer that wants more; the last answer (nobody: a session of no account) */
+void bh_smb_logon_ask(struct smb *s, struct smb_conn *c, struct smb_session *ses, struct bh_bytes blob);
+void bh_smb_logon_more(struct smb_session *ses, struct bh_bytes blob);
+void bh_smb_logon_done(struct smb *s, struct smb_conn *c, struct smb_session *ses, uint32_t status, bool nobody);
+void bh_smb_logon_reset(struct smb_session *ses);
+/* smb_pipe.c */
+bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h);
+/* The data of a READ, WRITE or transaction begins; a piece of it. io: 1 = written. p NULL: not seen. */
+void bh_smb_pipe_begin(struct smb *s, struct smb_ref r, unsigned io);
+void bh_smb_pipe_data(struct smb *s, struct smb_conn *c, struct smb_ref r, unsigned io, const uint8_t *p, uint32_t n);
+void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r); /* c NULL: tell nothing more */
+/* smb_size.c: an encrypted message of that size went by; the connection ends */
+void bh_smb_size(struct smb *s, struct smb_conn *c, unsigned d, uint64_t session, uint32_t size);
+void bh_smb_size_drop(struct smb *s, struct smb_conn *c);
 /* smb_fact.c */
+/* an event of this kind about the connection, client as source, and its way out */
+void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ret, unsigned kind, bool sure);
+void bh_smb_emit(struct smb *s, const struct bh_event *ev);
 struct smb_handle *bh_smb_handle(struct smb *s, struct smb_ref r); /* NULL = gone */
 struct smb_ref bh_smb_handle_find(
 	struct smb *s, struct smb_conn *c, uint64_t session, uint64_t fid);
@@ -176,6 +220,9 @@ void bh_smb_fact_tree(
  * unknown */
 void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op,
 	bool sure);
+/* what sizes say: of e counts the session, name_len, count and the bytes */
+void bh_smb_fact_sizes(
+	struct smb *s, struct smb_conn *c, enum bh_smb_op op, const struct bh_ev_smb *e);
 /* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
 /* All handles of a connection, or of one session or tree of it (0 = any). */

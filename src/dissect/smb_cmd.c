@@ -73,51 +73,21 @@ static void msg_drop(struct smb_conn *c, struct smb_msg *m)
 
 /* ---- requests ---- */
 
-static void ntlm_user(const uint8_t *p, size_t n, char *out, size_t size)
-{
-	struct bh_bytes b = bh_bytes(p, n);
-	char text[2][48] = {{0}};
-	uint32_t len[2], off[2];
-
-	bh_skip(&b, 28);
-	for (unsigned i = 0; i < 2; i++) {
-		len[i] = bh_le16(&b);
-		bh_skip(&b, 2);
-		off[i] = bh_le32(&b);
-	}
-	bh_skip(&b, 16);
-	if (!(bh_le32(&b) & 1) || b.bad) /* not Unicode: nobody does that any more */
-		return;
-	for (unsigned i = 0; i < 2; i++)
-		if (off[i] <= n && len[i] <= n - off[i])
-			bh_content_utf16(p + off[i], len[i], text[i], i ? 32 : 16, false);
-	if (text[1][0]) {
-		struct bh_text t = bh_text(out, size);
-
-		bh_put(&t, text[0]);
-		bh_put(&t, text[0][0] ? "\\" : "");
-		bh_put(&t, text[1]);
-	}
-}
-
 static void ask_session(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 {
-	struct bh_bytes b = at(h, 64 + 12), blob;
+	struct bh_bytes b = at(h, 64 + 12);
 	uint32_t off = bh_le16(&b), len = bh_le16(&b);
-	const uint8_t *p;
 
-	blob = part(h, off, len);
-	p = blob.left ? memmem(blob.p, blob.left, "NTLMSSP", 8) : NULL;
 	msg_new(s, c, h);
-	if (!p)
-		return;
-	blob.left -= (size_t)(p - blob.p);
-	if (blob.left >= 12 && p[8] == 3) {
-		struct smb_session *ses = bh_smb_session(c, h->session);
+	bh_smb_logon_ask(s, c, bh_smb_session(c, h->session), part(h, off, len));
+}
 
-		memset(ses->user, 0, sizeof ses->user);
-		ntlm_user(p, blob.left, ses->user, sizeof ses->user);
-	}
+static void more_session(struct smb_conn *c, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+	uint32_t off = bh_le16(&b), len = bh_le16(&b);
+
+	bh_smb_logon_more(bh_smb_session(c, h->session), part(h, off, len));
 }
 
 static void ask_tree(struct smb *s, struct smb_conn *c, const struct smb_head *h)
@@ -197,6 +167,19 @@ static struct smb_ref named(struct smb *s, struct smb_conn *c, struct smb_stream
 	return t->last;
 }
 
+/* The data that follows belongs to this handle. */
+static void flows(struct smb *s, struct smb_conn *c, struct smb_stream *t, struct smb_ref r, unsigned io)
+{
+	const struct smb_handle *e = bh_smb_handle(s, r);
+	const struct smb_tree *tree = bh_smb_tree(c, e->tree, false);
+
+	t->target = r;
+	t->target_io = (uint8_t)io;
+	t->target_pipe = tree ? tree->pipe : e->pipe == PIPE_RPC || (e->pipe == PIPE_UNKNOWN && io);
+	if (t->target_pipe)
+		bh_smb_pipe_begin(s, r, io);
+}
+
 static void ask_io(
 	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
@@ -218,9 +201,26 @@ static void ask_io(
 	if (h->cmd != CMD_WRITE)
 		return;
 	e->bytes[1] += len;
-	t->target = r;
-	t->target_io = 1;
+	flows(s, c, t, r, 1);
 	t->target_start = off == 0;
+}
+
+static void ask_ioctl(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+	struct smb_ref r = NO_REF;
+	struct smb_handle *e;
+
+	if (bh_le32(&b) == FSCTL_PIPE_TRANSCEIVE)
+		r = named(s, c, t, h, 64 + 8);
+	e = bh_smb_handle(s, r);
+	if (!e)
+		return;
+	if (!e->opened && !e->name[0] && h->tree)
+		e->tree = h->tree;
+	msg_new(s, c, h)->h = r;
+	flows(s, c, t, r, 1);
 }
 
 static void ask_set(
@@ -312,8 +312,7 @@ static void done_create(
 		bh_smb_fact(s, c, e, BH_SMB_OPEN, sure);
 }
 
-static void done_read(
-	struct smb *s, struct smb_msg *m, struct smb_stream *t, const struct smb_head *h, bool sure)
+static void done_read(struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct smb_handle *e = bh_smb_handle(s, m->h);
 	struct bh_bytes b = at(h, 64 + 4);
@@ -322,9 +321,8 @@ static void done_read(
 	if (!e || !sure || b.bad)
 		return;
 	e->bytes[0] += len < m->len ? len : m->len;
-	t->target = m->h;
-	t->target_io = 0;
-	t->target_start = m->start;
+	flows(s, c, &c->dir[1], m->h, 0);
+	c->dir[1].target_start = m->start;
 }
 
 static void done_write(
@@ -372,16 +370,27 @@ static void done_set(
 	}
 }
 
-static void done_session(struct smb *s, struct smb_conn *c, const struct smb_head *h, bool sure)
+static void done_session(
+	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
 	struct bh_bytes b = at(h, 64 + 2);
 	uint16_t flags = sure && !h->status ? bh_le16(&b) : 0;
-	struct smb_session *ses = bh_smb_session(c, h->session);
+	struct smb_session *ses = bh_smb_session(c, h->session), *zero = m->session ? NULL : bh_smb_session(c, 0);
 
+	if (zero && zero != ses && !ses->mech) { /* all in one round: the request had no number yet */
+		uint32_t used = ses->used;
+
+		*ses = *zero;
+		ses->id = h->session;
+		ses->used = used;
+		zero->used = 0;
+	}
 	ses->flags =
 		(uint8_t)((flags & 3 ? BH_SMB_F_GUEST : 0) | (flags & 4 ? BH_SMB_F_ENCRYPTED : 0));
 	ses->told_encrypted = (flags & 4) != 0;
 	bh_smb_fact_session(s, c, ses, h->status, sure);
+	if (sure)
+		bh_smb_logon_done(s, c, ses, h->status, (flags & 2) != 0);
 	if (h->status)
 		ses->used = 0; /* no session came of it */
 }
@@ -418,7 +427,7 @@ static void done(
 
 	switch (m->cmd) {
 	case CMD_SESSION_SETUP:
-		done_session(s, c, h, sure);
+		done_session(s, c, m, h, sure);
 		break;
 	case CMD_LOGOFF:
 		if (!h->status)
@@ -439,7 +448,11 @@ static void done(
 			bh_smb_closed(s, c, m->h, sure);
 		break;
 	case CMD_READ:
-		done_read(s, m, &c->dir[1], h, sure);
+		done_read(s, c, m, h, sure);
+		break;
+	case CMD_IOCTL:
+		if (sure && bh_smb_handle(s, m->h))
+			flows(s, c, &c->dir[1], m->h, 0);
 		break;
 	case CMD_WRITE:
 		done_write(s, c, m, h, sure);
@@ -473,6 +486,9 @@ static void ask(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 	case CMD_READ:
 	case CMD_WRITE:
 		ask_io(s, c, t, h);
+		break;
+	case CMD_IOCTL:
+		ask_ioctl(s, c, t, h);
 		break;
 	case CMD_SET_INFO:
 		ask_set(s, c, t, h);
@@ -525,24 +541,32 @@ void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct 
 	m = msg_find(c, h->mid);
 	if (!m || h->mid == NO_MSG || h->status == ST_PENDING || m->cmd != h->cmd)
 		return;
-	if (!(h->cmd == CMD_SESSION_SETUP && h->status == ST_MORE))
+	if (h->cmd == CMD_SESSION_SETUP && h->status == ST_MORE)
+		more_session(c, h);
+	else
 		done(s, c, m, h, d);
 	msg_drop(c, m);
 }
 
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n)
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n)
 {
 	struct bh_bytes b = bh_bytes(p, n);
 	struct smb_session *ses;
+	uint32_t size;
 
 	s->n.encrypted++;
-	bh_skip(&b, 44);
+	bh_skip(&b, 36);
+	size = bh_le32(&b);
+	bh_skip(&b, 4);
 	ses = bh_smb_session(c, bh_le64(&b));
-	if (b.bad || ses->told_encrypted)
+	if (b.bad)
 		return;
-	ses->told_encrypted = true;
-	ses->flags |= BH_SMB_F_ENCRYPTED;
-	bh_smb_fact_session(s, c, ses, 0, c->answers);
+	if (!ses->told_encrypted) {
+		ses->told_encrypted = true;
+		ses->flags |= BH_SMB_F_ENCRYPTED;
+		bh_smb_fact_session(s, c, ses, 0, c->answers);
+	}
+	bh_smb_size(s, c, d, ses->id, size);
 }
 
 void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n)

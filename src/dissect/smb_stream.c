@@ -26,6 +26,7 @@ static void lose(struct smb *s, struct smb_stream *t, bool gap)
 		s->n.gaps++;
 	else
 		s->n.malformed++;
+	t->losses++;
 	t->phase = PH_LOST;
 	t->untrusted = true;
 	t->shift = UINT64_MAX;
@@ -42,12 +43,17 @@ static void first_bytes(struct smb *s, struct smb_stream *t)
 	t->target_start = false;
 }
 
-static void content(struct smb *s, struct smb_stream *t, const uint8_t *p, uint32_t n)
+static void content(struct smb *s, struct smb_conn *c, struct smb_stream *t, const uint8_t *p, uint32_t n)
 {
 	struct smb_handle *h = bh_smb_handle(s, t->target);
 
 	if (!h)
 		return;
+	if (t->target_pipe) {
+		bh_smb_pipe_data(s, c, t->target, t->target_io, p, n);
+		if (h->pipe != PIPE_OTHER)
+			return;
+	}
 	if (t->target_start) {
 		uint32_t k = least(sizeof t->first - t->first_have, n);
 
@@ -117,8 +123,8 @@ static struct smb_head header(const uint8_t *p, size_t n, uint32_t *ret_next)
 static uint32_t keep(unsigned d, uint16_t cmd)
 {
 	if (d == 0)
-		return cmd == CMD_WRITE ? 64 + 48 : HEAD_MAX;
-	return cmd == CMD_READ ? 64 + 16 : 256;
+		return cmd == CMD_WRITE ? 64 + 48 : cmd == CMD_IOCTL ? 64 + 56 : HEAD_MAX;
+	return cmd == CMD_READ ? 64 + 16 : cmd == CMD_IOCTL ? 64 + 48 : 256;
 }
 
 static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
@@ -137,7 +143,7 @@ static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	return true;
 }
 
-/* where the data of a READ answer or WRITE request lies, counted from the command's header */
+/* where the data of a READ answer, WRITE request or pipe transaction lies, counted from the command's header */
 static void data_extent(struct smb_stream *t, unsigned d, const struct smb_head *h)
 {
 	struct bh_bytes b = bh_bytes(h->p, h->n);
@@ -145,10 +151,18 @@ static void data_extent(struct smb_stream *t, unsigned d, const struct smb_head 
 
 	t->pad = t->data = 0;
 	t->rest = left;
-	if (h->cmd != (d ? CMD_READ : CMD_WRITE))
+	if (h->cmd == CMD_IOCTL) {
+		bh_skip(&b, 68);
+		if (bh_le32(&b) != FSCTL_PIPE_TRANSCEIVE)
+			return;
+		bh_skip(&b, d ? 24 : 16);
+		off = bh_le32(&b);
+	} else if (h->cmd == (d ? CMD_READ : CMD_WRITE)) {
+		bh_skip(&b, 66);
+		off = bh_le16(&b) & (d ? 0xff : 0xffff);
+	} else {
 		return;
-	bh_skip(&b, 66);
-	off = bh_le16(&b) & (d ? 0xff : 0xffff);
+	}
 	len = bh_le32(&b);
 	if (b.bad || off < t->have || off - t->have > left)
 		return;
@@ -166,6 +180,7 @@ static void command_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	s->n.messages++;
 	t->target = (struct smb_ref){BH_POOL_NONE, 0};
 	t->target_start = false;
+	t->target_pipe = false;
 	t->first_have = 0;
 	bh_smb_command(s, c, d, &h);
 	data_extent(t, d, &h);
@@ -180,7 +195,7 @@ static void other_ready(struct smb *s, struct smb_conn *c, unsigned d)
 
 	s->n.messages++;
 	if (c->head[d][0] == 0xfd)
-		bh_smb_transform(s, c, c->head[d], t->have);
+		bh_smb_transform(s, c, d, c->head[d], t->have);
 	else if (c->head[d][0] == 0xff)
 		bh_smb_old(s, c, c->head[d], t->have);
 	else
@@ -297,15 +312,18 @@ static uint32_t search(struct smb *s, struct smb_conn *c, unsigned d, const uint
 }
 
 /* p NULL: bytes that were on the wire but were not seen */
-static uint32_t pass(struct smb *s, struct smb_stream *t, const uint8_t *p, uint32_t n)
+static uint32_t pass(struct smb *s, struct smb_conn *c, struct smb_stream *t, const uint8_t *p, uint32_t n)
 {
 	uint32_t *left = t->phase == PH_PAD ? &t->pad : t->phase == PH_DATA ? &t->data : &t->rest;
 	uint32_t k = least(n, *left);
 
 	if (t->phase == PH_DATA && p)
-		content(s, t, p, k);
-	if (t->phase == PH_DATA && !p)
+		content(s, c, t, p, k);
+	if (t->phase == PH_DATA && !p) {
 		t->target_start = false;
+		if (t->target_pipe)
+			bh_smb_pipe_data(s, c, t->target, t->target_io, NULL, k);
+	}
 	*left -= k;
 	t->frame_left -= k;
 	settle(s, t);
@@ -329,7 +347,7 @@ static void feed(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p
 			k = gather(s, c, d, p, n);
 			break;
 		default:
-			k = pass(s, t, p, n);
+			k = pass(s, c, t, p, n);
 		}
 		p += k;
 		n -= k;
@@ -343,7 +361,7 @@ static void missing(struct smb *s, struct smb_conn *c, unsigned d, uint32_t n)
 	t->seq += n;
 	s->n.holes++;
 	while (n && t->phase >= PH_PAD)
-		n -= pass(s, t, NULL, n);
+		n -= pass(s, c, t, NULL, n);
 	if (n && (t->phase != PH_LOST || !t->untrusted))
 		lose(s, t, true);
 }

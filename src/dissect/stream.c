@@ -106,8 +106,8 @@ static void forget(struct bh_stream *u, struct bh_stream_conn *c)
 {
 	if (u->ops->end)
 		u->ops->end(u, c);
-	bh_order_close(&u->order, &c->order[0]);
-	bh_order_close(&u->order, &c->order[1]);
+	bh_order_done(&u->order, &c->order[0]);
+	bh_order_done(&u->order, &c->order[1]);
 }
 
 static struct bh_stream_conn *conn_of(struct bh_stream *u, const struct bh_dissect_in *in)
@@ -153,7 +153,7 @@ void bh_stream_packet(void *state, const struct bh_dissect_in *in, const struct 
 	if (!c->off[d])
 		bh_order_segment(&u->order, &c->order[d], d, in, &to);
 	if (c->off[d])
-		bh_order_close(&u->order, &c->order[d]);
+		bh_order_done(&u->order, &c->order[d]);
 	if (u->ops->counted)
 		u->ops->counted(u, c, d);
 	u->out = NULL;

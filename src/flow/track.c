@@ -243,6 +243,42 @@ static void start_state(struct bh_flow *f, const struct bh_packet *p, bool answe
 		f->state = ST_LOOSE;
 }
 
+static void syn_of(const struct bh_packet *p, struct bh_syn *ret)
+{
+	struct bh_bytes b = bh_bytes(p->tcp.opts, p->tcp.opts_len);
+	unsigned n = 0;
+
+	ret->window = p->tcp.window;
+	ret->df = !(p->flags & BH_PKT_IPV6) && p->l3_len >= 20 && (p->l3[6] & 0x40);
+	while (b.left && n < BH_SYN_OPTS) {
+		uint8_t kind = bh_u8(&b), len;
+
+		if (kind == 0)
+			return;
+		ret->opts[n++] = kind;
+		if (kind == 1)
+			continue;
+		len = bh_u8(&b);
+		if (b.bad || len < 2 || len - 2u > b.left)
+			return;
+		if (kind == 2 && len == 4)
+			ret->mss = (uint16_t)(b.p[0] << 8 | b.p[1]);
+		else if (kind == 3 && len == 3)
+			ret->wscale = (uint8_t)(1 + (b.p[0] & 63));
+		bh_skip(&b, len - 2u);
+	}
+}
+
+static void tell_new(struct bh_flow_table *t, const struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)
+{
+	struct bh_event ev;
+
+	bh_flow_event(t, f, BH_EV_FLOW_NEW, p->at, pkt_no, &ev);
+	if (f->state == ST_PENDING && p->what == BH_WHAT_TCP)
+		syn_of(p, &ev.u.flow.syn);
+	t->conf.sink.emit(t->conf.sink.ctx, &ev);
+}
+
 static struct bh_flow *begin(struct bh_flow_table *t, const struct bh_packet *p,
 	const struct bh_flow_probe *q, uint64_t pkt_no)
 {
@@ -265,7 +301,7 @@ static struct bh_flow *begin(struct bh_flow_table *t, const struct bh_packet *p,
 	if (p->what == BH_WHAT_TCP)
 		f->tcp_flags[answer] = p->tcp.flags;
 	bh_flow_rearm(t, f);
-	emit(t, f, BH_EV_FLOW_NEW, p->at, pkt_no);
+	tell_new(t, f, p, pkt_no);
 	if (answer || f->state == ST_MID || f->state == ST_CLOSED)
 		bh_flow_outcome(t, f, BH_OUT_MIDSTREAM, p->at, pkt_no);
 	return f;

@@ -17,6 +17,7 @@
 #include <bulkhead/state.h>
 #include "state/filter.h"
 #include "state/identity.h"
+#include "state/plane.h"
 
 #define MACS 16384u
 #define NIL UINT32_MAX
@@ -42,10 +43,10 @@ struct place {
 
 struct bh_state {
 	const struct bh_policy *policy;
+	const struct bh_watch *watch;
 	struct bh_host *hosts;
-	void *hosts_raw, *index_raw, *macs_raw, *planes_raw[BH_STATE_PLANES];
-	uint8_t *planes[BH_STATE_PLANES];
-	size_t plane_each[BH_STATE_PLANES];
+	void *hosts_raw, *index_raw, *macs_raw;
+	struct bh_plane planes[BH_STATE_PLANES];
 	struct place *index;
 	uint32_t index_mask;
 	uint32_t cap, used, free_head;
@@ -60,12 +61,13 @@ struct bh_state {
 
 static int planes_open(struct bh_state *s, const struct bh_state_limits *limits)
 {
-	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
-		s->plane_each[i] = (limits->plane_bytes[i] + 15) & ~(size_t)15;
-		if (s->plane_each[i] && !(s->planes[i] = bh_large_calloc(s->cap, s->plane_each[i], &s->planes_raw[i])))
-			return -ENOMEM;
+	int r = 0;
+
+	for (unsigned i = 0; i < BH_STATE_PLANES && r == 0; i++) {
+		r = bh_plane_open(&s->planes[i], i, limits->plane_bytes[i], limits->plane_hosts[i], s->cap);
+		s->n.bytes += bh_plane_bytes(&s->planes[i]);
 	}
-	return 0;
+	return r;
 }
 
 int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *policy, struct bh_state **ret_state)
@@ -76,6 +78,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	if (!s)
 		return -ENOMEM;
 	s->policy = policy;
+	s->watch = limits->watch;
 	s->seed = limits->seed;
 	s->cap = limits->hosts ? limits->hosts : 65536;
 	while (slots < s->cap * 2)
@@ -84,7 +87,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
 	s->macs = bh_large_calloc(MACS, sizeof *s->macs, &s->macs_raw);
-	if (planes_open(s, limits) || !s->hosts || !s->index || !s->macs ||
+	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || !s->macs ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -92,6 +95,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
+	s->n.bytes += s->cap * sizeof *s->hosts + slots * sizeof *s->index + FRESH * sizeof *s->fresh + MACS * sizeof *s->macs +
+		      2 * s->filter.blocks * 64;
 	*ret_state = s;
 	return 0;
 }
@@ -103,7 +108,7 @@ void bh_state_close(struct bh_state *s)
 	bh_filter_fini(&s->filter);
 	free(s->hosts_raw);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
-		free(s->planes_raw[i]);
+		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
 	free(s->macs_raw);
 	free(s);
@@ -113,6 +118,10 @@ void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_c
 {
 	*ret_counters = s->n;
 	ret_counters->generations = s->filter.turns;
+	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
+		ret_counters->plane_entries += s->planes[i].entries;
+		ret_counters->plane_evicted += s->planes[i].evicted;
+	}
 }
 
 /* ---- LRU ---- */
@@ -240,8 +249,7 @@ static uint32_t clear(struct bh_state *s, struct bh_host *h)
 	uint32_t slot = h->slot;
 
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
-		if (h->planes & 1u << i)
-			memset(s->planes[i] + slot * s->plane_each[i], 0, s->plane_each[i]);
+		bh_plane_leave(&s->planes[i], h);
 	memset(h, 0, sizeof *h);
 	return slot;
 }
@@ -294,19 +302,29 @@ uint32_t bh_state_slots(const struct bh_state *s)
 
 void *bh_state_bytes(struct bh_state *s, struct bh_host *h, unsigned plane)
 {
-	h->planes |= (uint8_t)(1u << plane);
-	return s->planes[plane] + h->slot * s->plane_each[plane];
+	struct bh_plane *p = &s->planes[plane];
+
+	return bh_plane_at(p, bh_plane_of(p, s->hosts, h, BH_PLANE_NONE));
 }
 
-/* not the planes of a page or so a host: most hosts never touch theirs */
+void bh_state_pair(struct bh_state *s, struct bh_host *a, struct bh_host *b, unsigned plane, void *ret_entries[2])
+{
+	struct bh_plane *p = &s->planes[plane];
+	uint32_t at_a = bh_plane_of(p, s->hosts, a, b->place[plane] ? b->place[plane] - 1u : BH_PLANE_NONE);
+
+	ret_entries[1] = bh_plane_at(p, bh_plane_of(p, s->hosts, b, at_a));
+	ret_entries[0] = bh_plane_at(p, at_a);
+}
+
+/* not the planes of large entries: most are never used */
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes))
 {
 	each(s->hosts, s->cap * sizeof *s->hosts);
 	each(s->index, (s->index_mask + 1) * sizeof *s->index + FRESH * sizeof *s->fresh);
 	each(s->macs, MACS * sizeof *s->macs);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
-		if (s->plane_each[i] && s->plane_each[i] <= 1024)
-			each(s->planes[i], s->cap * s->plane_each[i]);
+		if (s->planes[i].each && s->planes[i].each <= 1024)
+			each(s->planes[i].mem, s->planes[i].cap * s->planes[i].each);
 	for (int i = 0; i < 2; i++)
 		each(s->filter.gen[i].block, s->filter.blocks * 64);
 }
@@ -536,13 +554,13 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 {
 	struct bh_sight *v = ret_sight; /* filled in place: a copy of what was just written stalls */
 
-	*v = (struct bh_sight){.ev = ev, .policy = s->policy};
+	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch};
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
 	case BH_EV_FLOW_CLASS:
 		expect(s, ev);
-		v->cls = (uint16_t)bh_class_of(ev->proto, ev->dport);
+		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
 		v->law = bh_policy_judge(s->policy, &ev->src, &ev->dst, ev->proto, ev->dport);
 		if (ev->kind == BH_EV_FLOW_NEW)
 			flow_new(s, ev, v);
@@ -558,6 +576,15 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		dhcp(s, ev, v);
 		break;
 	case BH_EV_SMB:
+	case BH_EV_RPC:
+	case BH_EV_LOGON:
+	case BH_EV_KRB:
+	case BH_EV_LDAP:
+	case BH_EV_DNS:
+	case BH_EV_HTTP:
+	case BH_EV_RDP:
+	case BH_EV_SSH:
+		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_touch(s, &ev->dst, ev->at);
 		if (ev->flags & BH_EVF_TWOWAY) {
@@ -566,33 +593,4 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		}
 		break;
 	}
-}
-
-/* ---- fan-out: two half-window bitmaps of 128 bits ---- */
-unsigned bh_fanout_touch(struct bh_fanout *f, uint64_t peer, bh_ns now, bh_ns window)
-{
-	/* linear counting, n = -m ln(zeros/m), m = 128, to the nearest whole: index = ones */
-	static const uint8_t estimate[128] = {
-		0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 23, 24, 25, 27,
-		28, 29, 30, 32, 33, 34, 35, 37, 38, 40, 41, 42, 44, 45, 47, 48, 49, 51, 52, 54, 55, 57,
-		59, 60, 62, 63, 65, 67, 68, 70, 72, 74, 75, 77, 79, 81, 83, 85, 87, 89, 91, 93, 95, 97,
-		99, 101, 104, 106, 108, 110, 113, 115, 118, 120, 123, 126, 128, 128, 128, 128, 128, 128,
-		128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
-		128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
-		128, 128, 128, 128, 128};
-	unsigned bit = (unsigned)(peer & 127), ones;
-
-	if (f->turned == 0)
-		f->turned = now;
-	if (now >= f->turned + window) {
-		memset(f->bits, 0, sizeof f->bits);
-		f->turned = now;
-	} else if (now >= f->turned + window / 2) {
-		memcpy(f->bits[1], f->bits[0], sizeof f->bits[1]);
-		memset(f->bits[0], 0, sizeof f->bits[0]);
-		f->turned += window / 2;
-	}
-	f->bits[0][bit >> 6] |= 1ull << (bit & 63);
-	ones = (unsigned)(__builtin_popcountll(f->bits[0][0] | f->bits[1][0]) + __builtin_popcountll(f->bits[0][1] | f->bits[1][1]));
-	return ones > 127 ? 128 : estimate[ones];
 }

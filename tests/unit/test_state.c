@@ -6,6 +6,8 @@
 #include <bulkhead/state.h>
 #include "state/filter.h"
 
+static const struct bh_watch none;
+
 static struct bh_addr ip(unsigned n)
 {
 	return bh_addr_v4((const uint8_t[]){10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n});
@@ -13,7 +15,7 @@ static struct bh_addr ip(unsigned n)
 
 static struct bh_state *open_state(struct bh_policy **ret_policy, uint32_t hosts)
 {
-	struct bh_state_limits lim = {.hosts = hosts, .plane_bytes = {64}, .filter_bits = 16};
+	struct bh_state_limits lim = {.hosts = hosts, .plane_bytes = {64}, .filter_bits = 16, .watch = &none};
 	struct bh_state *s;
 
 	*ret_policy = bh_policy_builtin();
@@ -51,6 +53,41 @@ static void a_flood_of_forged_sources_evicts_no_verified_host(void **state)
 	assert_true(n.evicted > 99000);
 	assert_non_null(bh_state_find(s, &a));
 	assert_non_null(bh_state_find(s, &b));
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
+static void a_full_plane_takes_from_strangers_first_and_pairs_hold(void **state)
+{
+	struct bh_state_limits lim = {.hosts = 64, .plane_bytes = {24}, .plane_hosts = {4}, .filter_bits = 16, .watch = &none};
+	struct bh_policy *p = bh_policy_builtin();
+	struct bh_state_counters n;
+	struct bh_state *s;
+	struct bh_host *known, *other;
+	struct bh_addr a = ip(1), b = ip(2);
+	void *pair[2];
+	char *mine;
+
+	assert_int_equal(bh_state_open(&lim, p, &s), 0);
+	exchange(s, 1, 2, 1, BH_SEC(1));
+	known = bh_state_find(s, &a);
+	other = bh_state_find(s, &b);
+	mine = bh_state_bytes(s, known, 0);
+	memset(mine, 7, 24);
+	for (unsigned i = 0; i < 30; i++) {
+		struct bh_addr stranger = ip(100 + i);
+
+		assert_int_equal(*(char *)bh_state_bytes(s, bh_state_touch(s, &stranger, BH_SEC(2)), 0), 0);
+	}
+	assert_ptr_equal(bh_state_bytes(s, known, 0), mine);
+	assert_int_equal(mine[23], 7);
+	bh_state_pair(s, known, other, 0, pair);
+	assert_ptr_equal(pair[0], mine);
+	assert_ptr_not_equal(pair[1], mine);
+	assert_int_equal(*(char *)pair[1], 0);
+	bh_state_counters(s, &n);
+	assert_int_equal(n.plane_entries, 4);
+	assert_int_equal(n.plane_evicted, 28);
 	bh_state_close(s);
 	bh_policy_free(p);
 }
@@ -207,17 +244,23 @@ static void fanout_counts_small_numbers_and_forgets_after_the_window(void **stat
 
 static void services_are_classed_by_port_and_protocol(void **state)
 {
-	assert_int_equal(bh_class_of(6, 445), BH_SVC_SMB);
-	assert_int_equal(bh_class_of(17, 445), BH_SVC_NONE);
-	assert_int_equal(bh_class_of(6, 5906), BH_SVC_VNC);
-	assert_int_equal(bh_class_of(6, 5907), BH_SVC_NONE);
-	assert_int_equal(bh_class_of(6, 502), BH_SVC_OT);
+	struct bh_watch *w = bh_watch_builtin();
+
+	assert_int_equal(bh_watch_service(w, 6, 445), BH_SVC_SMB);
+	assert_int_equal(bh_watch_service(w, 17, 445), BH_SVC_NONE);
+	assert_int_equal(bh_watch_service(w, 6, 5906), BH_SVC_VNC);
+	assert_int_equal(bh_watch_service(w, 6, 5907), BH_SVC_NONE);
+	assert_int_equal(bh_watch_service(w, 6, 502), BH_SVC_OT);
+	assert_int_equal(bh_watch_service(w, 17, 623), BH_SVC_IPMI);
+	assert_int_equal(bh_watch_service(w, 6, 65535), BH_SVC_NONE);
+	bh_watch_free(w);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_of_forged_sources_evicts_no_verified_host),
+		cmocka_unit_test(a_full_plane_takes_from_strangers_first_and_pairs_hold),
 		cmocka_unit_test(a_scan_makes_no_host_of_its_targets),
 		cmocka_unit_test(hosts_are_found_exactly_while_they_live),
 		cmocka_unit_test(a_mac_with_nine_addresses_is_a_router_and_bound_to_nobody),

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The watch-list's text to its tables. Strict like the policy: an unknown key, a class that does not exist, a UUID or operation
+ * given twice, a service that overlaps another are errors with a place.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <bulkhead/watch.h>
+#include "policy/load.h"
+
+#define MAX_IFACES 512
+#define MAX_CALLS 256
+#define MAX_SERVICES 256
+#define MAX_WORDS 64
+
+struct loading {
+	struct bh_watch *w;
+	struct bh_diags *d;
+	size_t cap_ifaces, cap_services, cap_tools, cap_exec, cap_remote;
+	int error;
+};
+
+static bool room(struct loading *l, void *array, size_t n, size_t *cap, size_t size, size_t limit, const struct bh_node *at)
+{
+	void **a = array, *v;
+
+	if (n >= limit) {
+		bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %zu entries here", limit);
+		return false;
+	}
+	if (n == *cap) {
+		size_t more = *cap ? *cap * 2 : 8;
+
+		v = realloc(*a, more * size);
+		if (!v) {
+			l->error = -ENOMEM;
+			return false;
+		}
+		*a = v;
+		*cap = more;
+	}
+	memset((char *)*a + n * size, 0, size);
+	return true;
+}
+
+static bool kind(struct loading *l, const struct bh_node *v, unsigned want, const char *what)
+{
+	static const char *const names[] = {"one word", "a list", "a map"};
+
+	if (v->kind == want)
+		return true;
+	bh_diag(l->d, BH_DIAG_ERROR, v->at, "%s must be %s", what, names[want]);
+	return false;
+}
+
+static bool number(struct loading *l, const struct bh_node *v, uint64_t max, uint64_t *ret)
+{
+	if (v->kind == BH_NODE_SCALAR && bh_word_u64((struct bh_word){v->text, v->len}, max, ret) == 0)
+		return true;
+	bh_diag(l->d, BH_DIAG_ERROR, v->at, "a whole number up to %llu is expected", (unsigned long long)max);
+	return false;
+}
+
+static bool word(struct loading *l, const struct bh_node *v, char *out, size_t size)
+{
+	if (v->kind != BH_NODE_SCALAR || !v->len || v->len >= size) {
+		bh_diag(l->d, BH_DIAG_ERROR, v->at, "a word of 1 to %zu characters is expected", size - 1);
+		return false;
+	}
+	for (uint32_t i = 0; i < v->len; i++)
+		if (v->text[i] <= ' ' || v->text[i] > '~' || v->text[i] == '"' || v->text[i] == '\\') {
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "only printable ASCII without spaces and quotes");
+			return false;
+		}
+	bh_strcpy(out, size, v->text);
+	return true;
+}
+
+/* ---- names of classes ---- */
+
+static const char *const rpc_classes[] = {
+#define X(id, name) name,
+	BH_RPC_CLASSES(X)
+#undef X
+};
+static const char *const svc_classes[] = {
+#define X(id, name) name,
+	BH_SVC_CLASSES(X)
+#undef X
+};
+
+const char *bh_rpc_class_name(unsigned cls)
+{
+	return rpc_classes[cls < BH_RPCC_COUNT ? cls : 0];
+}
+
+const char *bh_class_name(unsigned cls)
+{
+	return svc_classes[cls < BH_SVC_COUNT ? cls : 0];
+}
+
+static unsigned class_of(struct loading *l, const struct bh_node *k, const char *const *names, size_t n, const char *what)
+{
+	struct bh_guess g = {.word = k->text};
+	char maybe[96];
+
+	for (unsigned i = 1; i < n; i++) {
+		if (strcmp(k->text, names[i]) == 0)
+			return i;
+		bh_guess_offer(&g, names[i]);
+	}
+	bh_diag(l->d, BH_DIAG_ERROR, k->at, "no %s class '%.40s'%s", what, k->text, bh_guess_text(&g, maybe));
+	return 0;
+}
+
+/* ---- interfaces ---- */
+
+static void calls(struct loading *l, struct bh_watch_iface *f, const struct bh_node *map)
+{
+	for (const struct bh_node *k = map->kids; k && k->next; k = k->next->next) {
+		unsigned cls = class_of(l, k, rpc_classes, BH_RPCC_COUNT, "call");
+		const struct bh_node *v = k->next;
+
+		if (!cls)
+			continue;
+		if (v->kind == BH_NODE_SCALAR && strcmp(v->text, "any") == 0) {
+			if (f->any)
+				bh_diag(l->d, BH_DIAG_ERROR, v->at, "'any' stands for all other operations and can be given once");
+			f->any = (uint8_t)cls;
+			continue;
+		}
+		if (!kind(l, v, BH_NODE_MAP, "operations (NUMBER: NAME), or the word any,"))
+			continue;
+		for (const struct bh_node *n = v->kids; n && n->next; n = n->next->next) {
+			struct bh_watch_call c = {.cls = (uint8_t)cls};
+			uint64_t op;
+
+			if (!number(l, n, 65535, &op) || !word(l, n->next, c.name, sizeof c.name))
+				continue;
+			c.opnum = (uint16_t)op;
+			for (size_t i = 0; i < f->n; i++)
+				if (f->calls[i].opnum == c.opnum)
+					bh_diag(l->d, BH_DIAG_ERROR, n->at, "operation %u is already %s", c.opnum, f->calls[i].name);
+			if (!room(l, &f->calls, f->n, &f->cap, sizeof *f->calls, MAX_CALLS, n))
+				return;
+			f->calls[f->n++] = c;
+		}
+	}
+}
+
+static void iface(struct loading *l, const struct bh_node *name, const struct bh_node *map)
+{
+	struct bh_watch_iface *f;
+	const struct bh_node *uuid = bh_node_get(map, "uuid"), *list = bh_node_get(map, "calls");
+
+	if (!kind(l, map, BH_NODE_MAP, "an interface") ||
+		!room(l, &l->w->ifaces, l->w->n_ifaces, &l->cap_ifaces, sizeof *l->w->ifaces, MAX_IFACES, name))
+		return;
+	f = &l->w->ifaces[l->w->n_ifaces++];
+	if (!word(l, name, f->name, sizeof f->name))
+		return;
+	for (const struct bh_node *k = map->kids; k && k->next; k = k->next->next)
+		if (strcmp(k->text, "uuid") != 0 && strcmp(k->text, "calls") != 0)
+			bh_diag(l->d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; an interface has uuid and calls", k->text);
+	if (!uuid || uuid->kind != BH_NODE_SCALAR || bh_uuid_parse(uuid->text, uuid->len, &f->uuid))
+		bh_diag(l->d, BH_DIAG_ERROR, uuid ? uuid->at : name->at, "interface '%s' needs 'uuid', in lower-case hex with dashes", f->name);
+	else
+		for (size_t i = 0; i + 1 < l->w->n_ifaces; i++)
+			if (memcmp(&l->w->ifaces[i].uuid, &f->uuid, sizeof f->uuid) == 0)
+				bh_diag(l->d, BH_DIAG_ERROR, uuid->at, "this UUID is already '%s'", l->w->ifaces[i].name);
+	if (!list)
+		bh_diag(l->d, BH_DIAG_ERROR, name->at, "interface '%s' needs 'calls'", f->name);
+	else if (kind(l, list, BH_NODE_MAP, "calls"))
+		calls(l, f, list);
+}
+
+/* ---- the other sections ---- */
+
+static void service(struct loading *l, const struct bh_node *name, const struct bh_node *list)
+{
+	unsigned cls = class_of(l, name, svc_classes, BH_SVC_COUNT, "service");
+
+	if (!cls || !kind(l, list, BH_NODE_LIST, "services"))
+		return;
+	for (const struct bh_node *n = list->kids; n; n = n->next) {
+		struct bh_svc s;
+
+		if (n->kind != BH_NODE_SCALAR || bh_svc_parse(n->text, &s)) {
+			bh_diag(l->d, BH_DIAG_ERROR, n->at, "a service looks like tcp/445 or udp/2000-2010");
+			continue;
+		}
+		for (size_t i = 0; i < l->w->n_services; i++) {
+			const struct bh_svc *o = &l->w->services[i].svc;
+
+			if (o->proto == s.proto && o->lo <= s.hi && s.lo <= o->hi)
+				bh_diag(l->d, BH_DIAG_ERROR, n->at, "a port of it is already of class %s", svc_classes[l->w->services[i].cls]);
+		}
+		if (!room(l, &l->w->services, l->w->n_services, &l->cap_services, sizeof *l->w->services, MAX_SERVICES, n))
+			return;
+		l->w->services[l->w->n_services++] = (struct bh_watch_svc){s, (uint8_t)cls};
+	}
+}
+
+static void tool(struct loading *l, const struct bh_node *name, const struct bh_node *size)
+{
+	struct bh_watch_tool *t;
+	uint64_t v;
+
+	if (!number(l, size, UINT32_MAX, &v) || !room(l, &l->w->tools, l->w->n_tools, &l->cap_tools, sizeof *l->w->tools, MAX_WORDS, name))
+		return;
+	t = &l->w->tools[l->w->n_tools];
+	t->size = (uint32_t)v;
+	if (!word(l, name, t->name, sizeof t->name))
+		return;
+	if (!t->size)
+		bh_diag(l->d, BH_DIAG_ERROR, size->at, "an empty file is no tool");
+	l->w->n_tools++;
+}
+
+static void executables(struct loading *l, const struct bh_node *list)
+{
+	if (!kind(l, list, BH_NODE_LIST, "executables"))
+		return;
+	for (const struct bh_node *n = list->kids; n; n = n->next)
+		if (room(l, &l->w->executables, l->w->n_executables, &l->cap_exec, sizeof *l->w->executables, MAX_WORDS, n) &&
+			word(l, n, l->w->executables[l->w->n_executables], sizeof *l->w->executables))
+			l->w->n_executables++;
+}
+
+static void remote(struct loading *l, const struct bh_node *list)
+{
+	if (!kind(l, list, BH_NODE_LIST, "remote-access"))
+		return;
+	for (const struct bh_node *n = list->kids; n; n = n->next) {
+		uint16_t app;
+
+		if (n->kind != BH_NODE_SCALAR || bh_app_parse(n->text, n->len, &app))
+			bh_diag(l->d, BH_DIAG_ERROR, n->at, "not the name of an application");
+		else if (room(l, &l->w->remote, l->w->n_remote, &l->cap_remote, sizeof *l->w->remote, MAX_WORDS, n))
+			l->w->remote[l->w->n_remote++] = app;
+	}
+}
+
+static void section(struct loading *l, const struct bh_node *k, const struct bh_node *v)
+{
+	static const struct {
+		const char *key;
+		void (*each)(struct loading *l, const struct bh_node *name, const struct bh_node *v);
+		void (*list)(struct loading *l, const struct bh_node *v);
+	} sections[] = {
+		{"interfaces", iface, NULL}, {"services", service, NULL}, {"tools", tool, NULL}, {"executables", NULL, executables}, {"remote-access", NULL, remote}};
+
+	if (strcmp(k->text, "version") == 0) {
+		if (v->kind != BH_NODE_SCALAR || strcmp(v->text, "1") != 0)
+			bh_diag(l->d, BH_DIAG_ERROR, v->at, "this program reads version 1");
+		return;
+	}
+	for (size_t i = 0; i < BH_COUNT(sections); i++) {
+		if (strcmp(sections[i].key, k->text) != 0)
+			continue;
+		if (sections[i].list)
+			sections[i].list(l, v);
+		else if (kind(l, v, BH_NODE_MAP, k->text))
+			for (const struct bh_node *n = v->kids; n && n->next; n = n->next->next)
+				sections[i].each(l, n, n->next);
+		return;
+	}
+	bh_diag(l->d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; there are version, interfaces, services, tools, executables and remote-access", k->text);
+}
+
+/* ---- order, and what it is for ---- */
+
+static int by_uuid(const void *a, const void *b)
+{
+	const struct bh_watch_iface *x = a, *y = b;
+
+	return memcmp(&x->uuid, &y->uuid, sizeof x->uuid);
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct bh_watch_svc *x = a, *y = b;
+
+	return x->svc.proto != y->svc.proto ? x->svc.proto - y->svc.proto : x->svc.lo - y->svc.lo;
+}
+
+int bh_watch_load(const char *text, size_t len, struct bh_diags *diags, struct bh_watch **ret_watch)
+{
+	struct loading l = {.w = calloc(1, sizeof *l.w), .d = diags};
+	struct bh_arena arena = {0};
+	struct bh_node *root = NULL;
+	int r;
+
+	if (!l.w)
+		return -ENOMEM;
+	r = bh_yaml_parse(text, len, diags, &arena, &root);
+	if (r == 0 && (!root || root->kind != BH_NODE_MAP || !bh_node_get(root, "version")))
+		bh_diag(diags, BH_DIAG_ERROR, (struct bh_mark){{1, 1}, 1}, "a watch-list begins with 'version: 1'");
+	if (r == 0 && root && root->kind == BH_NODE_MAP)
+		for (const struct bh_node *k = root->kids; k && k->next; k = k->next->next)
+			section(&l, k, k->next);
+	if (r >= 0 && diags->errors)
+		r = 1;
+	if (r >= 0 && l.error)
+		r = l.error;
+	if (r == 0) {
+		if (l.w->n_ifaces)
+			qsort(l.w->ifaces, l.w->n_ifaces, sizeof *l.w->ifaces, by_uuid);
+		if (l.w->n_services)
+			qsort(l.w->services, l.w->n_services, sizeof *l.w->services, by_port);
+		*ret_watch = l.w;
+	} else {
+		bh_watch_free(l.w);
+	}
+	bh_diags_sort(diags);
+	bh_arena_fini(&arena);
+	return r;
+}
+
+void bh_watch_free(struct bh_watch *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < w->n_ifaces; i++)
+		free(w->ifaces[i].calls);
+	free(w->ifaces);
+	free(w->services);
+	free(w->tools);
+	free(w->executables);
+	free(w->remote);
+	free(w);
+}
+
+__asm__(".section .rodata\n"
+	".global bh_watch_file, bh_watch_file_end\n"
+	"bh_watch_file: .incbin \"" BH_WATCHLIST "\"\n"
+	"bh_watch_file_end: .byte 0\n"
+	".previous\n");
+extern const char bh_watch_file[], bh_watch_file_end[];
+
+const char *bh_watch_builtin_text(size_t *ret_len)
+{
+	*ret_len = (size_t)(bh_watch_file_end - bh_watch_file);
+	return bh_watch_file;
+}
+
+struct bh_watch *bh_watch_builtin(void)
+{
+	struct bh_watch *w = NULL;
+	struct bh_diags d = {0};
+	size_t len;
+	const char *text = bh_watch_builtin_text(&len);
+	int r = bh_watch_load(text, len, &d, &w);
+
+	bh_diags_fini(&d);
+	return r == 0 ? w : NULL;
+}
+
+/* ---- questions ---- */
+
+const struct bh_watch_iface *bh_watch_iface(const struct bh_watch *w, const struct bh_uuid *u)
+{
+	size_t lo = 0, hi = w->n_ifaces;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		int c = memcmp(u, &w->ifaces[mid].uuid, sizeof *u);
+
+		if (c == 0)
+			return &w->ifaces[mid];
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
+const struct bh_watch_call *bh_watch_call(const struct bh_watch_iface *f, unsigned opnum, unsigned *ret_cls)
+{
+	*ret_cls = f ? f->any : BH_RPCC_NONE;
+	for (size_t i = 0; f && i < f->n; i++)
+		if (f->calls[i].opnum == opnum) {
+			*ret_cls = f->calls[i].cls;
+			return &f->calls[i];
+		}
+	return NULL;
+}
+
+const struct bh_watch_tool *bh_watch_tool(const struct bh_watch *w, uint64_t size)
+{
+	for (size_t i = 0; i < w->n_tools; i++)
+		if (w->tools[i].size == size)
+			return &w->tools[i];
+	return NULL;
+}
+
+unsigned bh_watch_service(const struct bh_watch *w, uint8_t proto, uint16_t port)
+{
+	size_t lo = 0, hi = w->n_services;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		const struct bh_svc *s = &w->services[mid].svc;
+
+		if (s->proto < proto || (s->proto == proto && s->hi < port))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == w->n_services || w->services[lo].svc.proto != proto || port < w->services[lo].svc.lo)
+		return BH_SVC_NONE;
+	return w->services[lo].cls;
+}
+
+bool bh_watch_runs(const struct bh_watch *w, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	for (size_t i = 0; dot && i < w->n_executables; i++)
+		if (strcasecmp(dot + 1, w->executables[i]) == 0)
+			return true;
+	return false;
+}
+
+bool bh_watch_remote(const struct bh_watch *w, unsigned app)
+{
+	for (size_t i = 0; i < w->n_remote; i++)
+		if (w->remote[i] == app)
+			return true;
+	return false;
+}
