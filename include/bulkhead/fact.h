@@ -46,6 +46,7 @@ enum bh_smb_op {
 	BH_SMB_DELETE,	/* disposition or delete-on-close */
 	BH_SMB_TRUNCATE, /* set end of file below what the handle found */
 	BH_SMB_PIPE,	 /* encrypted: what looks like an RPC bind on a pipe; again with count when calls followed */
+	BH_SMB_ODD,	 /* a message that contradicts its protocol: name says how */
 	BH_SMB_OPS
 };
 /* magic class of the first bytes at offset 0 */
