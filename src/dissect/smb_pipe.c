@@ -9,11 +9,6 @@
  */
 #include "smb.h"
 
-static uint64_t key_of(struct smb_ref r)
-{
-	return (uint64_t)r.gen << 32 | r.i;
-}
-
 bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h)
 {
 	const struct smb_tree *t = bh_smb_tree(c, h->tree, false);
@@ -50,11 +45,11 @@ static struct bh_rpc_carrier carrier(struct at *a, const struct smb_handle *h)
 
 static struct smb_pipe *pipe_of(struct smb *s, const struct smb_handle *h, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 	bool evicted;
 
 	if (i == BH_POOL_NONE) {
-		i = bh_pool_add(&s->pipes, key_of(r), &evicted);
+		i = bh_pool_add(&s->pipes, smb_ref_key(r), &evicted);
 		memset(&s->pipe[i], 0, offsetof(struct smb_pipe, kept));
 		s->pipe[i].talk.heard = h->opened;
 	}
@@ -63,7 +58,7 @@ static struct smb_pipe *pipe_of(struct smb *s, const struct smb_handle *h, struc
 
 static void forget(struct smb *s, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 
 	if (i != BH_POOL_NONE)
 		bh_pool_drop(&s->pipes, i);
@@ -71,7 +66,7 @@ static void forget(struct smb *s, struct smb_ref r)
 
 void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 	struct smb_handle *h = bh_smb_handle(s, r);
 	struct at a = {s, c};
 
@@ -87,7 +82,7 @@ void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r)
 
 void bh_smb_pipe_begin(struct smb *s, struct smb_ref r, unsigned io)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 
 	if (i != BH_POOL_NONE && s->pipe[i].dir[!io].lost)
 		s->pipe[i].dir[!io] = (struct smb_pipe_dir){0};
@@ -134,7 +129,7 @@ void bh_smb_pipe_data(struct smb *s, struct smb_conn *c, struct smb_ref r, unsig
 
 	if (!h || h->pipe == PIPE_OTHER || !n)
 		return;
-	if (!h->pipe && p && *p != 5 && bh_pool_find(&s->pipes, key_of(r)) == BH_POOL_NONE) {
+	if (!h->pipe && p && *p != 5 && bh_pool_find(&s->pipes, smb_ref_key(r)) == BH_POOL_NONE) {
 		h->pipe = PIPE_OTHER;
 		return;
 	}
