@@ -50,6 +50,8 @@ static void string(const struct old_head *h, struct bh_bytes *b, char *out, size
 	size_t n = 0;
 
 	memset(out, 0, size);
+	if (b->bad)
+		return;
 	if (h->unicode) {
 		bh_skip(b, (size_t)(b->p - h->p) & (b->left > 0));
 		while (n + 2 <= b->left && (b->p[n] || b->p[n + 1]))
