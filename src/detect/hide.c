@@ -27,7 +27,7 @@ static const char *did(const struct bh_sight *s, int32_t *ret_weight)
 	case BH_RPCC_REG_SET:
 		*ret_weight = 100;
 		for (unsigned i = 0; i < BH_COUNT(keys); i++)
-			if (strcasestr(s->ev->u.rpc.text, keys[i]))
+			if (bh_says(s->ev->u.rpc.text, keys[i]))
 				return "set a registry key that loads at the start of";
 	}
 	return NULL;

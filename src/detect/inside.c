@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 #include "detect/inside.h"
@@ -64,13 +63,29 @@ void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh
 	return put;
 }
 
+/* ASCII only: the same under any locale */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool bh_says(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; *text; text++)
+		if (strncasecmp(text, word, n) == 0)
+			return true;
+	return false;
+}
+
 uint64_t bh_word_key(const char *text)
 {
 	char low[128];
 	size_t n = 0;
 
 	for (; text[n] && n < sizeof low; n++)
-		low[n] = (char)tolower((unsigned char)text[n]);
+		low[n] = lower(text[n]);
 	return bh_hash(low, n, 11) | 1;
 }
 
@@ -83,7 +98,7 @@ const char *bh_base_name(const char *path)
 
 bool bh_admin_share(const char *share)
 {
-	return strcasecmp(share, "ADMIN$") == 0 || (isalpha((unsigned char)share[0]) && share[1] == '$' && !share[2]);
+	return strcasecmp(share, "ADMIN$") == 0 || (lower(share[0]) >= 'a' && lower(share[0]) <= 'z' && share[1] == '$' && !share[2]);
 }
 
 bool bh_policy_share(const char *share)

@@ -29,6 +29,7 @@ struct bh_dest {
 void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh_ns at, bool make); /* NULL: not there and not made */
 
 /* ---- words ---- */
+bool bh_says(const char *text, const char *word); /* somewhere in it, case ignored */
 uint64_t bh_word_key(const char *text); /* of a name, case ignored; never 0 */
 const char *bh_base_name(const char *path);
 bool bh_admin_share(const char *share);	 /* ADMIN$, C$ and other drives */

@@ -2,7 +2,7 @@
 /*
  * krb.roast (C3) - tickets asked for in a form that can be cracked at leisure
  *
- *   service tickets of RC4 (etype 23, or DES 3) for accounts that are no machines: 5 services in 10 min     2.0 bans
+ *   service tickets of RC4 (etype 23, or DES 3) of accounts that are no machines: 5 services in 10 min     2.0 bans
  *   one of them where nearly none of this domain's tickets is RC4 (under 1 % of at least 200)               1.0
  *   an AS-REP of RC4 to a request without pre-authentication, for 2 accounts in 10 min                       1.8
  * The share is counted over all clients, and halved now and then, so it follows the domain.
@@ -27,12 +27,16 @@ static bool weak(int etype)
 	return etype == 23 || etype == 24 || etype == 3 || etype == 1;
 }
 
-/* machines' services: their keys are random, nothing to crack */
+/* services that machines run under their own account: the key is random, nothing to crack */
 static bool machine(const char *sname)
 {
-	size_t n = strlen(sname);
+	static const char *const own[] = {"krbtgt", "host", "cifs", "ldap", "gc", "dns", "rpcss", "termsrv", "wsman", "restrictedkrbhost"};
+	size_t n = strlen(sname), k = strcspn(sname, "/");
 
-	return !n || sname[n - 1] == '$' || strncasecmp(sname, "krbtgt/", 7) == 0;
+	for (unsigned i = 0; i < BH_COUNT(own); i++)
+		if (strlen(own[i]) == k && strncasecmp(sname, own[i], k) == 0)
+			return true;
+	return !n || sname[n - 1] == '$';
 }
 
 static bool cares(const struct bh_sight *s)

@@ -115,7 +115,8 @@ static void describe(struct bh_finding *f, const struct scan *m, const struct bh
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->first_contact && (s->ev->proto == 6 || (s->ev->proto == 17 && s->ev->kind == BH_EV_FLOW_OUTCOME));
+	/* a datagram from a service to a client's port is an answer, whoever is seen first */
+	return s->first_contact && (s->ev->proto == 6 || (s->ev->proto == 17 && s->ev->kind == BH_EV_FLOW_OUTCOME && !(s->ev->dport >= 32768 && s->ev->sport < 32768)));
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)

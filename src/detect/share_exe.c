@@ -4,7 +4,8 @@
  *
  * Shares: ADMIN$, C$ and other drives, SYSVOL, NETLOGON, and any path with a Startup folder. 1.5 bans when the name runs (a file
  * made anew), 2.0 when the content does (MZ, #!, ELF), 2.5 when the same first 4 KiB went to three hosts within 10 min: a worm, or
- * software being deployed. Domain controllers write SYSVOL; role dc relieves.
+ * software being deployed. Domain controllers write SYSVOL; role dc relieves. That a drive or ADMIN$ was connected to at all is told
+ * once for each pair of hosts, as low, 0.5: administrators do it, and so does whoever copies files by hand.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -19,13 +20,15 @@ struct mine {
 		uint64_t dst[3];
 		uint8_t n;
 	} content[16];
+	uint64_t reached[8];
+	uint8_t next_reached;
 	uint64_t opened; /* name and destination told at the open */
 	bh_ns opened_at;
 };
 
 static bool place(const struct bh_ev_smb *e)
 {
-	return bh_admin_share(e->share) || bh_policy_share(e->share) || strcasestr(e->name, "/Startup/") || strncasecmp(e->name, "Startup/", 8) == 0;
+	return bh_admin_share(e->share) || bh_policy_share(e->share) || bh_says(e->name, "/Startup/") || strncasecmp(e->name, "Startup/", 8) == 0;
 }
 
 static bool cares(const struct bh_sight *s)
@@ -33,6 +36,8 @@ static bool cares(const struct bh_sight *s)
 	const struct bh_ev_smb *e = &s->ev->u.smb;
 	bool runs;
 
+	if (s->dst && e->op == BH_SMB_TREE && bh_admin_share(e->share))
+		return true;
 	if (!s->dst || (e->flags & (BH_SMB_F_DIR | BH_SMB_F_ENCRYPTED)) || !e->name[0] || !place(e))
 		return false;
 	runs = bh_watch_runs(s->watch, e->name);
@@ -70,6 +75,26 @@ static unsigned spread(struct mine *m, const struct bh_sight *s)
 	return m->content[at].n;
 }
 
+static int reached(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
+{
+	uint64_t dst = bh_addr_hash(&s->ev->dst, 1) | 1;
+	char a[80], b[80], u[80];
+
+	for (unsigned i = 0; i < BH_COUNT(m->reached); i++)
+		if (m->reached[i] == dst)
+			return 0;
+	m->reached[m->next_reached++ % BH_COUNT(m->reached)] = dst;
+	bh_finding_init(f, &bh_detector_share_exe, s);
+	f->weight = 50;
+	f->severity = BH_SEV_LOW;
+	f->count = 1;
+	bh_strcpy(f->user, sizeof f->user, s->ev->u.smb.user);
+	snprintf(f->text, sizeof f->text, "%s connected to %.20s of %s%s", bh_host_text(s->src, &s->ev->src, a), s->ev->u.smb.share, bh_host_text(s->dst, &s->ev->dst, b),
+		bh_as(s->ev->u.smb.user, u));
+	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
+	return 1;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	const struct bh_ev_smb *e = &s->ev->u.smb;
@@ -79,6 +104,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	unsigned n = 1;
 	bool exec = e->op != BH_SMB_OPEN && e->magic_written == BH_MAGIC_EXEC;
 
+	if (e->op == BH_SMB_TREE)
+		return reached(s, m, f);
 	if (e->op == BH_SMB_CLOSE)
 		n = spread(m, s);
 	if (e->op != BH_SMB_OPEN && !exec && n < 3 && m->opened == key && s->ev->at - m->opened_at <= BH_MIN(10))

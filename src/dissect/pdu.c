@@ -129,7 +129,7 @@ static void bytes(void *ctx, unsigned d, const uint8_t *p, uint32_t n)
 			continue;
 		}
 		if (!t->total) {
-			if (t->lost && n < head)
+			if (t->lost && n < head && (t->untrusted || c->late)) /* at a beginning that was seen, it may be split */
 				return;
 			k = least(n, head - t->have);
 			memcpy(c->kept[d] + t->have, p, k);

@@ -4,8 +4,8 @@
  *
  * The facts are about files: which was opened to change it, what was read and written in kind and
  * amount, what it was called afterwards, and that it is gone; about who logged on; and about the
- * DCE/RPC inside of pipes. Everything is told when the server has confirmed it. What is encrypted is
- * only counted and named as such.
+ * DCE/RPC inside of pipes. Everything is told when the server has confirmed it. Of what is
+ * encrypted the sizes speak (smb_size.c).
  *
  *   smb_stream.c  frames, commands; content flows past the histogram and is never kept
  *   smb_cmd.c     SMB2: requests remembered by message id, answers that turn them into facts
@@ -13,6 +13,7 @@
  *   smb_file.c    what requests and answers do, the same for both
  *   smb_fact.c    handles, sessions, trees, and the events
  *   smb_logon.c   who logs on; smb_pipe.c DCE/RPC in pipes; smb_first.c the hash of a file's beginning
+ *   smb_size.c    encrypted messages, by size
  *   content.c     randomness and first bytes
  *
  * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 
 #include "smb.h"
+#include "smb_size.h"
 
 static bool smb_port(uint16_t p)
 {
@@ -48,6 +50,8 @@ static void smb_close(void *state)
 	bh_pool_fini(&s->firsts);
 	free(s->first);
 	free(s->pipe);
+	bh_pool_fini(&s->sizes);
+	free(s->size);
 	free(s->conn);
 	free(s->handle);
 	free(s->owner);
@@ -63,7 +67,7 @@ static void *smb_open(uint64_t seed)
 	s->seed = seed;
 	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
 		bh_order_init(&s->order, WINDOW_BITS) || bh_pool_init(&s->pipes, PIPE_BITS) ||
-		bh_pool_init(&s->firsts, FIRST_BITS)) {
+		bh_pool_init(&s->firsts, FIRST_BITS) || bh_pool_init(&s->sizes, SIZE_BITS)) {
 		smb_close(s);
 		return NULL;
 	}
@@ -71,8 +75,10 @@ static void *smb_open(uint64_t seed)
 	s->handle = calloc(s->handles.n, sizeof *s->handle);
 	s->owner = calloc(s->handles.n, sizeof *s->owner);
 	s->pipe = calloc(s->pipes.n, sizeof *s->pipe);
+	s->size = calloc(s->sizes.n, sizeof *s->size);
 	s->first = calloc(s->firsts.n, sizeof *s->first);
-	if (!s->conn || !s->handle || !s->owner || !s->pipe || !s->first) {
+	if (!s->conn || !s->handle || !s->owner || !s->pipe || !s->first ||
+		!s->size) {
 		smb_close(s);
 		return NULL;
 	}
@@ -82,6 +88,7 @@ static void *smb_open(uint64_t seed)
 static void forget(struct smb *s, struct smb_conn *c)
 {
 	bh_smb_close_all(s, c, 0, 0, false);
+	bh_smb_size_drop(s, c);
 	bh_order_done(&s->order, &c->dir[0].order);
 	bh_order_done(&s->order, &c->dir[1].order);
 }
@@ -164,6 +171,7 @@ static void counters(
 	each(ctx, "rpc_repeats", s->rpc.repeats);
 	each(ctx, "rpc_assumed", s->rpc.assumed);
 	each(ctx, "rpc_malformed", s->rpc.malformed);
+	each(ctx, "evicted_sizes", s->sizes.evicted);
 }
 
 static size_t memory_bytes(const void *state)
@@ -172,6 +180,7 @@ static size_t memory_bytes(const void *state)
 
 	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
 	       bh_order_bytes(&s->order) + bh_pool_bytes(&s->pipes) +
+	       bh_pool_bytes(&s->sizes) + s->sizes.n * sizeof *s->size +
 	       s->pipes.n * sizeof *s->pipe + bh_pool_bytes(&s->firsts) +
 	       s->firsts.n * sizeof *s->first + s->conns.n * sizeof *s->conn +
 	       s->handles.n * (sizeof *s->handle + sizeof *s->owner);

@@ -116,6 +116,7 @@ enum smb_phase { PH_LOST, PH_FRAME, PH_HEAD, PH_PAD, PH_DATA, PH_REST };
 /* one direction of a connection */
 struct smb_stream {
 	struct bh_order_dir order;
+	uint32_t losses; /* of the order of frames */
 	bool untrusted;
 	uint8_t phase;
 	uint8_t cmds; /* of this frame so far */
@@ -149,10 +150,13 @@ struct smb_conn {
 
 #define SMB_COUNTERS(X)                                                                            \
 	X(messages) X(facts) X(gaps) X(resyncs) X(malformed)   \
-	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)
+	X(smb1) X(encrypted) X(compressed) X(unanswered) X(evicted_messages) X(connections)            \
+	X(size_pairs) X(size_explained) X(size_other)
+struct smb_size;
 struct smb {
-	struct bh_pool conns, handles, pipes, firsts;
+	struct bh_pool conns, handles, pipes, firsts, sizes;
 	struct bh_order order;
+	struct smb_size *size; /* encrypted sessions */
 	struct smb_conn *conn;
 	struct smb_handle *handle;
 	struct smb_pipe *pipe;
@@ -188,7 +192,7 @@ struct smb_head {
 void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
 /* smb_cmd.c */
 void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct smb_head *h);
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n);
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n);
 /* smb_old.c: a message of SMB1, its header included, as far as kept. Where the data of a file or pipe lies, counted from p. */
 struct smb_extent {
 	uint32_t off, len;
@@ -238,6 +242,9 @@ bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h);
 void bh_smb_pipe_begin(struct smb *s, struct smb_ref r, unsigned io);
 void bh_smb_pipe_data(struct smb *s, struct smb_conn *c, struct smb_ref r, unsigned io, const uint8_t *p, uint32_t n);
 void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r); /* c NULL: tell nothing more */
+/* smb_size.c: an encrypted message of that size went by; the connection ends */
+void bh_smb_size(struct smb *s, struct smb_conn *c, unsigned d, uint64_t session, uint32_t size);
+void bh_smb_size_drop(struct smb *s, struct smb_conn *c);
 /* smb_fact.c */
 /* an event of this kind about the connection, client as source, and its way out */
 void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ret, unsigned kind, bool sure);
@@ -260,6 +267,9 @@ void bh_smb_fact_tree(
  * unknown */
 void bh_smb_fact(struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op,
 	bool sure);
+/* what sizes say: of e counts the session, name_len, count and the bytes */
+void bh_smb_fact_sizes(
+	struct smb *s, struct smb_conn *c, enum bh_smb_op op, const struct bh_ev_smb *e);
 /* The handle is closed: its totals, then its deletion if that was asked for. Drops it. */
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure);
 /* All handles of a connection, or of one session or tree of it (0 = any). */

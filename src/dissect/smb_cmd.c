@@ -371,17 +371,23 @@ void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct 
 	bh_smb_msg_drop(c, m);
 }
 
-void bh_smb_transform(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n)
+void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n)
 {
 	struct bh_bytes b = bh_bytes(p, n);
 	struct smb_session *ses;
+	uint32_t size;
 
 	s->n.encrypted++;
-	bh_skip(&b, 44);
+	bh_skip(&b, 36);
+	size = bh_le32(&b);
+	bh_skip(&b, 4);
 	ses = bh_smb_session(c, bh_le64(&b));
-	if (b.bad || ses->told_encrypted)
+	if (b.bad)
 		return;
-	ses->told_encrypted = true;
-	ses->flags |= BH_SMB_F_ENCRYPTED;
-	bh_smb_fact_session(s, c, ses, 0, c->answers);
+	if (!ses->told_encrypted) {
+		ses->told_encrypted = true;
+		ses->flags |= BH_SMB_F_ENCRYPTED;
+		bh_smb_fact_session(s, c, ses, 0, c->answers);
+	}
+	bh_smb_size(s, c, d, ses->id, size);
 }

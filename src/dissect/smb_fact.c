@@ -250,6 +250,21 @@ void bh_smb_fact(
 	bh_smb_emit(s, &ev);
 }
 
+void bh_smb_fact_sizes(
+	struct smb *s, struct smb_conn *c, enum bh_smb_op op, const struct bh_ev_smb *e)
+{
+	struct bh_event ev;
+
+	begin(s, c, &ev, op, true);
+	ev.u.smb.flags = BH_SMB_F_ENCRYPTED;
+	ev.u.smb.name_len = e->name_len;
+	ev.u.smb.count = e->count;
+	ev.u.smb.bytes_read = e->bytes_read;
+	ev.u.smb.bytes_written = e->bytes_written;
+	fill_session(&ev.u.smb, c, e->session);
+	bh_smb_emit(s, &ev);
+}
+
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure)
 {
 	struct smb_handle *h = bh_smb_handle(s, r);

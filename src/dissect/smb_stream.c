@@ -26,6 +26,7 @@ static void lose(struct smb *s, struct smb_stream *t, bool gap)
 		s->n.gaps++;
 	else
 		s->n.malformed++;
+	t->losses++;
 	t->phase = PH_LOST;
 	t->untrusted = true;
 	t->shift = UINT64_MAX;
@@ -223,7 +224,7 @@ static void other_ready(struct smb *s, struct smb_conn *c, unsigned d)
 
 	s->n.messages++;
 	if (c->head[d][0] == 0xfd)
-		bh_smb_transform(s, c, c->head[d], t->have);
+		bh_smb_transform(s, c, d, c->head[d], t->have);
 	else
 		s->n.compressed++;
 	t->next = 0;
