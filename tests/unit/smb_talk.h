@@ -398,6 +398,15 @@ static inline void rig_open(struct rig *r)
 		.mac_dst = {{2, 0, 0, 0, 0, 2}}};
 }
 
+/* another connection of the same hosts, nothing told yet */
+static inline void rig_again(struct rig *r)
+{
+	r->n = r->logons = 0;
+	r->flow++;
+	r->seq[0] = 0xffffff00u;
+	r->seq[1] = 77;
+}
+
 static inline void rig_close(struct rig *r)
 {
 	bh_dissector_smb.close(r->state);

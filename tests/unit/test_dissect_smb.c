@@ -131,9 +131,10 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 
 	say_start(t);
 	say_victim(t, "dir\\a.txt", "dir\\a.txt.locked", 0x70, 2500);
+	rig_open(&r);
 	for (size_t m = 0; m < t->n; m++)
 		for (size_t cut = 1; cut < t->msg[m].len; cut += cut < 200 ? 1 : 97) {
-			rig_open(&r);
+			rig_again(&r);
 			for (size_t k = 0; k < t->n; k++) {
 				const uint8_t *p = t->b + t->msg[k].off;
 				size_t first = k == m ? cut : t->msg[k].len;
@@ -145,8 +146,8 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 			}
 			assert_int_equal(r.n, 6);
 			expect_victim(&r, 2500, BH_RAND_SMALL);
-			rig_close(&r);
 		}
+	rig_close(&r);
 	free(t);
 }
 
