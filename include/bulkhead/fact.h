@@ -79,7 +79,7 @@ struct bh_ev_smb {
 
 enum bh_rpc_op {
 	BH_RPC_NONE,
-	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, with status */
+	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, status = result << 16 | reason; by a bind_nak: 13 << 16 | reason */
 	BH_RPC_CALL,  /* a request; answered or not */
 	BH_RPC_FAULT, /* the answer to a call was a fault: status, uuid and opnum of the call */
 	BH_RPC_MAP,   /* the endpoint mapper said: uuid is served at addr, port */
