@@ -125,7 +125,7 @@ enum bh_logon_result {
 struct bh_ev_logon {
 	uint64_t challenge; /* NTLM: the server's 8 bytes as a big-endian number, 0 = unseen */
 	uint64_t proof;	    /* NTLM: hash of the response's first 16 bytes, 0 = unseen */
-	uint32_t status;    /* the protocol's own: NTSTATUS, Kerberos error, LDAP result, HTTP or FTP code */
+	uint32_t status;    /* the protocol's own: NTSTATUS, Kerberos error, LDAP result, HTTP or FTP code; SSH: rounds refused */
 	uint8_t via, mech, result, flags; /* flags: BH_SMB_F_GUEST, BH_SMB_F_ENCRYPTED */
 	char user[64];		    /* domain\user or user@REALM, as given */
 	char workstation[32];	    /* NTLM: what the client calls itself */
@@ -162,7 +162,7 @@ struct bh_ev_http {
 	uint32_t count;	 /* requests like this on the connection so far */
 	uint16_t status; /* of the answer, 0 = not seen */
 	uint8_t pad[2];
-	char method[8], host[64], path[64], agent[64];
+	char method[16], host[64], path[64], agent[64];
 };
 
 struct bh_ev_rdp {

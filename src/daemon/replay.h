@@ -33,7 +33,7 @@ struct bh_replay_result {
 	struct { /* what the dissectors counted, by name; names are literals */
 		const char *dissector, *name;
 		uint64_t value;
-	} dissect[32];
+	} dissect[192];
 	size_t n_dissect;
 	uint64_t classes[BH_APP_COUNT], guessed;
 	struct bh_record *records; /* alerts and actions in order */

@@ -67,6 +67,11 @@ static int alarm_on(const struct bh_sight *s, struct fanout_class *c, unsigned n
 	return 1;
 }
 
+static bool cares(const struct bh_sight *s)
+{
+	return s->cls != BH_SVC_NONE && s->first_contact;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	struct fanout *m = mine;
@@ -117,5 +122,7 @@ const struct bh_detector bh_detector_fanout_admin = {
 	.relief = BH_ROLE_BIT(BH_ROLE_DEPLOY) | BH_ROLE_BIT(BH_ROLE_BACKUP) | BH_ROLE_BIT(BH_ROLE_VULNSCAN) |
 		  BH_ROLE_BIT(BH_ROLE_JUMP) | BH_ROLE_BIT(BH_ROLE_DC) | BH_ROLE_BIT(BH_ROLE_MONITOR) | BH_ROLE_BIT(BH_ROLE_PRINT),
 	.host_size = sizeof(struct fanout),
+	.hosts = 2048,
+	.cares = cares,
 	.observe = observe,
 };

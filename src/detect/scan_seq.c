@@ -113,6 +113,12 @@ static void describe(struct bh_finding *f, const struct scan *m, const struct bh
 	f->dport = m->sample[0].port;
 }
 
+static bool cares(const struct bh_sight *s)
+{
+	/* a datagram from a service to a client's port is an answer, whoever is seen first */
+	return s->first_contact && (s->ev->proto == 6 || (s->ev->proto == 17 && s->ev->kind == BH_EV_FLOW_OUTCOME && !(s->ev->dport >= 32768 && s->ev->sport < 32768)));
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	const struct bh_event *ev = s->ev;
@@ -163,5 +169,7 @@ const struct bh_detector bh_detector_scan_seq = {
 	.wants = BH_WANTS(BH_EV_FLOW_NEW) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN) | BH_ROLE_BIT(BH_ROLE_MONITOR),
 	.host_size = sizeof(struct scan),
+	.hosts = 65535,
+	.cares = cares,
 	.observe = observe,
 };

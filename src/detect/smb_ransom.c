@@ -311,6 +311,11 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 		(unsigned long long)((s->ev->at - oldest) / BH_SEC(1)), (unsigned long long)((s->ev->at - oldest) / BH_MS(100) % 10));
 }
 
+static bool cares(const struct bh_sight *s)
+{
+	return s->ev->u.smb.name[0] && s->ev->u.smb.op >= BH_SMB_WRITE && s->ev->u.smb.op <= BH_SMB_DELETE;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	const struct bh_ev_smb *e = &s->ev->u.smb;
@@ -365,5 +370,7 @@ const struct bh_detector bh_detector_smb_ransom = {
 	.wants = BH_WANTS(BH_EV_SMB),
 	.relief = 0,
 	.host_size = sizeof(struct ransom),
+	.hosts = 2048,
+	.cares = cares,
 	.observe = observe,
 };

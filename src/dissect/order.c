@@ -29,7 +29,7 @@ size_t bh_order_bytes(const struct bh_order *o)
 	return bh_pool_bytes(&o->windows) + o->windows.n * sizeof *o->window;
 }
 
-void bh_order_end(struct bh_order *o, struct bh_order_dir *t)
+void bh_order_done(struct bh_order *o, struct bh_order_dir *t)
 {
 	if (!t->window)
 		return;
@@ -96,9 +96,15 @@ static void drain(struct bh_order *o, struct bh_order_dir *t, unsigned d, bool f
 		}
 		w->seg[low] = w->seg[--w->n];
 		if (!w->n)
-			bh_order_end(o, t); /* its bytes stay until the next one asks */
+			bh_order_done(o, t); /* its bytes stay until the next one asks */
 		in_order(t, d, seq, w->data + off, len, to);
 	}
+}
+
+void bh_order_acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
+{
+	while (t->window && (int32_t)(ack - t->seq) > 0)
+		drain(o, t, d, true, to);
 }
 
 static bool hold(struct bh_order *o, struct bh_order_dir *t, uint32_t seq, const uint8_t *p, uint32_t n)

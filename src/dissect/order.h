@@ -46,7 +46,9 @@ int bh_order_init(struct bh_order *o, unsigned bits) BH_MUST; /* 2^bits windows;
 void bh_order_fini(struct bh_order *o);
 /* A segment of direction d: the packet's payload, in's sequence number. May call both functions any number of times. */
 void bh_order_segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, const struct bh_dissect_in *in, const struct bh_order_to *to);
-void bh_order_end(struct bh_order *o, struct bh_order_dir *t); /* gives the window back */
+/* Direction d was acknowledged up to ack by the other side: what is missing below that, and has something behind it, will not come. */
+void bh_order_acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to);
+void bh_order_done(struct bh_order *o, struct bh_order_dir *t); /* gives the window back */
 size_t bh_order_bytes(const struct bh_order *o);
 
 #endif

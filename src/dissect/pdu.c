@@ -129,7 +129,7 @@ static void bytes(void *ctx, unsigned d, const uint8_t *p, uint32_t n)
 			continue;
 		}
 		if (!t->total) {
-			if (t->lost && n < head)
+			if (t->lost && n < head && (t->untrusted || c->late)) /* at a beginning that was seen, it may be split */
 				return;
 			k = least(n, head - t->have);
 			memcpy(c->kept[d] + t->have, p, k);
@@ -188,8 +188,8 @@ static void forget(struct bh_pdu *u, struct bh_pdu_conn *c)
 {
 	if (u->ops->end)
 		u->ops->end(u, c);
-	bh_order_end(&u->order, &c->dir[0].order);
-	bh_order_end(&u->order, &c->dir[1].order);
+	bh_order_done(&u->order, &c->dir[0].order);
+	bh_order_done(&u->order, &c->dir[1].order);
 }
 
 static struct bh_pdu_conn *conn_of(struct bh_pdu *u, const struct bh_dissect_in *in)
@@ -214,7 +214,7 @@ static struct bh_pdu_conn *conn_of(struct bh_pdu *u, const struct bh_dissect_in 
 	c->kept[1] = c->kept[0] + u->ops->keep;
 	memset(c->mine, 0, u->ops->mine);
 	c->late = !(in->flags & BH_EVF_TWOWAY);
-	c->dir[0].lost = c->dir[1].lost = true; /* until a message is found; untrusted only after a gap */
+	c->dir[0].lost = c->dir[1].lost = c->late; /* until a message is found; untrusted only after a gap */
 	if (u->ops->server_port)
 		c->swapped = u->ops->server_port(in->proto->sport) && !u->ops->server_port(in->proto->dport);
 	u->connections++;
@@ -236,6 +236,8 @@ void bh_pdu_packet(struct bh_pdu *u, const struct bh_dissect_in *in, const struc
 		bh_event_swap(&c->proto);
 	c->answers |= d == 1;
 	u->cur = c;
+	if (in->pkt->tcp.flags & BH_TCP_ACK)
+		bh_order_acked(&u->order, &c->dir[!d].order, !d, in->pkt->tcp.ack, &to);
 	bh_order_segment(&u->order, &c->dir[d].order, d, in, &to);
 	u->in = NULL;
 	u->out = NULL;

@@ -33,7 +33,7 @@ struct bh_pdu_conn {
 struct bh_pdu;
 struct bh_pdu_ops {
 	uint16_t head; /* bytes that say how long a message is */
-	uint16_t keep; /* first bytes of a message that are shown, <= BH_PDU_KEEP */
+	uint16_t keep; /* first bytes of a message that are shown; BH_PDU_KEEP is enough for most */
 	size_t mine;   /* bytes of the dissector's state in a connection */
 	bool (*server_port)(uint16_t port); /* NULL: the initiator is the client */
 	/* Length of the message that begins with these head bytes, itself included; 0 = no message begins so. */

@@ -42,12 +42,13 @@ static void smb_close(void *state)
 		return;
 	bh_pool_fini(&s->conns);
 	bh_pool_fini(&s->handles);
-	bh_pool_fini(&s->windows);
+	bh_order_fini(&s->order);
+	bh_pool_fini(&s->pipes);
+	free(s->pipe);
 	bh_pool_fini(&s->sizes);
 	free(s->size);
 	free(s->conn);
 	free(s->handle);
-	free(s->window);
 	free(s->owner);
 	free(s);
 }
@@ -60,16 +61,17 @@ static void *smb_open(uint64_t seed)
 		return NULL;
 	s->seed = seed;
 	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
-		bh_pool_init(&s->windows, 8) || bh_pool_init(&s->sizes, SIZE_BITS)) {
+		bh_order_init(&s->order, WINDOW_BITS) || bh_pool_init(&s->pipes, PIPE_BITS) ||
+		bh_pool_init(&s->sizes, SIZE_BITS)) {
 		smb_close(s);
 		return NULL;
 	}
 	s->conn = calloc(s->conns.n, sizeof *s->conn);
 	s->handle = calloc(s->handles.n, sizeof *s->handle);
-	s->window = calloc(s->windows.n, sizeof *s->window);
 	s->owner = calloc(s->handles.n, sizeof *s->owner);
+	s->pipe = calloc(s->pipes.n, sizeof *s->pipe);
 	s->size = calloc(s->sizes.n, sizeof *s->size);
-	if (!s->size || !s->conn || !s->handle || !s->window || !s->owner) {
+	if (!s->conn || !s->handle || !s->owner || !s->pipe || !s->size) {
 		smb_close(s);
 		return NULL;
 	}
@@ -80,8 +82,8 @@ static void forget(struct smb *s, struct smb_conn *c)
 {
 	bh_smb_close_all(s, c, 0, 0, false);
 	bh_smb_size_drop(s, c);
-	bh_smb_window_free(s, &c->dir[0]);
-	bh_smb_window_free(s, &c->dir[1]);
+	bh_order_done(&s->order, &c->dir[0].order);
+	bh_order_done(&s->order, &c->dir[1].order);
 }
 
 static struct smb_conn *conn_of(struct smb *s, const struct bh_dissect_in *in)
@@ -150,8 +152,18 @@ static void counters(
 #define X(name) each(ctx, #name, s->n.name);
 	SMB_COUNTERS(X)
 #undef X
+	each(ctx, "holes", s->order.holes);
+	each(ctx, "reordered", s->order.reordered);
+	each(ctx, "window_evicted", s->order.evicted);
 	each(ctx, "evicted_connections", s->conns.evicted);
 	each(ctx, "evicted_handles", s->handles.evicted);
+	each(ctx, "evicted_pipes", s->pipes.evicted);
+	each(ctx, "rpc_binds", s->rpc.binds);
+	each(ctx, "rpc_calls", s->rpc.calls);
+	each(ctx, "rpc_faults", s->rpc.faults);
+	each(ctx, "rpc_repeats", s->rpc.repeats);
+	each(ctx, "rpc_assumed", s->rpc.assumed);
+	each(ctx, "rpc_malformed", s->rpc.malformed);
 	each(ctx, "evicted_sizes", s->sizes.evicted);
 }
 
@@ -160,10 +172,10 @@ static size_t memory_bytes(const void *state)
 	const struct smb *s = state;
 
 	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
-	       bh_pool_bytes(&s->windows) + bh_pool_bytes(&s->sizes) +
-	       s->sizes.n * sizeof *s->size + s->conns.n * sizeof *s->conn +
-	       s->handles.n * (sizeof *s->handle + sizeof *s->owner) +
-	       s->windows.n * sizeof *s->window;
+	       bh_order_bytes(&s->order) + bh_pool_bytes(&s->pipes) +
+	       bh_pool_bytes(&s->sizes) + s->sizes.n * sizeof *s->size +
+	       s->pipes.n * sizeof *s->pipe + s->conns.n * sizeof *s->conn +
+	       s->handles.n * (sizeof *s->handle + sizeof *s->owner);
 }
 
 extern const struct bh_dissector bh_dissector_smb;

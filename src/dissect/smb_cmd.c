@@ -10,18 +10,7 @@
  */
 #include "smb.h"
 
-#define ONEWAY_AFTER 16
-#define NO_REF ((struct smb_ref){BH_POOL_NONE, 0})
 
-/* FILE_WRITE_DATA, APPEND, DELETE, MAXIMUM_ALLOWED, GENERIC_ALL, GENERIC_WRITE */
-#define ACCESS_CHANGES 0x52010006u
-#define OPT_DIRECTORY 0x1u
-#define OPT_DELETE_ON_CLOSE 0x1000u
-#define CLASS_RENAME 10
-#define CLASS_DISPOSITION 13
-#define CLASS_EOF 20
-#define CLASS_DISPOSITION_EX 64
-#define CLASS_RENAME_EX 65
 
 static struct bh_bytes at(const struct smb_head *h, size_t off)
 {
@@ -39,101 +28,39 @@ static struct bh_bytes part(const struct smb_head *h, uint32_t off, uint32_t len
 	return bh_bytes(h->p + off, len < h->n - off ? len : h->n - off);
 }
 
-/* ---- messages ---- */
-
-static struct smb_msg *msg_find(struct smb_conn *c, uint64_t mid)
-{
-	for (unsigned i = 0; i < MSGS; i++)
-		if (c->mid[i] == mid)
-			return &c->msg[i];
-	return NULL;
-}
+/* ---- requests ---- */
 
 static struct smb_msg *msg_new(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 {
-	struct smb_msg *m = msg_find(c, h->mid);
-	unsigned i;
-
-	if (!m)
-		m = msg_find(c, NO_MSG);
-	i = m ? (unsigned)(m - c->msg) : c->msg_next++ % MSGS;
-	if (!m)
-		s->n.evicted_messages++;
-	m = &c->msg[i];
-	c->mid[i] = h->mid;
-	*m = (struct smb_msg){
-		.session = h->session, .tree = h->tree, .cmd = (uint8_t)h->cmd, .h = NO_REF};
-	return m;
-}
-
-static void msg_drop(struct smb_conn *c, struct smb_msg *m)
-{
-	c->mid[m - c->msg] = NO_MSG;
-}
-
-/* ---- requests ---- */
-
-static void ntlm_user(const uint8_t *p, size_t n, char *out, size_t size)
-{
-	struct bh_bytes b = bh_bytes(p, n);
-	char text[2][48] = {{0}};
-	uint32_t len[2], off[2];
-
-	bh_skip(&b, 28);
-	for (unsigned i = 0; i < 2; i++) {
-		len[i] = bh_le16(&b);
-		bh_skip(&b, 2);
-		off[i] = bh_le32(&b);
-	}
-	bh_skip(&b, 16);
-	if (!(bh_le32(&b) & 1) || b.bad) /* not Unicode: nobody does that any more */
-		return;
-	for (unsigned i = 0; i < 2; i++)
-		if (off[i] <= n && len[i] <= n - off[i])
-			bh_content_utf16(p + off[i], len[i], text[i], i ? 32 : 16, false);
-	if (text[1][0]) {
-		struct bh_text t = bh_text(out, size);
-
-		bh_put(&t, text[0]);
-		bh_put(&t, text[0][0] ? "\\" : "");
-		bh_put(&t, text[1]);
-	}
+	return bh_smb_msg_new(s, c, h->mid, h->session, h->tree, (uint8_t)h->cmd);
 }
 
 static void ask_session(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 {
-	struct bh_bytes b = at(h, 64 + 12), blob;
+	struct bh_bytes b = at(h, 64 + 12);
 	uint32_t off = bh_le16(&b), len = bh_le16(&b);
-	const uint8_t *p;
 
-	blob = part(h, off, len);
-	p = blob.left ? memmem(blob.p, blob.left, "NTLMSSP", 8) : NULL;
 	msg_new(s, c, h);
-	if (!p)
-		return;
-	blob.left -= (size_t)(p - blob.p);
-	if (blob.left >= 12 && p[8] == 3) {
-		struct smb_session *ses = bh_smb_session(c, h->session);
+	bh_smb_logon_ask(s, c, bh_smb_session(c, h->session), part(h, off, len));
+}
 
-		memset(ses->user, 0, sizeof ses->user);
-		ntlm_user(p, blob.left, ses->user, sizeof ses->user);
-	}
+static void more_session(struct smb_conn *c, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+	uint32_t off = bh_le16(&b), len = bh_le16(&b);
+
+	bh_smb_logon_more(bh_smb_session(c, h->session), part(h, off, len));
 }
 
 static void ask_tree(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 4), path;
 	uint32_t off = bh_le16(&b), len = bh_le16(&b);
-	struct smb_tree *t = bh_smb_tree(c, 0, true);
 	char text[128];
-	const char *last;
 
 	path = part(h, off, len);
 	bh_content_utf16(path.p, path.left, text, sizeof text, true);
-	last = strrchr(text, '/');
-	bh_strcpy(t->share, sizeof t->share, last ? last + 1 : text);
-	t->pending = true;
-	t->mid = h->mid;
+	bh_smb_ask_tree(c, text, h->mid);
 	msg_new(s, c, h);
 }
 
@@ -218,9 +145,26 @@ static void ask_io(
 	if (h->cmd != CMD_WRITE)
 		return;
 	e->bytes[1] += len;
-	t->target = r;
-	t->target_io = 1;
+	bh_smb_flows(s, c, t, r, 1);
 	t->target_start = off == 0;
+}
+
+static void ask_ioctl(
+	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+	struct smb_ref r = NO_REF;
+	struct smb_handle *e;
+
+	if (bh_le32(&b) == FSCTL_PIPE_TRANSCEIVE)
+		r = named(s, c, t, h, 64 + 8);
+	e = bh_smb_handle(s, r);
+	if (!e)
+		return;
+	if (!e->opened && !e->name[0] && h->tree)
+		e->tree = h->tree;
+	msg_new(s, c, h)->h = r;
+	bh_smb_flows(s, c, t, r, 1);
 }
 
 static void ask_set(
@@ -239,30 +183,10 @@ static void ask_set(
 	m = msg_new(s, c, h);
 	m->h = r;
 	m->what = class;
-	switch (class) {
-	case CLASS_RENAME:
-	case CLASS_RENAME_EX:
-		bh_skip(&buf, 16);
-		len = bh_le32(&buf);
-		if (!buf.bad)
-			bh_content_utf16(buf.p, len < buf.left ? len : buf.left, e->want,
-				sizeof e->want, true);
-		if (h->flags & SMB2_DFS)
-			strip_components(e->want, sizeof e->want, 2);
-		break;
-	case CLASS_DISPOSITION:
-	case CLASS_DISPOSITION_EX:
-		m->flag = bh_u8(&buf) & 1;
-		break;
-	case CLASS_EOF:
-		m->eof = bh_le64(&buf);
-		break;
-	default:
-		msg_drop(c, m);
-	}
-	s->n.malformed += buf.bad;
-	if (buf.bad)
-		msg_drop(c, m);
+	if (!bh_smb_ask_set(s, e, m, buf))
+		bh_smb_msg_drop(c, m);
+	else if (h->flags & SMB2_DFS)
+		strip_components(e->want, sizeof e->want, 2);
 }
 
 static void ask_close(
@@ -274,141 +198,47 @@ static void ask_close(
 		msg_new(s, c, h)->h = r;
 }
 
-/* ---- answers: b is empty for a request taken as done ---- */
+/* ---- answers; of a request taken as done, sure is false and nothing is in them ---- */
 
 static void done_create(
 	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
 {
-	struct smb_handle *e = bh_smb_handle(s, m->h);
-	struct bh_bytes b;
-	uint32_t action, attrs;
-	uint64_t fid;
-
-	if (!e)
-		return;
-	if (h->status) {
-		bh_smb_handle_drop(s, m->h);
-		return;
-	}
-	e->opened = true;
-	if (sure) {
-		b = at(h, 64 + 4);
-		action = bh_le32(&b);
-		bh_skip(&b, 40);
-		e->found = bh_le64(&b);
-		attrs = bh_le32(&b);
-		bh_skip(&b, 12);
-		fid = bh_le64(&b);
-		if (b.bad) {
-			s->n.malformed++;
-			bh_smb_handle_drop(s, m->h);
-			return;
-		}
-		e->flags = (uint8_t)((action == 2 ? BH_SMB_F_CREATED : BH_SMB_F_EXISTED) |
-				     (attrs & 0x10 ? BH_SMB_F_DIR : 0));
-		bh_smb_handle_known(s, c, m->h, m->session, fid);
-	}
-	if (e->writes || (e->flags & BH_SMB_F_CREATED))
-		bh_smb_fact(s, c, e, BH_SMB_OPEN, sure);
-}
-
-static void done_read(
-	struct smb *s, struct smb_msg *m, struct smb_stream *t, const struct smb_head *h, bool sure)
-{
-	struct smb_handle *e = bh_smb_handle(s, m->h);
+	struct smb_opened o = {.session = m->session, .status = h->status};
 	struct bh_bytes b = at(h, 64 + 4);
-	uint32_t len = bh_le32(&b);
 
-	if (!e || !sure || b.bad)
-		return;
-	e->bytes[0] += len < m->len ? len : m->len;
-	t->target = m->h;
-	t->target_io = 0;
-	t->target_start = m->start;
-}
-
-static void done_write(
-	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
-{
-	struct smb_handle *e = bh_smb_handle(s, m->h);
-
-	if (!e)
-		return;
-	if (h->status) {
-		e->bytes[1] -= m->len < e->bytes[1] ? m->len : e->bytes[1];
-		return;
+	if (sure && !h->status) {
+		o.action = bh_le32(&b);
+		bh_skip(&b, 40);
+		o.eof = bh_le64(&b);
+		o.attrs = bh_le32(&b);
+		bh_skip(&b, 12);
+		o.fid = bh_le64(&b);
+		o.bad = b.bad;
 	}
-	if (e->bytes[1] < 65536 || e->told_write)
-		return;
-	e->told_write = true;
-	bh_smb_fact(s, c, e, BH_SMB_WRITE, sure);
+	bh_smb_done_open(s, c, m, &o, sure);
 }
 
-static void done_set(
+static void done_session(
 	struct smb *s, struct smb_conn *c, struct smb_msg *m, const struct smb_head *h, bool sure)
-{
-	struct smb_handle *e = bh_smb_handle(s, m->h);
-
-	if (!e || h->status)
-		return;
-	switch (m->what) {
-	case CLASS_RENAME:
-	case CLASS_RENAME_EX:
-		if (!e->want[0])
-			return;
-		bh_smb_fact(s, c, e, BH_SMB_RENAME, sure);
-		memcpy(e->now, e->want, sizeof e->now);
-		break;
-	case CLASS_DISPOSITION:
-	case CLASS_DISPOSITION_EX:
-		if (m->flag && !e->told_delete)
-			bh_smb_fact(s, c, e, BH_SMB_DELETE, sure);
-		e->told_delete = m->flag;
-		break;
-	case CLASS_EOF:
-		if (e->opened && m->eof < e->found)
-			bh_smb_fact(s, c, e, BH_SMB_TRUNCATE, sure);
-		break;
-	}
-}
-
-static void done_session(struct smb *s, struct smb_conn *c, const struct smb_head *h, bool sure)
 {
 	struct bh_bytes b = at(h, 64 + 2);
 	uint16_t flags = sure && !h->status ? bh_le16(&b) : 0;
-	struct smb_session *ses = bh_smb_session(c, h->session);
 
-	ses->flags =
-		(uint8_t)((flags & 3 ? BH_SMB_F_GUEST : 0) | (flags & 4 ? BH_SMB_F_ENCRYPTED : 0));
-	ses->told_encrypted = (flags & 4) != 0;
-	bh_smb_fact_session(s, c, ses, h->status, sure);
-	if (h->status)
-		ses->used = 0; /* no session came of it */
+	bh_smb_done_session(s, c, m->session, h->session, h->status, flags, sure);
 }
 
 static void done_tree(struct smb *s, struct smb_conn *c, const struct smb_head *h, bool sure)
 {
 	struct bh_bytes b = at(h, 64 + 2);
-	struct smb_tree *t = NULL, *old = NULL;
 
-	for (unsigned i = 0; i < TREES; i++) {
-		if (c->tree[i].used && c->tree[i].pending && c->tree[i].mid == h->mid)
-			t = &c->tree[i];
-		else if (c->tree[i].used && !c->tree[i].pending && c->tree[i].id == h->tree)
-			old = &c->tree[i];
-	}
-	if (!t)
-		return;
-	if (h->status) {
-		t->used = 0;
-		return;
-	}
-	if (old)
-		old->used = 0;
-	t->pending = false;
-	t->id = h->tree;
-	t->pipe = (sure && bh_u8(&b) == 2) || strcasecmp(t->share, "IPC$") == 0;
-	bh_smb_fact_tree(s, c, h->session, h->tree, sure);
+	bh_smb_done_tree(s, c, h->mid, h->session, h->tree, h->status, sure && bh_u8(&b) == 2, sure);
+}
+
+static uint32_t data_length(const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 4);
+
+	return bh_le32(&b);
 }
 
 static void done(
@@ -418,7 +248,7 @@ static void done(
 
 	switch (m->cmd) {
 	case CMD_SESSION_SETUP:
-		done_session(s, c, h, sure);
+		done_session(s, c, m, h, sure);
 		break;
 	case CMD_LOGOFF:
 		if (!h->status)
@@ -439,13 +269,18 @@ static void done(
 			bh_smb_closed(s, c, m->h, sure);
 		break;
 	case CMD_READ:
-		done_read(s, m, &c->dir[1], h, sure);
+		if (sure && h->n >= 64 + 8)
+			bh_smb_done_read(s, c, m, data_length(h));
+		break;
+	case CMD_IOCTL:
+		if (sure)
+			bh_smb_flows(s, c, &c->dir[1], m->h, 0);
 		break;
 	case CMD_WRITE:
-		done_write(s, c, m, h, sure);
+		bh_smb_done_write(s, c, m, h->status, sure);
 		break;
 	case CMD_SET_INFO:
-		done_set(s, c, m, h, sure);
+		bh_smb_done_set(s, c, m, h->status, sure);
 		break;
 	}
 }
@@ -473,6 +308,9 @@ static void ask(struct smb *s, struct smb_conn *c, const struct smb_head *h)
 	case CMD_READ:
 	case CMD_WRITE:
 		ask_io(s, c, t, h);
+		break;
+	case CMD_IOCTL:
+		ask_ioctl(s, c, t, h);
 		break;
 	case CMD_SET_INFO:
 		ask_set(s, c, t, h);
@@ -509,25 +347,27 @@ void bh_smb_command(struct smb *s, struct smb_conn *c, unsigned d, const struct 
 		}
 		c->requests += c->requests < UINT32_MAX;
 		ask(s, c, &as);
-		m = c->answers || c->requests <= ONEWAY_AFTER ? NULL : msg_find(c, h->mid);
+		m = c->answers || c->requests <= ONEWAY_AFTER ? NULL : bh_smb_msg_find(c, h->mid);
 		if (!m)
 			return;
 		s->n.unanswered++;
 		as.status = 0;
 		done(s, c, m, &as, d);
-		msg_drop(c, m);
+		bh_smb_msg_drop(c, m);
 		return;
 	}
 	if (h->cmd == CMD_NEGOTIATE && !h->status) {
 		b = at(h, 64 + 4);
 		c->dialect = bh_le16(&b);
 	}
-	m = msg_find(c, h->mid);
+	m = bh_smb_msg_find(c, h->mid);
 	if (!m || h->mid == NO_MSG || h->status == ST_PENDING || m->cmd != h->cmd)
 		return;
-	if (!(h->cmd == CMD_SESSION_SETUP && h->status == ST_MORE))
+	if (h->cmd == CMD_SESSION_SETUP && h->status == ST_MORE)
+		more_session(c, h);
+	else
 		done(s, c, m, h, d);
-	msg_drop(c, m);
+	bh_smb_msg_drop(c, m);
 }
 
 void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n)
@@ -549,22 +389,4 @@ void bh_smb_transform(struct smb *s, struct smb_conn *c, unsigned d, const uint8
 		bh_smb_fact_session(s, c, ses, 0, c->answers);
 	}
 	bh_smb_size(s, c, d, ses->id, size);
-}
-
-void bh_smb_old(struct smb *s, struct smb_conn *c, const uint8_t *p, size_t n)
-{
-	struct bh_bytes b = bh_bytes(p, n);
-	uint32_t status;
-	uint8_t cmd, flags;
-
-	s->n.smb1++;
-	bh_skip(&b, 4);
-	cmd = bh_u8(&b);
-	status = bh_le32(&b);
-	flags = bh_u8(&b);
-	if (b.bad || cmd != 0x73 || !(flags & 0x80) || status == ST_MORE || c->told_smb1)
-		return;
-	c->told_smb1 = true;
-	c->dialect = 1;
-	bh_smb_fact_session(s, c, bh_smb_session(c, 0), status, true);
 }

@@ -37,6 +37,8 @@ struct smb_ref bh_smb_handle_new(
 	uint32_t i = bh_pool_add(&s->handles, key, &evicted), gen = s->handle[i].gen;
 
 	s->serial++;
+	if (evicted)
+		bh_smb_pipe_end(s, NULL, (struct smb_ref){i, gen});
 	memset(&s->handle[i], 0, sizeof s->handle[i]);
 	s->handle[i].gen = gen + 1;
 	s->handle[i].session = session;
@@ -58,6 +60,7 @@ void bh_smb_handle_drop(struct smb *s, struct smb_ref r)
 {
 	if (!bh_smb_handle(s, r))
 		return;
+	bh_smb_pipe_end(s, NULL, r);
 	s->handle[r.i].gen++;
 	s->owner[r.i] = 0;
 	bh_pool_drop(&s->handles, r.i);
@@ -133,8 +136,7 @@ static void swap_ends(struct bh_event *ev)
 	ev->ttl = 0; /* was the server's */
 }
 
-static void begin(
-	struct smb *s, struct smb_conn *c, struct bh_event *ev, enum bh_smb_op op, bool sure)
+void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, unsigned kind, bool sure)
 {
 	if (s->in) {
 		c->proto = *s->in->proto;
@@ -143,7 +145,7 @@ static void begin(
 	}
 	*ev = c->proto;
 	memset(&ev->u, 0, sizeof ev->u);
-	ev->kind = BH_EV_SMB;
+	ev->kind = (uint8_t)kind;
 	ev->app = BH_APP_SMB;
 	ev->outcome = 0;
 	ev->flags &= BH_EVF_UNTRUSTED;
@@ -151,11 +153,17 @@ static void begin(
 		ev->flags |= BH_EVF_TWOWAY;
 	if (!c->answers || c->dir[0].untrusted || c->dir[1].untrusted)
 		ev->flags |= BH_EVF_UNTRUSTED;
+}
+
+static void begin(
+	struct smb *s, struct smb_conn *c, struct bh_event *ev, enum bh_smb_op op, bool sure)
+{
+	bh_smb_begin(s, c, ev, BH_EV_SMB, sure);
 	ev->u.smb.op = (uint8_t)op;
 	ev->u.smb.dialect = c->dialect;
 }
 
-static void end(struct smb *s, const struct bh_event *ev)
+void bh_smb_emit(struct smb *s, const struct bh_event *ev)
 {
 	s->n.facts++;
 	s->out->emit(s->out->ctx, ev);
@@ -167,7 +175,7 @@ static void fill_session(struct bh_ev_smb *e, struct smb_conn *c, uint64_t id)
 
 	e->session = id;
 	e->flags |= ses->flags & (BH_SMB_F_GUEST | BH_SMB_F_ENCRYPTED);
-	memcpy(e->user, ses->user, sizeof e->user);
+	bh_strcpy(e->user, sizeof e->user, ses->user);
 }
 
 static void fill_tree(struct bh_ev_smb *e, struct smb_conn *c, uint32_t id)
@@ -187,7 +195,7 @@ void bh_smb_fact_session(
 	begin(s, c, &ev, BH_SMB_SESSION, sure);
 	fill_session(&ev.u.smb, c, ses->id);
 	ev.u.smb.status = status;
-	end(s, &ev);
+	bh_smb_emit(s, &ev);
 }
 
 void bh_smb_fact_tree(struct smb *s, struct smb_conn *c, uint64_t session, uint32_t tree, bool sure)
@@ -197,7 +205,7 @@ void bh_smb_fact_tree(struct smb *s, struct smb_conn *c, uint64_t session, uint3
 	begin(s, c, &ev, BH_SMB_TREE, sure);
 	fill_session(&ev.u.smb, c, session);
 	fill_tree(&ev.u.smb, c, tree);
-	end(s, &ev);
+	bh_smb_emit(s, &ev);
 }
 
 static void fill_content(struct bh_ev_smb *e, const struct smb_handle *h)
@@ -213,15 +221,14 @@ static void fill_content(struct bh_ev_smb *e, const struct smb_handle *h)
 void bh_smb_fact(
 	struct smb *s, struct smb_conn *c, const struct smb_handle *h, enum bh_smb_op op, bool sure)
 {
-	struct smb_tree *t = bh_smb_tree(c, h->tree, false);
 	struct bh_event ev;
 
 	if (!h->name[0])
 		return;
-	if (t && t->pipe && (op == BH_SMB_WRITE || op == BH_SMB_CLOSE))
+	if (bh_smb_is_pipe(c, h) && (op == BH_SMB_WRITE || op == BH_SMB_CLOSE))
 		return; /* a pipe is no file */
 	begin(s, c, &ev, op, sure);
-	ev.u.smb.fid = h->fid;
+	ev.u.smb.fid = c->dialect == 1 ? h->fid & 0xffff : h->fid;
 	ev.u.smb.flags = h->flags;
 	fill_session(&ev.u.smb, c, h->session);
 	fill_tree(&ev.u.smb, c, h->tree);
@@ -236,7 +243,7 @@ void bh_smb_fact(
 		memcpy(ev.u.smb.name2, h->now, sizeof h->now);
 		fill_content(&ev.u.smb, h);
 	}
-	end(s, &ev);
+	bh_smb_emit(s, &ev);
 }
 
 void bh_smb_fact_sizes(
@@ -251,7 +258,7 @@ void bh_smb_fact_sizes(
 	ev.u.smb.bytes_read = e->bytes_read;
 	ev.u.smb.bytes_written = e->bytes_written;
 	fill_session(&ev.u.smb, c, e->session);
-	end(s, &ev);
+	bh_smb_emit(s, &ev);
 }
 
 void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sure)
@@ -260,6 +267,7 @@ void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sur
 
 	if (!h)
 		return;
+	bh_smb_pipe_end(s, c, r);
 	if (h->bytes[0] || h->bytes[1])
 		bh_smb_fact(s, c, h, BH_SMB_CLOSE, sure);
 	if (h->delete_on_close && !h->told_delete)

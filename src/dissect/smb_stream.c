@@ -43,12 +43,17 @@ static void first_bytes(struct smb *s, struct smb_stream *t)
 	t->target_start = false;
 }
 
-static void content(struct smb *s, struct smb_stream *t, const uint8_t *p, uint32_t n)
+static void content(struct smb *s, struct smb_conn *c, struct smb_stream *t, const uint8_t *p, uint32_t n)
 {
 	struct smb_handle *h = bh_smb_handle(s, t->target);
 
 	if (!h)
 		return;
+	if (t->target_pipe) {
+		bh_smb_pipe_data(s, c, t->target, t->target_io, p, n);
+		if (h->pipe != PIPE_OTHER)
+			return;
+	}
 	if (t->target_start) {
 		uint32_t k = least(sizeof t->first - t->first_have, n);
 
@@ -118,8 +123,8 @@ static struct smb_head header(const uint8_t *p, size_t n, uint32_t *ret_next)
 static uint32_t keep(unsigned d, uint16_t cmd)
 {
 	if (d == 0)
-		return cmd == CMD_WRITE ? 64 + 48 : HEAD_MAX;
-	return cmd == CMD_READ ? 64 + 16 : 256;
+		return cmd == CMD_WRITE ? 64 + 48 : cmd == CMD_IOCTL ? 64 + 56 : HEAD_MAX;
+	return cmd == CMD_READ ? 64 + 16 : cmd == CMD_IOCTL ? 64 + 48 : 256;
 }
 
 static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
@@ -138,7 +143,7 @@ static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	return true;
 }
 
-/* where the data of a READ answer or WRITE request lies, counted from the command's header */
+/* where the data of a READ answer, WRITE request or pipe transaction lies, counted from the command's header */
 static void data_extent(struct smb_stream *t, unsigned d, const struct smb_head *h)
 {
 	struct bh_bytes b = bh_bytes(h->p, h->n);
@@ -146,10 +151,18 @@ static void data_extent(struct smb_stream *t, unsigned d, const struct smb_head 
 
 	t->pad = t->data = 0;
 	t->rest = left;
-	if (h->cmd != (d ? CMD_READ : CMD_WRITE))
+	if (h->cmd == CMD_IOCTL) {
+		bh_skip(&b, 68);
+		if (bh_le32(&b) != FSCTL_PIPE_TRANSCEIVE)
+			return;
+		bh_skip(&b, d ? 24 : 16);
+		off = bh_le32(&b);
+	} else if (h->cmd == (d ? CMD_READ : CMD_WRITE)) {
+		bh_skip(&b, 66);
+		off = bh_le16(&b) & (d ? 0xff : 0xffff);
+	} else {
 		return;
-	bh_skip(&b, 66);
-	off = bh_le16(&b) & (d ? 0xff : 0xffff);
+	}
 	len = bh_le32(&b);
 	if (b.bad || off < t->have || off - t->have > left)
 		return;
@@ -167,9 +180,35 @@ static void command_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	s->n.messages++;
 	t->target = (struct smb_ref){BH_POOL_NONE, 0};
 	t->target_start = false;
+	t->target_pipe = false;
 	t->first_have = 0;
 	bh_smb_command(s, c, d, &h);
 	data_extent(t, d, &h);
+	t->phase = PH_PAD;
+	settle(s, t);
+}
+
+/* SMB1: what of the data lies in the kept bytes is shown from there */
+static void old_ready(struct smb *s, struct smb_conn *c, unsigned d)
+{
+	struct smb_stream *t = &c->dir[d];
+	uint64_t whole = (uint64_t)t->have + t->frame_left, end;
+	struct smb_extent e;
+
+	s->n.messages++;
+	t->target = NO_REF;
+	t->target_start = t->target_pipe = false;
+	t->first_have = 0;
+	e = bh_smb_old(s, c, d, c->head[d], t->have);
+	if (e.off > whole || !bh_smb_handle(s, t->target))
+		e.off = e.len = 0;
+	end = least((uint64_t)e.off + e.len, whole);
+	if (end > e.off && e.off < t->have)
+		content(s, c, t, c->head[d] + e.off, least(end, t->have) - e.off);
+	t->pad = e.off > t->have ? e.off - t->have : 0;
+	t->data = end > t->have ? (uint32_t)(end - t->have) - t->pad : 0;
+	t->rest = t->frame_left - t->pad - t->data;
+	t->next = 0;
 	t->phase = PH_PAD;
 	settle(s, t);
 }
@@ -182,8 +221,6 @@ static void other_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	s->n.messages++;
 	if (c->head[d][0] == 0xfd)
 		bh_smb_transform(s, c, d, c->head[d], t->have);
-	else if (c->head[d][0] == 0xff)
-		bh_smb_old(s, c, c->head[d], t->have);
 	else
 		s->n.compressed++;
 	t->next = 0;
@@ -232,6 +269,13 @@ static void ready(struct smb *s, struct smb_conn *c, unsigned d)
 		t->want = p[0] == 0xfe ? 64 : p[0] == 0xfd ? 52 : p[0] == 0xff ? 32 : 16;
 		if (p[0] < 0xfc || memcmp(p + 1, "SMB", 3) != 0 || t->frame_left + 4 < t->want)
 			lose(s, t, false);
+		return;
+	}
+	if (p[0] == 0xff && !t->cmds) {
+		if (t->have == 32)
+			t->want = (uint16_t)least((uint64_t)t->frame_left + t->have, bh_smb_old_keep(d, p));
+		if (t->want == t->have)
+			old_ready(s, c, d);
 		return;
 	}
 	if (p[0] != 0xfe && !t->cmds) {
@@ -298,15 +342,18 @@ static uint32_t search(struct smb *s, struct smb_conn *c, unsigned d, const uint
 }
 
 /* p NULL: bytes that were on the wire but were not seen */
-static uint32_t pass(struct smb *s, struct smb_stream *t, const uint8_t *p, uint32_t n)
+static uint32_t pass(struct smb *s, struct smb_conn *c, struct smb_stream *t, const uint8_t *p, uint32_t n)
 {
 	uint32_t *left = t->phase == PH_PAD ? &t->pad : t->phase == PH_DATA ? &t->data : &t->rest;
 	uint32_t k = least(n, *left);
 
 	if (t->phase == PH_DATA && p)
-		content(s, t, p, k);
-	if (t->phase == PH_DATA && !p)
+		content(s, c, t, p, k);
+	if (t->phase == PH_DATA && !p) {
 		t->target_start = false;
+		if (t->target_pipe)
+			bh_smb_pipe_data(s, c, t->target, t->target_io, NULL, k);
+	}
 	*left -= k;
 	t->frame_left -= k;
 	settle(s, t);
@@ -317,7 +364,6 @@ static void feed(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p
 {
 	struct smb_stream *t = &c->dir[d];
 
-	t->seq += n;
 	while (n) {
 		uint32_t k;
 
@@ -330,7 +376,7 @@ static void feed(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p
 			k = gather(s, c, d, p, n);
 			break;
 		default:
-			k = pass(s, t, p, n);
+			k = pass(s, c, t, p, n);
 		}
 		p += k;
 		n -= k;
@@ -341,131 +387,45 @@ static void missing(struct smb *s, struct smb_conn *c, unsigned d, uint32_t n)
 {
 	struct smb_stream *t = &c->dir[d];
 
-	t->seq += n;
-	s->n.holes++;
 	while (n && t->phase >= PH_PAD)
-		n -= pass(s, t, NULL, n);
+		n -= pass(s, c, t, NULL, n);
 	if (n && (t->phase != PH_LOST || !t->untrusted))
 		lose(s, t, true);
 }
 
 /* ---- order ---- */
 
-void bh_smb_window_free(struct smb *s, struct smb_stream *t)
+struct in_order {
+	struct smb *s;
+	struct smb_conn *c;
+};
+
+static void bytes(void *ctx, unsigned d, const uint8_t *p, uint32_t n)
 {
-	if (!t->window)
-		return;
-	bh_pool_drop(&s->windows, t->window - 1u);
-	t->window = 0;
+	const struct in_order *o = ctx;
+
+	feed(o->s, o->c, d, p, n);
 }
 
-/* The streams a window belongs to is its key: connection * 2 + direction. */
-static struct smb_window *window_of(struct smb *s, struct smb_conn *c, unsigned d)
+static void hole(void *ctx, unsigned d, uint32_t n)
 {
-	struct smb_stream *t = &c->dir[d];
-	uint64_t key = (uint64_t)(c - s->conn) * 2 + d;
-	uint32_t i = bh_pool_find(&s->windows, key);
-	bool evicted;
+	const struct in_order *o = ctx;
 
-	if (i != BH_POOL_NONE)
-		return &s->window[i];
-	i = s->windows.oldest;
-	if (s->windows.free == BH_POOL_NONE) {
-		uint64_t k = s->windows.node[i].key;
-
-		/* its bytes count as lost once newer ones come */
-		s->conn[k / 2].dir[k % 2].window = 0;
-		s->n.window_evicted++;
-	}
-	i = bh_pool_add(&s->windows, key, &evicted);
-	s->window[i].n = s->window[i].used = 0;
-	t->window = (uint16_t)(i + 1);
-	return &s->window[i];
-}
-
-static void in_order(
-	struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
-{
-	int32_t old = (int32_t)(c->dir[d].seq - seq);
-
-	if (old < 0 || (uint32_t)old >= n)
-		return; /* all of it was seen before */
-	feed(s, c, d, p + old, n - (uint32_t)old);
-}
-
-/* delivers what has become next; with force also jumps to the lowest held segment */
-static void drain(struct smb *s, struct smb_conn *c, unsigned d, bool force)
-{
-	struct smb_stream *t = &c->dir[d];
-
-	while (t->window) {
-		struct smb_window *w = &s->window[t->window - 1];
-		unsigned low = 0;
-		uint32_t seq, len, off;
-
-		for (unsigned i = 1; i < w->n; i++)
-			if ((int32_t)(w->seg[i].seq - w->seg[low].seq) < 0)
-				low = i;
-		seq = w->seg[low].seq;
-		len = w->seg[low].len;
-		off = w->seg[low].off;
-		if ((int32_t)(seq - t->seq) > 0) {
-			if (!force)
-				return;
-			missing(s, c, d, seq - t->seq);
-			force = false;
-		}
-		w->seg[low] = w->seg[--w->n];
-		if (!w->n)
-			bh_smb_window_free(s, t); /* its bytes stay until the next one asks */
-		in_order(s, c, d, seq, w->data + off, len);
-	}
-}
-
-static bool hold(
-	struct smb *s, struct smb_conn *c, unsigned d, uint32_t seq, const uint8_t *p, uint32_t n)
-{
-	struct smb_window *w;
-
-	if (n > WINDOW_BYTES)
-		return false;
-	w = window_of(s, c, d);
-	if (w->n == WINDOW_SEGS || w->used + n > WINDOW_BYTES)
-		return false;
-	memcpy(w->data + w->used, p, n);
-	w->seg[w->n].seq = seq;
-	w->seg[w->n].len = n;
-	w->seg[w->n++].off = w->used;
-	w->used += n;
-	s->n.reordered++;
-	return true;
+	missing(o->s, o->c, d, n);
 }
 
 void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d)
 {
-	const struct bh_dissect_in *in = s->in;
-	const struct bh_packet *k = in->pkt;
+	struct in_order o = {s, c};
+	const struct bh_order_to to = {bytes, hole, &o};
+	const struct bh_packet_tcp *k = &s->in->pkt->tcp;
 	struct smb_stream *t = &c->dir[d];
-	uint32_t seq = k->tcp.seq + (k->tcp.flags & BH_TCP_SYN ? 1 : 0);
-	uint32_t cut = k->payload_wire > in->len ? k->payload_wire - in->len : 0;
 
-	if (!t->begun) {
-		t->begun = true;
+	if (!t->order.begun) {
 		t->phase = PH_LOST;
 		t->shift = UINT64_MAX;
-		t->seq = seq;
 	}
-	while ((int32_t)(seq - t->seq) > 0) {
-		if (!cut && hold(s, c, d, seq, in->payload, in->len))
-			return;
-		if (t->window) {
-			drain(s, c, d, true);
-			continue;
-		}
-		missing(s, c, d, seq - t->seq);
-	}
-	in_order(s, c, d, seq, in->payload, in->len);
-	if (cut && (int32_t)(seq + in->len - t->seq) == 0)
-		missing(s, c, d, cut);
-	drain(s, c, d, false);
+	if (k->flags & BH_TCP_ACK)
+		bh_order_acked(&s->order, &c->dir[!d].order, !d, k->ack, &to);
+	bh_order_segment(&s->order, &t->order, d, s->in, &to);
 }

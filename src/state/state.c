@@ -507,11 +507,27 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	}
 }
 
+/* IPv4 addresses that differ in their first half: one wire seldom has two such networks, and then who is in both routes */
+static bool several_nets(const struct macent *e)
+{
+	const struct bh_addr *first = NULL;
+
+	for (unsigned i = 0; e && i < e->n; i++) {
+		if (!bh_addr_is4(&e->addrs[i]) || bh_addr_unspecified(&e->addrs[i]))
+			continue;
+		if (first && memcmp(&first->b[12], &e->addrs[i].b[12], 2) != 0)
+			return true;
+		first = &e->addrs[i];
+	}
+	return e && e->router;
+}
+
 static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
 	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
+	v->routes = several_nets(mac_find(s, &ev->mac_src, false));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)

@@ -219,6 +219,35 @@ static inline void say_login(
 	frame_end(t);
 }
 
+/* the server's challenge, and the session's number with it */
+static inline void say_challenge(struct talk *t)
+{
+	uint64_t session = t->session;
+
+	frame_begin(t, 0);
+	t->session = 0;
+	command(t, 1, 0, 0, t->mid);
+	le(t, 2, 25);
+	le(t, 10, 0);
+	le(t, 2, 88);
+	le(t, 2, 16);
+	le(t, 8, 0);
+	raw(t, "NTLMSSP\0\1\0\0\0\0\0\0", 16);
+	frame_end(t);
+	t->session = session;
+	frame_begin(t, 1);
+	command(t, 1, 1, 0xc0000016, t->mid++);
+	le(t, 2, 9);
+	le(t, 2, 0);
+	le(t, 2, 72);
+	le(t, 2, 40);
+	raw(t, "NTLMSSP\0\2\0\0\0", 12);
+	le(t, 12, 0);
+	raw(t, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
+	le(t, 8, 0);
+	frame_end(t);
+}
+
 static inline void say_tree(struct talk *t, const char *unc, uint32_t tree, unsigned type)
 {
 	frame_begin(t, 0);
@@ -328,8 +357,8 @@ static inline void noise(uint8_t *p, size_t n, uint64_t seed)
 /* ---- the rig ---- */
 struct rig {
 	void *state;
-	struct bh_event ev[RIG_EVENTS], proto;
-	size_t n;
+	struct bh_event ev[RIG_EVENTS], proto, logon[8]; /* logon: told beside the facts of files */
+	size_t n, logons;
 	uint32_t seq[2];
 	uint64_t pkts;
 	bool server_first; /* the flow's initiator is the server */
@@ -339,6 +368,12 @@ static inline void rig_emit(void *ctx, const struct bh_event *ev)
 {
 	struct rig *r = ctx;
 
+	if (ev->kind == BH_EV_LOGON) {
+		if (r->logons < 8)
+			r->logon[r->logons] = *ev;
+		r->logons++;
+		return;
+	}
 	if (r->n < RIG_EVENTS)
 		r->ev[r->n] = *ev;
 	r->n++;
@@ -442,7 +477,7 @@ static inline uint64_t rig_counter(const struct rig *r, const char *name)
 static inline const struct bh_event *rig_nth(const struct rig *r, unsigned op, unsigned nth)
 {
 	for (size_t i = 0; i < r->n && i < RIG_EVENTS; i++)
-		if (r->ev[i].u.smb.op == op && !nth--)
+		if (r->ev[i].kind == BH_EV_SMB && r->ev[i].u.smb.op == op && !nth--)
 			return &r->ev[i];
 	return NULL;
 }

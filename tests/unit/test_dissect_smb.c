@@ -684,9 +684,79 @@ static void old_smb_is_told_by_one_login(void **state)
 	free(t);
 }
 
+static void a_logon_is_told_with_its_challenge_and_outcome(void **state)
+{
+	static const struct {
+		uint32_t status;
+		unsigned result;
+	} rows[] = {{0, BH_LOGON_OK}, {0xc000006d, BH_LOGON_FAILED}, {0xc0000234, BH_LOGON_FAILED}, {0xc0000022, BH_LOGON_REFUSED}};
+
+	for (size_t i = 0; i < BH_COUNT(rows); i++) {
+		struct talk *t = talk_new();
+		struct rig r;
+
+		say_negotiate(t, 0x0311);
+		say_challenge(t);
+		say_login(t, "HALL", "anna", rows[i].status, 4);
+		rig_open(&r);
+		rig_play(&r, t, 0, 1460);
+		assert_int_equal(r.logons, 2);
+		assert_int_equal(r.logon[0].u.logon.result, BH_LOGON_TRIED);
+		assert_int_equal(r.logon[0].u.logon.via, BH_LOGON_SMB);
+		assert_int_equal(r.logon[1].u.logon.result, rows[i].result);
+		assert_int_equal(r.logon[1].u.logon.status, rows[i].status);
+		assert_int_equal(r.logon[1].u.logon.flags, rows[i].status ? 0 : BH_SMB_F_ENCRYPTED);
+		for (unsigned k = 0; k < 2; k++) {
+			assert_true(r.logon[k].u.logon.challenge == 0x1122334455667788);
+			assert_int_equal(r.logon[k].u.logon.mech, BH_MECH_NTLM);
+			assert_string_equal(r.logon[k].u.logon.user, "HALL\\anna");
+		}
+		rig_close(&r);
+		free(t);
+	}
+}
+
+static void a_kerberos_logon_is_one_round_and_nobody_is_anonymous(void **state)
+{
+	struct talk *t = talk_new();
+	uint64_t session = t->session;
+	struct rig r;
+
+	say_negotiate(t, 0x0311);
+	frame_begin(t, 0);
+	t->session = 0;
+	command(t, 1, 0, 0, t->mid);
+	le(t, 2, 25);
+	le(t, 10, 0);
+	le(t, 2, 88);
+	le(t, 2, 20);
+	le(t, 8, 0);
+	raw(t, "\x60\x12\6\x09\x2a\x86\x48\x86\xf7\x12\1\2\2\1\0\x6e\3\x30\1\0", 20);
+	frame_end(t);
+	t->session = session;
+	frame_begin(t, 1);
+	command(t, 1, 1, 0, t->mid++);
+	le(t, 2, 9);
+	le(t, 6, 0);
+	frame_end(t);
+	t->session++;
+	say_login(t, "", "", 0, 2);
+	rig_open(&r);
+	rig_play(&r, t, 0, 1460);
+	assert_int_equal(r.logons, 3);
+	assert_int_equal(r.logon[0].u.logon.mech, BH_MECH_KERBEROS);
+	assert_int_equal(r.logon[0].u.logon.result, BH_LOGON_OK);
+	assert_int_equal(r.logon[2].u.logon.mech, BH_MECH_ANONYMOUS);
+	assert_int_equal(r.logon[2].u.logon.result, BH_LOGON_OK);
+	rig_close(&r);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_logon_is_told_with_its_challenge_and_outcome),
+		cmocka_unit_test(a_kerberos_logon_is_one_round_and_nobody_is_anonymous),
 		cmocka_unit_test(a_victim_file_gives_session_tree_open_close_and_rename),
 		cmocka_unit_test(any_split_of_the_bytes_into_segments_gives_the_same_facts),
 		cmocka_unit_test(each_message_may_be_cut_in_two_at_every_byte),

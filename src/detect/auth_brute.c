@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * auth.brute (C1) - password after password against one service
+ *
+ * Failures per source, destination and protocol within a window: 10 of one account in 5 min, or 20 of any; SSH and FTP, whose failures
+ * are read from sizes or are cheap mistakes of programs, 30 in 30 min and 20 in 15 min. A success after that, of an account that failed,
+ * adds 1.5 bans: the password was found. One account that fails regularly, at least 20 s apart, is a password that expired in some
+ * service: info, 0.2.
+ */
+#include <stdio.h>
+#include "detect/inside.h"
+
+extern const struct bh_detector bh_detector_auth_brute;
+
+#define DESTS 6
+
+struct dest {
+	struct bh_dest d;
+	uint8_t via;
+	bool burst;
+	struct bh_rate all, one; /* one: of the account that failed last */
+	bh_ns first, last;
+	uint32_t failed, slow; /* since the burst began; of these at least 20 s after the one before */
+	uint64_t account;
+	char user[64];
+};
+struct mine {
+	struct dest dest[DESTS];
+};
+
+static bool cares(const struct bh_sight *s)
+{
+	return s->dst && (s->ev->u.logon.result == BH_LOGON_FAILED || s->ev->u.logon.result == BH_LOGON_OK);
+}
+
+static struct dest *dest_of(struct mine *m, const struct bh_sight *s)
+{
+	struct dest *d;
+
+	/* a destination's protocols share its record: what is left of another is forgotten */
+	d = bh_dest_of(m->dest, DESTS, sizeof *d, &s->ev->dst, s->ev->at, s->ev->u.logon.result == BH_LOGON_FAILED);
+	if (d && d->via != s->ev->u.logon.via && s->ev->u.logon.result == BH_LOGON_FAILED) {
+		struct bh_dest keep = d->d;
+
+		*d = (struct dest){.d = keep, .via = s->ev->u.logon.via};
+	}
+	return d;
+}
+
+static void limits(unsigned via, bh_ns *ret_window, uint32_t *ret_one, uint32_t *ret_all)
+{
+	*ret_window = via == BH_LOGON_SSH ? BH_MIN(30) : via == BH_LOGON_FTP ? BH_MIN(15) : BH_MIN(5);
+	*ret_one = via == BH_LOGON_SSH ? 30 : via == BH_LOGON_FTP ? 20 : 10;
+	*ret_all = via == BH_LOGON_SSH ? 30 : 20;
+}
+
+static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, struct bh_finding *f)
+{
+	const struct bh_ev_logon *l = &s->ev->u.logon;
+	bool stale = !found && d->slow + 1 >= d->failed;
+	char a[80], b[80], u[80];
+
+	bh_finding_init(f, &bh_detector_auth_brute, s);
+	f->weight = stale ? 20 : found ? 300 : bh_detector_auth_brute.weight;
+	f->severity = stale ? BH_SEV_INFO : found ? BH_SEV_HIGH : BH_SEV_MEDIUM;
+	f->step = found ? BH_STEP_SHIELD : BH_STEP_ALERT;
+	f->count = d->failed;
+	bh_strcpy(f->user, sizeof f->user, found ? l->user : d->user);
+	snprintf(f->text, sizeof f->text, "%u failed %s logons from %s to %s%s%s", d->failed, bh_logon_via_name(d->via), bh_host_text(s->src, &s->ev->src, a),
+		bh_host_text(s->dst, &s->ev->dst, b), bh_as(d->user, u), found ? ", then one succeeded" : stale ? ": perhaps a stored password that expired" : "");
+	snprintf(f->detail, sizeof f->detail, "within %llu s; status 0x%x%s%s", (unsigned long long)((s->ev->at - d->first) / BH_SEC(1)), l->status,
+		l->workstation[0] ? "; calls itself " : "", l->workstation);
+	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
+	return 1;
+}
+
+static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
+{
+	const struct bh_ev_logon *l = &s->ev->u.logon;
+	struct dest *d = dest_of(mine, s);
+	uint64_t account = bh_word_key(l->user);
+	uint32_t all, one, max_all, max_one;
+	bh_ns window;
+
+	if (!d || d->via != l->via)
+		return 0;
+	limits(d->via, &window, &max_one, &max_all);
+	if (l->result == BH_LOGON_OK) {
+		if (!d->burst || s->ev->at - d->last > window || (l->user[0] && d->user[0] && d->account != account))
+			return 0;
+		d->burst = false;
+		return alarm_on(s, d, true, ret_finding);
+	}
+	if (!d->failed || s->ev->at - d->last > window) {
+		d->first = s->ev->at;
+		d->failed = d->slow = 0;
+		d->burst = false;
+	}
+	d->slow += d->failed && s->ev->at - d->last >= BH_SEC(20);
+	d->failed++;
+	d->last = s->ev->at;
+	if (d->account != account) {
+		d->account = account;
+		d->one = (struct bh_rate){0};
+		bh_strcpy(d->user, sizeof d->user, l->user);
+	}
+	all = bh_rate_add(&d->all, 1, s->ev->at, window);
+	one = bh_rate_add(&d->one, 1, s->ev->at, window);
+	if (all < max_all && one < max_one)
+		return 0;
+	d->burst = true;
+	return alarm_on(s, d, false, ret_finding);
+}
+
+const struct bh_detector bh_detector_auth_brute = {
+	.name = "auth.brute",
+	.title = "Credential access: password guessing",
+	.doc = "one host fails to log on to one service again and again",
+	.attack = "T1110.001",
+	.tactic = "TA0006",
+	.why = "Nobody mistypes a password ten times in five minutes, and a success right after is a password found.",
+	.false_positives = "A service with an expired password (told as such when it keeps an even pace), scanners and copiers that send to folders. "
+			   "Role vulnscan relieves.",
+	.sid = 9100023,
+	.family = BH_FAM_C,
+	.severity = BH_SEV_MEDIUM,
+	.weight = 150,
+	.quiet = BH_MIN(10),
+	.wants = BH_WANTS(BH_EV_LOGON),
+	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN),
+	.host_size = sizeof(struct mine),
+	.cares = cares,
+	.observe = observe,
+};

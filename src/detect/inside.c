@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <strings.h>
+#include "detect/inside.h"
+
+unsigned bh_recent_note(struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window)
+{
+	struct bh_recent *put = r;
+	unsigned count = 1;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (r[i].key == key && put->key != key)
+			put = &r[i];
+		else if (put->key != key && (r[i].key == 0 || r[i].at < put->at) && put->key != 0)
+			put = &r[i];
+		count += r[i].key != 0 && r[i].key != key && at - r[i].at <= window;
+	}
+	*put = (struct bh_recent){key, at};
+	return count < n ? count : n;
+}
+
+bool bh_recent_has(const struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (r[i].key == key && key && at - r[i].at <= window)
+			return true;
+	return false;
+}
+
+uint32_t bh_rate_add(struct bh_rate *r, uint32_t n, bh_ns at, bh_ns window)
+{
+	if (!r->turned || at >= r->turned + window) {
+		r->n[0] = r->n[1] = 0;
+		r->turned = at;
+	} else if (at >= r->turned + window / 2) {
+		r->n[1] = r->n[0];
+		r->n[0] = 0;
+		r->turned += window / 2;
+	}
+	r->n[0] = r->n[0] > UINT32_MAX - n ? UINT32_MAX : r->n[0] + n;
+	return r->n[0] > UINT32_MAX - r->n[1] ? UINT32_MAX : r->n[0] + r->n[1];
+}
+
+void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh_ns at, bool make)
+{
+	struct bh_dest *put = array;
+
+	for (size_t i = 0; i < n; i++) {
+		struct bh_dest *d = (struct bh_dest *)((char *)array + i * size);
+
+		if (d->last && bh_addr_eq(&d->addr, a)) {
+			d->last = at ? at : 1;
+			return d;
+		}
+		if (d->last < put->last)
+			put = d;
+	}
+	if (!make)
+		return NULL;
+	memset(put, 0, size);
+	put->addr = *a;
+	put->last = at ? at : 1;
+	return put;
+}
+
+/* ASCII only: the same under any locale */
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool bh_says(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; *text; text++)
+		if (strncasecmp(text, word, n) == 0)
+			return true;
+	return false;
+}
+
+uint64_t bh_word_key(const char *text)
+{
+	char low[128];
+	size_t n = 0;
+
+	for (; text[n] && n < sizeof low; n++)
+		low[n] = lower(text[n]);
+	return bh_hash(low, n, 11) | 1;
+}
+
+const char *bh_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+bool bh_admin_share(const char *share)
+{
+	return strcasecmp(share, "ADMIN$") == 0 || (lower(share[0]) >= 'a' && lower(share[0]) <= 'z' && share[1] == '$' && !share[2]);
+}
+
+bool bh_policy_share(const char *share)
+{
+	return strcasecmp(share, "SYSVOL") == 0 || strcasecmp(share, "NETLOGON") == 0;
+}
+
+const char *bh_host_text(const struct bh_host *h, const struct bh_addr *a, char buf[80])
+{
+	char addr[BH_ADDR_TEXT];
+
+	if (h && h->name[0])
+		snprintf(buf, 80, "%s (%s)", bh_addr_print(a, addr), h->name);
+	else
+		snprintf(buf, 80, "%s", bh_addr_print(a, addr));
+	return buf;
+}
+
+const char *bh_as(const char *user, char buf[80])
+{
+	buf[0] = 0;
+	if (user[0])
+		snprintf(buf, 80, " as %.64s", user);
+	return buf;
+}
+
+struct bh_call bh_call_of(const struct bh_sight *s)
+{
+	const struct bh_watch_iface *f = bh_watch_iface(s->watch, &s->ev->u.rpc.uuid);
+	struct bh_call c = {.iface = f ? f->name : "", .name = ""};
+	const struct bh_watch_call *w = bh_watch_call(f, s->ev->u.rpc.opnum, &c.cls);
+
+	if (w)
+		c.name = w->name;
+	return c;
+}
+
+void bh_put_call(struct bh_text *t, const struct bh_sight *s)
+{
+	const struct bh_ev_rpc *r = &s->ev->u.rpc;
+	struct bh_call c = bh_call_of(s);
+	char uuid[37];
+
+	bh_putf(t, "%s %s%s%u%s", c.iface[0] ? c.iface : bh_uuid_print(&r->uuid, uuid), c.name, c.name[0] ? " (" : "operation ", r->opnum, c.name[0] ? ")" : "");
+	if (r->via == BH_VIA_PIPE)
+		bh_putf(t, " over pipe %s", r->pipe[0] ? r->pipe : "(unseen)");
+	else
+		bh_putf(t, " over tcp/%u", s->ev->dport);
+	if (r->level)
+		bh_putf(t, ", level %u", r->level);
+	if (r->flags & BH_RPC_F_ASSUMED)
+		bh_put(t, ", interface assumed: its bind was not seen");
+	if (r->text[0]) {
+		bh_put(t, ", arguments ");
+		bh_put_quoted(t, r->text, strlen(r->text));
+	}
+}

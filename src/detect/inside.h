@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What detectors share: things seen lately, a destination's record, words for evidence. */
+#ifndef BULKHEAD_DETECT_INSIDE_H
+#define BULKHEAD_DETECT_INSIDE_H
+
+#include <bulkhead/detect.h>
+
+/* ---- things seen lately: a short exact list, the oldest gives way ---- */
+struct bh_recent {
+	uint64_t key; /* 0 = free */
+	bh_ns at;
+};
+/* Notes a key; how many different ones were noted within the window, this one included. */
+unsigned bh_recent_note(struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window);
+bool bh_recent_has(const struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window);
+
+/* ---- how often within a window: two halves, so the count of the last half to whole window ---- */
+struct bh_rate {
+	bh_ns turned;
+	uint32_t n[2];
+};
+uint32_t bh_rate_add(struct bh_rate *r, uint32_t n, bh_ns at, bh_ns window); /* n 0 = only asks */
+
+/* ---- a record for each destination: the first member is struct bh_dest, the one used longest ago gives way ---- */
+struct bh_dest {
+	struct bh_addr addr;
+	bh_ns last; /* 0 = free */
+};
+void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh_ns at, bool make); /* NULL: not there and not made */
+
+/* ---- words ---- */
+bool bh_says(const char *text, const char *word); /* somewhere in it, case ignored */
+uint64_t bh_word_key(const char *text); /* of a name, case ignored; never 0 */
+const char *bh_base_name(const char *path);
+bool bh_admin_share(const char *share);	 /* ADMIN$, C$ and other drives */
+bool bh_policy_share(const char *share); /* SYSVOL, NETLOGON */
+const char *bh_host_text(const struct bh_host *h, const struct bh_addr *a, char buf[80]); /* "10.1.2.3 (name)" */
+/* " as CORP\alice", or "" */
+const char *bh_as(const char *user, char buf[80]);
+/* Class of the RPC call in the event, as the watch-list has it; the names for evidence may be "". */
+struct bh_call {
+	unsigned cls; /* enum bh_rpc_class */
+	const char *iface, *name;
+};
+struct bh_call bh_call_of(const struct bh_sight *s);
+/* "svcctl CreateServiceW (12) over pipe svcctl" with what is assumed, and the strings of its arguments */
+void bh_put_call(struct bh_text *t, const struct bh_sight *s);
+
+static inline bool bh_has_role(const struct bh_host *h, unsigned role)
+{
+	return h && (h->roles & BH_ROLE_BIT(role));
+}
+/* a connection that came to something */
+static inline bool bh_opened(const struct bh_event *ev)
+{
+	return ev->kind == BH_EV_FLOW_OUTCOME && ev->outcome == BH_OUT_SUCCESS && (ev->flags & BH_EVF_TWOWAY);
+}
+
+#endif
