@@ -5,6 +5,7 @@
  * A sequential test over files, per client, fading with 60 seconds. A file is bad when two of these hold:
  *   (a) content that is random where it was not: an existing file overwritten, or one read within 120 s whose successor is
  *       written; known compressed formats at offset 0 are exempt, and so is a host with role backup
+ *       whole files of a known kind that became 16 KiB or more of nothing known show two at once
  *   (b) renamed, and one new extension covers at least 80 % of the last 5 or more renames
  *       (or: X was read, a new X.ext written and X deleted, one ext for at least 80 %, and no known compressed format)
  *   (c) deleted within 60 s of random content written, or after its X.ext was written
@@ -35,13 +36,14 @@ extern const struct bh_detector bh_detector_smb_ransom;
 #define SLOW 50 /* names extended in a day */
 #define SLOW_WEIGHT 250
 
-enum { M_RANDOM = 1, M_RENAMED = 2, M_DELETED = 4, M_SMALL = 8, M_DONE = 16, M_WRITTEN = 32, M_APPENDED = 64, M_COPIED = 128 };
+enum { M_RANDOM = 1, M_RENAMED = 2, M_DELETED = 4, M_SMALL = 8, M_DONE = 16, M_WRITTEN = 32, M_APPENDED = 64, M_COPIED = 128,
+	M_MAGIC = 256 };
 
 struct file {
 	uint64_t key;  /* share and name without an appended extension, hashed */
 	bh_ns at;
 	uint32_t ext; /* extension it was renamed to, hashed; 0 = none */
-	uint8_t marks;
+	uint16_t marks;
 	char name[24], after[24];
 };
 struct ransom {
@@ -245,6 +247,10 @@ static void content(struct ransom *m, const struct bh_sight *s, const struct bh_
 	f = touch(m, e, e->name, copy ? stem : whole, at);
 	if (known && !backup && turned_random(e))
 		f->marks |= M_RANDOM | (e->rand_written == BH_RAND_SMALL ? M_SMALL : 0);
+	/* all of a known kind of file overwritten by nothing known */
+	if (known && !backup && e->magic_read > BH_MAGIC_OTHER && e->magic_written == BH_MAGIC_OTHER && e->rand_written >= BH_RAND_WEAK &&
+		e->bytes_written >= e->bytes_read / 10 * 9)
+		f->marks |= M_MAGIC;
 	if (known && !backup)
 		f->marks |= M_WRITTEN;
 	if (e->op != BH_SMB_CLOSE)
@@ -308,7 +314,7 @@ static int32_t weigh(const struct ransom *m, bh_ns at, unsigned *ret_bad)
 	/* oldest first, so that the barrier at zero acts in the order of events */
 	for (unsigned k = 0; k < FILES; k++) {
 		const struct file *f = &m->file[(m->next + k) % FILES];
-		unsigned marks = f->marks & (M_RANDOM | M_RENAMED | M_DELETED);
+		unsigned marks = f->marks & (M_RANDOM | M_RENAMED | M_DELETED | M_MAGIC);
 		bool little = (f->marks & M_WRITTEN) && (f->marks & M_RENAMED) && (f->marks & M_APPENDED);
 		bh_ns age = at - f->at;
 		bool two;
