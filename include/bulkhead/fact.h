@@ -60,7 +60,8 @@ enum bh_rand { BH_RAND_NONE, BH_RAND_NO, BH_RAND_SMALL, BH_RAND_WEAK, BH_RAND_ST
 #define BH_SMB_F_DIR 0x10
 /*
  * Encrypted sessions: what the sizes say (detection.md 5.3). OPEN, CLOSE, RENAME, DELETE and PIPE come with F_ENCRYPTED, without
- * names and shares; name_len is all that leaks of a name. A size that has no sure meaning makes no fact.
+ * names and shares; name_len is all that leaks of a name: 0 = not even that, and one too many when the client pads it. A size that
+ * has no sure meaning makes no fact; bytes that may be another handle's are not told.
  */
 struct bh_ev_smb {
 	uint64_t session, fid; /* as on the wire; fid = volatile half */

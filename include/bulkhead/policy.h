@@ -123,6 +123,12 @@ struct bh_suppress {
 	bh_ns since, until; /* days in UTC, the last one included; at most 180 */
 	struct bh_pos pos;
 };
+/* A file nobody has reason to change. */
+struct bh_canary {
+	char share[64], path[128]; /* path inside the share, / between folders; * and ? within one, ** across folders */
+	struct bh_prefixes hosts;  /* servers that hold it; none = any */
+	struct bh_pos pos;
+};
 
 enum bh_mode { BH_MODE_OBSERVE, BH_MODE_ASK, BH_MODE_AUTO, BH_MODE_COUNT };
 enum bh_profile { BH_PROFILE_SHIELD_ONLY, BH_PROFILE_BALANCED, BH_PROFILE_AGGRESSIVE, BH_PROFILE_COUNT };
@@ -142,8 +148,9 @@ struct bh_policy {
 	struct bh_pin *pins;
 	struct bh_remedy *remedies;
 	struct bh_suppress *suppresses;
+	struct bh_canary *canaries;
 	struct bh_prefixes dark; /* addresses nobody has */
-	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies, n_suppresses;
+	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies, n_suppresses, n_canaries;
 	struct bh_management management;
 	struct bh_response response;
 	struct bh_policy_index *index; /* private: prefix trie, host maps, conduit lists per zone pair */
@@ -201,6 +208,8 @@ bool bh_policy_dark(const struct bh_policy *p, const struct bh_addr *a);
 /* The rule that holds back what a detector found about src and dst at that time, or NULL. */
 const struct bh_suppress *bh_policy_suppressed(const struct bh_policy *p, const char *detector, const struct bh_addr *src, const struct bh_addr *dst,
 					       const char *account, bh_ns at);
+/* The canary that path of a share on that server is, or NULL; case does not matter. */
+const struct bh_canary *bh_policy_canary_of(const struct bh_policy *p, const struct bh_addr *server, const char *share, const char *path);
 /* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
 const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
 

@@ -169,6 +169,8 @@ void bh_policy_free(struct bh_policy *p)
 	}
 	free(p->suppresses);
 	free(p->dark.v);
+	for (size_t i = 0; i < p->n_canaries; i++)
+		free(p->canaries[i].hosts.v);
 	free(p->management.from.v);
 	free(p->management.allow.v);
 	free(p->zones);
@@ -176,6 +178,7 @@ void bh_policy_free(struct bh_policy *p)
 	free(p->conduits);
 	free(p->pins);
 	free(p->remedies);
+	free(p->canaries);
 	bh_index_free(p->index);
 	free(p);
 }

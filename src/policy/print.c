@@ -318,6 +318,18 @@ void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 	bh_put(t, p->n_suppresses ? "\nsuppress:\n" : "");
 	for (size_t i = 0; i < p->n_suppresses; i++)
 		put_suppress(t, &p->suppresses[i]);
+	bh_put(t, p->n_canaries ? "\ncanaries:\n" : "");
+	for (size_t i = 0; i < p->n_canaries; i++) {
+		bh_put(t, "  - {share: ");
+		put_text(t, p->canaries[i].share);
+		bh_put(t, ", path: ");
+		put_text(t, p->canaries[i].path);
+		if (p->canaries[i].hosts.n) {
+			bh_put(t, ", host: ");
+			put_nets(t, &p->canaries[i].hosts);
+		}
+		bh_put(t, "}\n");
+	}
 	if (p->management.from.n) {
 		bh_put(t, "\nmanagement: {from: ");
 		put_nets(t, &p->management.from);

@@ -224,6 +224,35 @@ static void end_remedy(struct bh_load *l, void *elem, const struct bh_node *at)
 	*in = (struct bh_remedy_in){0};
 }
 
+static void *add_canary(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
+{
+	struct bh_policy *p = l->p;
+
+	if (p->n_canaries >= BH_MAX_CANARIES) {
+		if (p->n_canaries == BH_MAX_CANARIES)
+			bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %d canaries",
+				BH_MAX_CANARIES);
+		return NULL;
+	}
+	if (!bh_load_grow(l, &p->canaries, p->n_canaries, &l->cap_canaries, sizeof *p->canaries))
+		return NULL;
+	p->canaries[p->n_canaries].pos = at->at.pos;
+	return &p->canaries[p->n_canaries++];
+}
+
+static void end_canary(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	struct bh_canary *c = elem;
+
+	bh_glob_tidy(c->path);
+	if (strpbrk(c->share, "/\\*?"))
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "share"),
+			"'%s' is not the name of a share; the folder goes into 'path'", c->share);
+	if (strspn(c->path, "*?/") == strlen(c->path) && bh_node_get(at, "path"))
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "path"),
+			"every file would be a canary; name one that nobody uses");
+}
+
 static void end_management(struct bh_load *l, void *elem, const struct bh_node *at)
 {
 	l->p->management.pos = at->at.pos;
@@ -347,6 +376,15 @@ static const struct bh_field suppress_fields[] = {
 };
 static const struct bh_shape suppress_shape =
 	SHAPE("suppression", suppress_fields, .add = add_suppress, .end = bh_end_suppress);
+static const struct bh_field canary_fields[] = {
+	{"share", "share that holds it", &bh_type_text, AT(bh_canary, share), .required = true},
+	{"path", "path inside the share; * and ? within a folder, ** across folders", &bh_type_text,
+		AT(bh_canary, path), .required = true},
+	{"host", "servers that hold it; any when left out", &bh_type_ends, AT(bh_canary, hosts),
+		.ref = BH_REFER_CANARY},
+};
+static const struct bh_shape canary_shape =
+	SHAPE("canary", canary_fields, .add = add_canary, .end = end_canary);
 
 static const struct bh_field management_fields[] = {
 	{"from", "who manages the enforcer", &bh_type_ends, AT(bh_management, from),
@@ -403,6 +441,8 @@ static const struct bh_field root_fields[] = {
 		AT(bh_policy, dark), .ref = BH_REFER_DARK},
 	{"suppress", "findings an owner answers for, until a day", &bh_type_list, 0, 0,
 		.sub = &suppress_shape},
+	{"canaries", "files that nobody has reason to change", &bh_type_list, 0, 0,
+		.sub = &canary_shape},
 	{"management", "who is never locked out of the enforcer", &bh_type_map,
 		AT(bh_policy, management), .sub = &management_shape},
 	{"response", "how far Bulkhead goes by itself", &bh_type_map, AT(bh_policy, response),

@@ -352,6 +352,15 @@ static void half_covered_conduits_are_not_called_shadowed(void **state)
 		0, 0, "");
 }
 
+static void a_canary_that_is_every_file_or_no_share_is_refused(void **state)
+{
+	(void)state;
+	must_say(ZONES "canaries:\n  - {share: data, path: 'zz.docx', host: 10.1.0.1}\n", 0, 0, "");
+	must_say(ZONES "canaries:\n  - {share: data, path: '**'}\n", 1, 0, "every file");
+	must_say(ZONES "canaries:\n  - {share: 'data/x', path: y}\n", 1, 0, "not the name of a share");
+	must_say(ZONES "canaries:\n  - {share: data}\n", 1, 0, "has no 'path'");
+}
+
 static void a_pin_needs_a_path_and_a_reason(void **state)
 {
 	must_say(ZONES
@@ -467,6 +476,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_suppression_needs_a_scope_an_end_and_an_owner),
 		cmocka_unit_test(a_suppression_holds_in_its_days_and_scope),
+		cmocka_unit_test(a_canary_that_is_every_file_or_no_share_is_refused),
 		cmocka_unit_test(twenty_mistakes_are_all_told_in_one_run),
 		cmocka_unit_test(duplicate_keys_show_both_places),
 		cmocka_unit_test(overlapping_zones_show_both_places),
