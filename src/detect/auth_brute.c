@@ -12,8 +12,8 @@
 
 extern const struct bh_detector bh_detector_auth_brute;
 
-#define DESTS 32 /* guessing at many in turn must not push out its own records */
-#define NAMES 8
+#define DESTS 16 /* guessing at many in turn must not push out its own records */
+#define NAMES 4
 
 struct dest {
 	struct bh_dest d;
@@ -23,7 +23,7 @@ struct dest {
 	bh_ns first, last;
 	uint32_t failed, slow; /* since the burst began; of these at least 20 s after the one before */
 	uint64_t account, names[NAMES]; /* the last one, the last few */
-	char user[64];
+	char user[32];
 };
 struct mine {
 	struct dest dest[DESTS];
@@ -141,6 +141,7 @@ const struct bh_detector bh_detector_auth_brute = {
 	.wants = BH_WANTS(BH_EV_LOGON),
 	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN),
 	.host_size = sizeof(struct mine),
+	.hosts = 4096, /* each host that logs on has one */
 	.cares = cares,
 	.observe = observe,
 };
