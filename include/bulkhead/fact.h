@@ -46,6 +46,7 @@ enum bh_smb_op {
 	BH_SMB_DELETE,	/* disposition or delete-on-close */
 	BH_SMB_TRUNCATE, /* set end of file below what the handle found */
 	BH_SMB_PIPE,	 /* encrypted: what looks like an RPC bind on a pipe; again with count when calls followed */
+	BH_SMB_ODD,	 /* a message that contradicts its protocol: name says how */
 	BH_SMB_OPS
 };
 /* magic class of the first bytes at offset 0 */
@@ -79,7 +80,7 @@ struct bh_ev_smb {
 
 enum bh_rpc_op {
 	BH_RPC_NONE,
-	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, with status */
+	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, status = result << 16 | reason; by a bind_nak: 13 << 16 | reason */
 	BH_RPC_CALL,  /* a request; answered or not */
 	BH_RPC_FAULT, /* the answer to a call was a fault: status, uuid and opnum of the call */
 	BH_RPC_MAP,   /* the endpoint mapper said: uuid is served at addr, port */

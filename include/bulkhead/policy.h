@@ -123,6 +123,14 @@ struct bh_canary {
 	struct bh_pos pos;
 };
 
+/* What an owner answers for: findings that match are told as info and weigh a tenth. Empty lists and words match all. */
+struct bh_suppress {
+	char detector[BH_NAME], account[64], owner[BH_NAME], approver[BH_NAME], reason[96];
+	struct bh_prefixes source, target;
+	bh_ns since, until; /* days in UTC, the last one included; at most 180 */
+	struct bh_pos pos;
+};
+
 enum bh_mode { BH_MODE_OBSERVE, BH_MODE_ASK, BH_MODE_AUTO, BH_MODE_COUNT };
 enum bh_profile { BH_PROFILE_SHIELD_ONLY, BH_PROFILE_BALANCED, BH_PROFILE_AGGRESSIVE, BH_PROFILE_COUNT };
 struct bh_response {
@@ -141,7 +149,9 @@ struct bh_policy {
 	struct bh_pin *pins;
 	struct bh_remedy *remedies;
 	struct bh_canary *canaries;
-	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies, n_canaries;
+	struct bh_suppress *suppresses;
+	struct bh_prefixes dark; /* addresses nobody has */
+	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies, n_suppresses, n_canaries;
 	struct bh_management management;
 	struct bh_response response;
 	struct bh_policy_index *index; /* private: prefix trie, host maps, conduit lists per zone pair */
@@ -163,6 +173,9 @@ struct bh_diags {
 void bh_diags_fini(struct bh_diags *d);
 /* "file:line:col: error: text", the line, a caret line that copies tabs. Appends to t. */
 void bh_diags_print(const struct bh_diags *d, const char *file, const char *text, size_t len, struct bh_text *t);
+
+/* One more message, of a layer above. */
+void bh_diags_say(struct bh_diags *d, unsigned severity, struct bh_pos pos, const char *text);
 
 /* diags: caller's, zeroed; freed by bh_diags_fini. file is for messages only. */
 int bh_policy_load(const char *text, size_t len, const char *file, struct bh_diags *diags,
@@ -194,6 +207,10 @@ struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_a
 bool bh_drawbridge_down(const struct bh_drawbridge *d, bh_ns at, int32_t offset_s, bh_ns *ret_until);
 /* The canary that path of a share on that server is, or NULL; case does not matter. */
 const struct bh_canary *bh_policy_canary_of(const struct bh_policy *p, const struct bh_addr *server, const char *share, const char *path);
+bool bh_policy_dark(const struct bh_policy *p, const struct bh_addr *a);
+/* The rule that holds back what a detector found about src and dst at that time, or NULL. */
+const struct bh_suppress *bh_policy_suppressed(const struct bh_policy *p, const char *detector, const struct bh_addr *src, const struct bh_addr *dst,
+					       const char *account, bh_ns at);
 /* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
 const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
 

@@ -50,6 +50,8 @@ static void string(const struct old_head *h, struct bh_bytes *b, char *out, size
 	size_t n = 0;
 
 	memset(out, 0, size);
+	if (b->bad)
+		return;
 	if (h->unicode) {
 		bh_skip(b, (size_t)(b->p - h->p) & (b->left > 0));
 		while (n + 2 <= b->left && (b->p[n] || b->p[n + 1]))
@@ -225,7 +227,9 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 	bool x = b->cmd == OLD_WRITE_X;
 	struct bh_bytes w = words(b, x ? 4 : 0);
 	uint16_t fid = bh_le16(&w);
-	uint32_t len = x ? 0 : bh_le16(&w), off = bh_le32(&w), at = (uint32_t)(b->bytes.p - h->p) + 3;
+	uint32_t len = x ? 0 : bh_le16(&w);
+	uint64_t off = bh_le32(&w);
+	uint32_t at = (uint32_t)(b->bytes.p - h->p) + 3;
 	struct smb_handle *e;
 	struct smb_ref r;
 	struct smb_msg *m;
@@ -236,7 +240,7 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 		len |= bh_le16(&w);
 		at = bh_le16(&w);
 		if (w.left >= 4)
-			off |= bh_le32(&w);
+			off |= (uint64_t)bh_le32(&w) << 32;
 	}
 	if (w.bad)
 		return;
@@ -248,6 +252,7 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 	e->bytes[1] += len;
 	bh_smb_flows(s, c, &c->dir[0], r, 1);
 	c->dir[0].target_start = off == 0;
+	c->dir[0].target_off = off;
 	*ext = (struct smb_extent){at, len};
 }
 
