@@ -361,6 +361,7 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 				e->after[0] ? e->after : e->marks & M_DELETED ? "deleted" : "random");
 	}
 	f->count = bad;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	f->step = BH_STEP_ISOLATE;
 	snprintf(f->text, sizeof f->text, "%s%s%s turned %u files on share %.40s unreadable in %llu.%llu s", m->user[0] ? m->user : "",
 		m->user[0] ? "@" : "", bh_addr_print(&s->ev->src, a), bad, m->share[0] ? m->share : "(unseen)",
@@ -381,6 +382,7 @@ static int slowly(struct bh_finding *f, const struct ransom *m, const struct bh_
 	f->weight = SLOW_WEIGHT;
 	f->severity = BH_SEV_HIGH;
 	f->count = SLOW;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	snprintf(f->text, sizeof f->text, "%s%s%s gave %u or more files on share %.40s another extension within a day%s%s", m->user,
 		m->user[0] ? "@" : "", bh_addr_print(&s->ev->src, a), SLOW, m->share[0] ? m->share : "(unseen)", m->ext[0] ? ", now " : "",
 		m->ext);

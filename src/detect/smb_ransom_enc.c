@@ -176,6 +176,7 @@ static int judge(struct ransom_enc *m, const struct bh_sight *s, struct bh_findi
 	f->hard = hard;
 	f->weight = hard ? 450 : f->weight;
 	f->count = n;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_SUCCESS, at);
 	t = bh_text(f->text, sizeof f->text);
 	bh_putf(&t, "%s%s%s: %u of %u encrypted writes repeat the size just read, ", m->user, m->user[0] ? "@" : "",
