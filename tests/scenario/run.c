@@ -57,7 +57,7 @@ static void say(struct run *r, const char *what, const char *line)
 
 static void need_core(struct run *r)
 {
-	struct bh_core_opts o = {.mode = r->mode, .bare = true};
+	struct bh_core_opts o = {.mode = r->mode, .bare = true, .hosts = 1024};
 
 	if (r->core)
 		return;
