@@ -97,7 +97,7 @@ struct bh_core_opts {
 };
 struct bh_core;
 struct bh_core_counters {
-	uint64_t events, findings, alerts, held, actions, refused;
+	uint64_t events, findings, alerts, held, suppressed, actions, refused;
 	uint64_t isolated, shielded, contained, islands, killed; /* orders standing now, by kind */
 	struct bh_state_counters state;
 };

@@ -71,6 +71,8 @@ extern const size_t bh_n_detectors;
 #define BH_MAX_DETECTORS BH_STATE_PLANES
 
 const struct bh_detector *bh_detector_by_name(const char *name);
+/* What a policy says of detectors: names that are none, suppressions of hard ones without a second person. 0, or 1 and diags say why. */
+int bh_detect_check(const struct bh_policy *p, struct bh_diags *diags) BH_MUST;
 const char *bh_severity_name(unsigned severity);
 
 /* Common start of a finding: who, whom, when, from the sight; blames src. */

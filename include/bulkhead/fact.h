@@ -46,6 +46,7 @@ enum bh_smb_op {
 	BH_SMB_DELETE,	/* disposition or delete-on-close */
 	BH_SMB_TRUNCATE, /* set end of file below what the handle found */
 	BH_SMB_PIPE,	 /* encrypted: what looks like an RPC bind on a pipe; again with count when calls followed */
+	BH_SMB_ODD,	 /* a message that contradicts its protocol: name says how */
 	BH_SMB_OPS
 };
 /* magic class of the first bytes at offset 0 */
@@ -59,7 +60,8 @@ enum bh_rand { BH_RAND_NONE, BH_RAND_NO, BH_RAND_SMALL, BH_RAND_WEAK, BH_RAND_ST
 #define BH_SMB_F_DIR 0x10
 /*
  * Encrypted sessions: what the sizes say (detection.md 5.3). OPEN, CLOSE, RENAME, DELETE and PIPE come with F_ENCRYPTED, without
- * names and shares; name_len is all that leaks of a name. A size that has no sure meaning makes no fact.
+ * names and shares; name_len is all that leaks of a name: 0 = not even that, and one too many when the client pads it. A size that
+ * has no sure meaning makes no fact; bytes that may be another handle's are not told.
  */
 struct bh_ev_smb {
 	uint64_t session, fid; /* as on the wire; fid = volatile half */
@@ -78,7 +80,7 @@ struct bh_ev_smb {
 
 enum bh_rpc_op {
 	BH_RPC_NONE,
-	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, with status */
+	BH_RPC_BIND,  /* bind or alter-context accepted; or refused, status = result << 16 | reason; by a bind_nak: 13 << 16 | reason */
 	BH_RPC_CALL,  /* a request; answered or not */
 	BH_RPC_FAULT, /* the answer to a call was a fault: status, uuid and opnum of the call */
 	BH_RPC_MAP,   /* the endpoint mapper said: uuid is served at addr, port */
@@ -142,10 +144,13 @@ struct bh_ev_krb {
 };
 
 enum bh_ldap_op { BH_LDAP_NONE, BH_LDAP_SEARCH, BH_LDAP_DONE, BH_LDAP_OPS };
+#define BH_LDAP_F_JAVA 0x01 /* DONE: an entry held a Java object, or where to fetch its class (RFC 2713) */
+#define BH_LDAP_F_LONG 0x02 /* DONE: an entry's name had more than 1,024 bytes */
 struct bh_ev_ldap {
 	uint32_t entries, bytes; /* DONE: of the answer */
 	uint16_t result;
 	uint8_t op, scope; /* 0 base, 1 one, 2 subtree */
+	uint8_t flags, pad[3];
 	char base[96], filter[128]; /* filter in the text form of RFC 4515, cut */
 };
 

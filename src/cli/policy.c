@@ -10,8 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <bulkhead/event.h>
-#include <bulkhead/policy.h>
+#include <bulkhead/detect.h>
 #include "cli/cli.h"
 #include "cli/policy_cmd.h"
 
@@ -140,6 +139,8 @@ static int load(struct file *f, const char *path)
 	r = bh_policy_load(f->text, f->len, path, &f->d, &f->p);
 	if (r < 0)
 		return cannot(path, r);
+	if (r == 0)
+		r = bh_detect_check(f->p, &f->d);
 	return r ? 3 : 0;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <bulkhead/detect.h>
 #include "cli/cli.h"
 
 const struct bh_command bh_commands[] = {
@@ -107,6 +108,11 @@ int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy)
 	}
 	fclose(f);
 	r = bh_policy_load(text, n, path, &d, ret_policy);
+	if (r == 0 && bh_detect_check(*ret_policy, &d)) {
+		bh_policy_free(*ret_policy);
+		*ret_policy = NULL;
+		r = 1;
+	}
 	if (d.n) {
 		t = bh_text(out, 1 << 18);
 		bh_diags_print(&d, path, text, n, &t);

@@ -143,6 +143,7 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "events", s->core.events);
 	bh_json_u64(&j, "alerts", s->core.alerts);
 	bh_json_u64(&j, "alerts_held_back", s->core.held);
+	bh_json_u64(&j, "alerts_suppressed", s->core.suppressed);
 	bh_json_u64(&j, "refused", s->core.refused);
 	bh_json_u64(&j, "isolated", s->core.isolated);
 	bh_json_u64(&j, "shielded", s->core.shielded);

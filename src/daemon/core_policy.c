@@ -133,6 +133,10 @@ void core_policy_apply(struct proc *p, struct client *c, const struct bh_api_req
 		return;
 	}
 	r = bh_policy_load(text, len, q->target, &d, &policy);
+	if (r == 0 && bh_detect_check(policy, &d)) {
+		bh_policy_free(policy);
+		r = 1;
+	}
 	if (r > 0)
 		first_error(&d, q->target, why);
 	bh_diags_fini(&d);

@@ -316,18 +316,39 @@ static bool climb(struct bh_core *c, struct bh_host *h, const struct bh_finding 
 	return false;
 }
 
+/* An owner answers for it: told as info, with his name, and nothing more comes of it. */
+static void suppress(struct bh_core *c, struct bh_finding *f, const struct bh_suppress *held)
+{
+	size_t n = strlen(f->detail);
+
+	c->n.suppressed++;
+	f->weight /= 10;
+	f->severity = BH_SEV_INFO;
+	f->hard = false;
+	f->flow = false;
+	snprintf(f->detail + n, sizeof f->detail - n, "%ssuppressed: %.40s (%s)", n ? "; " : "", held->reason, held->owner);
+}
+
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
 {
 	struct bh_host *h = bh_addr_eq(&f->host, &s->src->addr) ? s->src : bh_state_find(c->state, &f->host);
 	int32_t score, attributed;
+	const struct bh_suppress *held;
 	unsigned fams, step;
-	bool told;
+	bool told, relieved;
 
 	if (!h)
 		return; /* blames somebody who was forgotten */
 	f->attribution = (uint8_t)attribution(c, s, h);
-	if (h->roles & f->detector->relief)
+	relieved = h->roles & f->detector->relief;
+	held = bh_policy_suppressed(c->opts.policy, f->detector->name, &h->addr, &f->peer, f->user, f->at);
+	/* what may isolate alone takes two people to hold back */
+	if (held && (!f->hard || held->approver[0])) {
+		suppress(c, f, held);
+		relieved = true;
+	} else if (relieved) {
 		f->weight /= 10;
+	}
 	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;
 	/* what anybody could have forged is told, but charged to no address: repeated, it would add up */
@@ -335,8 +356,8 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
 	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
 	told = tell(c, h, f, detector, score, out);
-	if (h->roles & f->detector->relief && !f->hard)
-		return; /* a declared role explains it; the ledger keeps the tenth */
+	if (relieved && !f->hard)
+		return; /* a declared role or an owner explains it; the ledger keeps the tenth */
 	step = wanted(c, h, f, score, fams);
 	if (h->ledger.isolate_order) {
 		/* cut already: fresh evidence of the same strength renews it, draws no budget, and nothing is put on top */

@@ -5,16 +5,23 @@
  * A sequential test over files, per client, fading with 60 seconds. A file is bad when two of these hold:
  *   (a) content that is random where it was not: an existing file overwritten, or one read within 120 s whose successor is
  *       written; known compressed formats at offset 0 are exempt, and so is a host with role backup
+ *       whole files of a known kind that became 16 KiB or more of nothing known show two at once
  *   (b) renamed, and one new extension covers at least 80 % of the last 5 or more renames
- *   (c) deleted within 60 s of random content written, or after a file of the same name plus an extension appeared
+ *       (or: X was read, a new X.ext written and X deleted, one ext for at least 80 %, and no known compressed format)
+ *   (c) deleted within 60 s of random content written, or after its X.ext was written
  *   (d) the client dropped a note: same name and size in 5 or more directories within 5 minutes
  *   (e) the client touched 20 or more directories within a minute
  * (d) and (e) are the client's, so they count for every file that already shows one of (a) to (c); they never make a file
- * bad by themselves. Content judged on less than 16 KiB counts half. p1 = .8, p0 = .02: a bad file adds 3.689 nats, a good
+ * bad by themselves. Content judged on less than 16 KiB counts half. So does an existing file that was written to, however
+ * little, and renamed to its name plus the common extension (not a number: logs rotate): who encrypts 3 % of a file leaves
+ * nothing else to see. p1 = .8, p0 = .02: a bad file adds 3.689 nats, a good
  * one takes 1.589, alarm at ln(.99/1e-6) = 13.8 and not before eight bad files.
+ *
+ * Who takes his time stays below that: 50 names that got an extension appended within a day are a finding of 2.5 bans,
+ * which is not hard.
  */
 #include <stdio.h>
-#include <bulkhead/detect.h>
+#include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_smb_ransom;
 
@@ -26,15 +33,18 @@ extern const struct bh_detector bh_detector_smb_ransom;
 #define DIRS 64
 #define READS 64
 #define FADE BH_SEC(60)
+#define SLOW 50 /* names extended in a day */
+#define SLOW_WEIGHT 250
 
-enum { M_RANDOM = 1, M_RENAMED = 2, M_DELETED = 4, M_SMALL = 8, M_DONE = 16 };
+enum { M_RANDOM = 1, M_RENAMED = 2, M_DELETED = 4, M_SMALL = 8, M_DONE = 16, M_WRITTEN = 32, M_APPENDED = 64, M_COPIED = 128,
+	M_MAGIC = 256 };
 
 struct file {
 	uint64_t key;  /* share and name without an appended extension, hashed */
 	bh_ns at;
 	uint32_t ext; /* extension it was renamed to, hashed; 0 = none */
-	uint8_t marks;
-	char name[27], shown;
+	uint16_t marks;
+	char name[24], after[24];
 };
 struct ransom {
 	struct file file[FILES];
@@ -59,6 +69,8 @@ struct ransom {
 	bh_ns note_until, busy_until;
 	uint32_t rename_ext[8];
 	uint8_t n_renames;
+	struct bh_rate changed;
+	bool slow; /* and the last event was one of too many in a day */
 	char ext[16], user[48], share[64];
 };
 
@@ -105,7 +117,7 @@ static struct file *touch(struct ransom *m, const struct bh_ev_smb *e, const cha
 		f = &m->file[m->next++ % FILES];
 		memset(f, 0, sizeof *f);
 		f->key = key;
-		snprintf(f->name, sizeof f->name, "%.26s", base_of(name));
+		snprintf(f->name, sizeof f->name, "%.23s", base_of(name));
 	}
 	f->at = at;
 	return f;
@@ -178,13 +190,44 @@ static bool turned_random(const struct bh_ev_smb *e)
 	return e->rand_read < BH_RAND_WEAK || (e->magic_read != BH_MAGIC_NONE && e->magic_read != e->magic_written);
 }
 
+/* The file has a new extension, by a rename or as a new file: which one covers the last ones? */
+static void extended(struct ransom *m, struct file *f, uint32_t ext, const char *dot)
+{
+	unsigned same = 0, n;
+
+	f->ext = ext;
+	m->rename_ext[m->n_renames++ % 8] = ext;
+	n = m->n_renames < 8 ? m->n_renames : 8;
+	for (unsigned i = 0; i < n; i++)
+		same += m->rename_ext[i] == ext;
+	if (m->n_renames >= 200)
+		m->n_renames -= 128; /* keeps its place in the ring and stays above 8 */
+	if (n < 5 || same * 5 < n * 4 || ext == 1)
+		return;
+	snprintf(m->ext, sizeof m->ext, "%.15s", dot);
+	for (unsigned i = 0; i < FILES; i++)
+		if (m->file[i].ext == ext)
+			m->file[i].marks |= M_RENAMED;
+}
+
+static uint32_t ext_key(const char *dot)
+{
+	return (uint32_t)bh_hash(dot, strlen(dot), 5) | 1;
+}
+
+/* its old name is no more: too many of those in a day? */
+static void gone(struct ransom *m, bh_ns at)
+{
+	m->slow = bh_rate_add(&m->changed, 1, at, BH_HOUR(24)) >= SLOW;
+}
+
 static void content(struct ransom *m, const struct bh_sight *s, const struct bh_ev_smb *e)
 {
 	size_t whole = strlen(e->name), stem = stem_len(e->name);
 	bool backup = s->src && (s->src->roles & BH_ROLE_BIT(BH_ROLE_BACKUP));
 	bh_ns at = s->ev->at;
 	struct file *f;
-	bool known;
+	bool known, copy;
 
 	note_dir(m, e->name, at);
 	if (e->bytes_read) {
@@ -200,40 +243,47 @@ static void content(struct ransom *m, const struct bh_sight *s, const struct bh_
 	if (e->op == BH_SMB_WRITE && !known)
 		return; /* judged again at close */
 	/* X.lockd written after X was read is X's file */
-	f = touch(m, e, e->name, !(e->flags & BH_SMB_F_EXISTED) && was_read(m, name_key(e, e->name, stem), at) ? stem : whole, at);
+	copy = !(e->flags & BH_SMB_F_EXISTED) && stem < whole && was_read(m, name_key(e, e->name, stem), at);
+	f = touch(m, e, e->name, copy ? stem : whole, at);
 	if (known && !backup && turned_random(e))
 		f->marks |= M_RANDOM | (e->rand_written == BH_RAND_SMALL ? M_SMALL : 0);
-	if (e->op == BH_SMB_CLOSE)
-		f->marks |= M_DONE;
+	/* all of a known kind of file overwritten by nothing known */
+	if (known && !backup && e->magic_read > BH_MAGIC_OTHER && e->magic_written == BH_MAGIC_OTHER && e->rand_written >= BH_RAND_WEAK &&
+		e->bytes_written >= e->bytes_read / 10 * 9)
+		f->marks |= M_MAGIC;
+	if (known && !backup)
+		f->marks |= M_WRITTEN;
+	if (e->op != BH_SMB_CLOSE)
+		return;
+	f->marks |= M_DONE;
+	if (!copy || e->magic_written == BH_MAGIC_PACKED)
+		return;
+	f->marks |= M_COPIED;
+	snprintf(f->name, sizeof f->name, "%.*s", (int)(e->name + stem - base_of(e->name)), base_of(e->name));
+	snprintf(f->after, sizeof f->after, "%.23s", base_of(e->name));
+	extended(m, f, ext_key(e->name + stem), e->name + stem);
 }
 
 static void renamed(struct ransom *m, const struct bh_ev_smb *e, bh_ns at)
 {
 	const char *dot = strrchr(base_of(e->name2), '.');
 	size_t n1 = strlen(e->name);
-	uint32_t ext = dot ? (uint32_t)bh_hash(dot, strlen(dot), 5) | 1 : 1;
+	uint32_t ext = dot ? ext_key(dot) : 1;
 	struct file *f = touch(m, e, e->name, n1, at);
-	unsigned same = 0, n;
 
 	note_dir(m, e->name, at);
 	/* the same extension as before is an ordinary rename */
-	if (dot && strlen(e->name) >= strlen(dot) && strcmp(e->name + n1 - strlen(dot), dot) == 0)
+	if (dot && n1 >= strlen(dot) && strcmp(e->name + n1 - strlen(dot), dot) == 0)
 		ext = 1;
-	f->ext = ext;
 	f->marks |= M_DONE;
 	f->key = name_key(e, e->name2, strlen(e->name2)); /* the same file from here on, whatever is written to it */
-	m->rename_ext[m->n_renames++ % 8] = ext;
-	n = m->n_renames < 8 ? m->n_renames : 8;
-	for (unsigned i = 0; i < n; i++)
-		same += m->rename_ext[i] == ext;
-	if (m->n_renames >= 200)
-		m->n_renames -= 128; /* keeps its place in the ring and stays above 8 */
-	if (n < 5 || same * 5 < n * 4 || ext == 1)
-		return;
-	snprintf(m->ext, sizeof m->ext, "%.15s", dot);
-	for (unsigned i = 0; i < FILES; i++)
-		if (m->file[i].ext == ext)
-			m->file[i].marks |= M_RENAMED;
+	snprintf(f->after, sizeof f->after, "%.23s", base_of(e->name2));
+	if (dot && ext != 1 && dot == e->name2 + n1 && strncmp(e->name, e->name2, n1) == 0 &&
+		strspn(dot + 1, "0123456789-_") != strlen(dot + 1))
+		f->marks |= M_APPENDED;
+	if (f->marks & M_APPENDED)
+		gone(m, at);
+	extended(m, f, ext, dot ? dot : "");
 }
 
 static void deleted(struct ransom *m, const struct bh_ev_smb *e, bh_ns at)
@@ -249,7 +299,9 @@ static void deleted(struct ransom *m, const struct bh_ev_smb *e, bh_ns at)
 	if (!f)
 		f = touch(m, e, e->name, strlen(e->name), at);
 	f->at = at;
-	f->marks |= M_DONE | (fresh ? M_DELETED : 0);
+	if (f->marks & M_COPIED)
+		gone(m, at);
+	f->marks |= M_DONE | (fresh || (f->marks & M_COPIED) ? M_DELETED : 0);
 }
 
 /* ---- the test ---- */
@@ -262,14 +314,19 @@ static int32_t weigh(const struct ransom *m, bh_ns at, unsigned *ret_bad)
 	/* oldest first, so that the barrier at zero acts in the order of events */
 	for (unsigned k = 0; k < FILES; k++) {
 		const struct file *f = &m->file[(m->next + k) % FILES];
-		unsigned marks = f->marks & (M_RANDOM | M_RENAMED | M_DELETED);
+		unsigned marks = f->marks & (M_RANDOM | M_RENAMED | M_DELETED | M_MAGIC);
+		bool little = (f->marks & M_WRITTEN) && (f->marks & M_RENAMED) && (f->marks & M_APPENDED);
 		bh_ns age = at - f->at;
+		bool two;
 		int64_t v;
 
 		if (!f->at || !(f->marks & M_DONE) || age > 4 * FADE)
 			continue;
-		if (marks && (unsigned)__builtin_popcount(marks) + all >= 2) {
-			v = f->marks & M_SMALL ? MNAT_BAD / 2 : MNAT_BAD;
+		if ((f->marks & (M_COPIED | M_DELETED)) == M_COPIED)
+			marks &= ~(unsigned)M_RENAMED; /* the file itself is still there */
+		two = marks && (unsigned)__builtin_popcount(marks) + all >= 2;
+		if (two || little) {
+			v = (f->marks & M_SMALL) || !two ? MNAT_BAD / 2 : MNAT_BAD;
 			bad++;
 		} else {
 			v = -MNAT_GOOD;
@@ -291,7 +348,7 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 	unsigned shown = 0;
 	bh_ns oldest = s->ev->at;
 
-	bh_put(&d, "files:");
+	bh_putf(&d, "statistic %d.%02d/13.80%s%s; files:", stat / 1000, stat % 1000 / 10, m->ext[0] ? ", extension " : "", m->ext);
 	for (unsigned k = 0; k < FILES; k++) {
 		const struct file *e = &m->file[(m->next + k) % FILES];
 
@@ -300,10 +357,9 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 		if (e->at < oldest)
 			oldest = e->at;
 		if (shown++ < 10)
-			bh_putf(&d, "%s %s%s%s%s", shown > 1 ? "," : "", e->name, e->marks & M_RANDOM ? " random" : "",
-				e->marks & M_RENAMED ? " renamed" : "", e->marks & M_DELETED ? " deleted" : "");
+			bh_putf(&d, "%s %.13s -> %.17s", shown > 1 ? "," : "", e->name,
+				e->after[0] ? e->after : e->marks & M_DELETED ? "deleted" : "random");
 	}
-	bh_putf(&d, "; statistic %d.%02d/13.80%s%s", stat / 1000, stat % 1000 / 10, m->ext[0] ? "; extension " : "", m->ext);
 	f->count = bad;
 	f->step = BH_STEP_ISOLATE;
 	snprintf(f->text, sizeof f->text, "%s%s%s turned %u files on share %.40s unreadable in %llu.%llu s", m->user[0] ? m->user : "",
@@ -314,6 +370,21 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 static bool cares(const struct bh_sight *s)
 {
 	return s->ev->u.smb.name[0] && s->ev->u.smb.op >= BH_SMB_WRITE && s->ev->u.smb.op <= BH_SMB_DELETE;
+}
+
+static int slowly(struct bh_finding *f, const struct ransom *m, const struct bh_sight *s)
+{
+	char a[BH_ADDR_TEXT];
+
+	bh_finding_init(f, &bh_detector_smb_ransom, s);
+	f->hard = false;
+	f->weight = SLOW_WEIGHT;
+	f->severity = BH_SEV_HIGH;
+	f->count = SLOW;
+	snprintf(f->text, sizeof f->text, "%s%s%s gave %u or more files on share %.40s another extension within a day%s%s", m->user,
+		m->user[0] ? "@" : "", bh_addr_print(&s->ev->src, a), SLOW, m->share[0] ? m->share : "(unseen)", m->ext[0] ? ", now " : "",
+		m->ext);
+	return 1;
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
@@ -329,6 +400,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		memcpy(m->share, e->share, sizeof m->share);
 	if ((e->flags & BH_SMB_F_DIR) || !e->name[0])
 		return 0;
+	m->slow = false;
 	switch (e->op) {
 	case BH_SMB_WRITE:
 	case BH_SMB_CLOSE:
@@ -345,7 +417,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	}
 	stat = weigh(m, s->ev->at, &bad);
 	if (stat < MNAT_ALARM || bad < FLOOR)
-		return 0;
+		return m->slow ? slowly(ret_finding, m, s) : 0;
 	bh_finding_init(ret_finding, &bh_detector_smb_ransom, s);
 	describe(ret_finding, m, s, bad, stat);
 	return 1;

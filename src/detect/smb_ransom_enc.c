@@ -8,7 +8,7 @@
  * without reading, copies to another server read in another session.
  *
  * I2b: the names of 8 or more files grow by one number of characters, which is that of at least four in five: an appended
- * extension. That is hard (W 4.5). When the grown name is a new file of exactly the same length it may be a copy into a
+ * extension. That is hard (W 4.5). One more or less is the same number, as some clients pad a name to a multiple of four bytes. When the grown name is a new file of exactly the same length it may be a copy into a
  * folder with a longer name, and does not count.
  */
 #include <stdio.h>
@@ -71,8 +71,8 @@ static void grew(struct ransom_enc *m, uint32_t from, uint32_t to, bh_ns at)
 /* how often the commonest growth was seen; 0 when it is not that of four in five */
 static unsigned growth(const struct ransom_enc *m, bh_ns now, int32_t *ret_by)
 {
-	uint8_t n[GROWTH_MAX + 1] = {0};
-	unsigned all = 0, best = 0;
+	uint8_t n[GROWTH_MAX + 1] = {0}; /* [0] stays 0 */
+	unsigned all = 0, best = 0, most = 0;
 
 	for (unsigned i = 0; i < RING; i++) {
 		if (!m->grown[i].at || now - m->grown[i].at > WINDOW)
@@ -81,11 +81,16 @@ static unsigned growth(const struct ransom_enc *m, bh_ns now, int32_t *ret_by)
 		if (m->grown[i].by > 0 && m->grown[i].by <= GROWTH_MAX)
 			n[m->grown[i].by]++;
 	}
-	for (unsigned i = 1; i <= GROWTH_MAX; i++)
-		if (n[i] > n[best])
+	for (unsigned i = 1; i < GROWTH_MAX; i++) {
+		unsigned sum = (unsigned)n[i - 1] + n[i] + n[i + 1];
+
+		if (sum > most) {
+			most = sum;
 			best = i;
+		}
+	}
 	*ret_by = (int32_t)best;
-	return best && n[best] * 5 >= all * 4 ? n[best] : 0;
+	return most * 5 >= all * 4 ? most : 0;
 }
 
 static bool alike(uint64_t r, uint64_t w)

@@ -3,6 +3,7 @@
  * The detector table. A detector is one file that defines `const struct bh_detector bh_detector_<word>` and one word in
  * meson.build, from which this table is made; `bulkhead detectors`, EVE and the ledger all read it.
  */
+#include <stdio.h>
 #include <bulkhead/detect.h>
 #include "detect/detect_table.h"
 
@@ -23,6 +24,27 @@ const struct bh_detector *bh_detector_by_name(const char *name)
 		if (strcmp(bh_detectors[i]->name, name) == 0)
 			return bh_detectors[i];
 	return NULL;
+}
+
+int bh_detect_check(const struct bh_policy *p, struct bh_diags *diags)
+{
+	char text[160];
+	int bad = 0;
+
+	for (size_t i = 0; i < p->n_suppresses; i++) {
+		const struct bh_suppress *s = &p->suppresses[i];
+		const struct bh_detector *d = bh_detector_by_name(s->detector);
+
+		if (d && (!d->hard || s->approver[0]))
+			continue;
+		if (d)
+			snprintf(text, sizeof text, "'%s' may isolate by itself: holding it back takes a second person, 'approved-by'", s->detector);
+		else
+			snprintf(text, sizeof text, "no detector '%s'; `bulkhead detectors` lists them", s->detector);
+		bh_diags_say(diags, BH_DIAG_ERROR, s->pos, text);
+		bad = 1;
+	}
+	return bad;
 }
 
 const char *bh_severity_name(unsigned severity)

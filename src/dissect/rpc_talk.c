@@ -442,7 +442,7 @@ static void response(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, cons
 	if ((p->flags & BH_PFC_FIRST) && p->level < 6) {
 		if (same(&u, &epmapper) && (k->opnum == 2 || k->opnum == 3))
 			answer_maps(t, c, p);
-		else if ((same(&u, &exporter) && k->opnum >= 3 && k->opnum <= 5) ||
+		else if ((same(&u, &exporter) && (k->opnum == 0 || k->opnum == 4 || k->opnum == 5)) ||
 			 (same(&u, &activator) && (k->opnum == 3 || k->opnum == 4)))
 			answer_addrs(t, c, p, &u);
 	}
@@ -461,6 +461,7 @@ static void response(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, cons
 static void fault(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, const struct bh_rpc_pdu *p)
 {
 	struct bh_rpc_call *k = call_of(t, p->call);
+	const struct bh_rpc_ctx *x;
 	struct bh_event ev;
 
 	if (t->tried && p->status == 5)
@@ -470,6 +471,8 @@ static void fault(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, const s
 	k->used = false;
 	begin(t, c, BH_RPC_FAULT, true, &ev);
 	ev.u.rpc.uuid = uuid_of(t, k->context, k->object);
+	x = ctx_find(t, k->context);
+	ev.u.rpc.flags = x ? x->flags : same(&ev.u.rpc.uuid, &none) ? BH_RPC_F_LATE : BH_RPC_F_ASSUMED | BH_RPC_F_LATE;
 	ev.u.rpc.opnum = k->opnum;
 	ev.u.rpc.context = k->context;
 	ev.u.rpc.object = k->object;

@@ -65,7 +65,7 @@ struct bh_rpc_carrier {
 	void (*emit)(void *ctx, const struct bh_event *ev);
 	/* An endpoint mapper told who serves a port. NULL: nobody wants to know. */
 	void (*learn)(void *ctx, const struct bh_rpc_map *m);
-	/* The interface learned for this connection's server port; false = none. May be NULL. */
+	/* The interface this server port, or pipe, is known to serve; false = none. May be NULL. */
 	bool (*learned)(void *ctx, struct bh_uuid *ret);
 	void *ctx;
 	struct bh_rpc_counts *n;

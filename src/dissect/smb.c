@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SMB2 and SMB3 in clear, over TCP 445 and 139
+ * SMB over TCP 445 and 139: both generations, in clear
  *
  * The facts are about files: which was opened to change it, what was read and written in kind and
- * amount, what it was called afterwards, and that it is gone. Everything is told when the server
- * has confirmed it. Of what is encrypted the sizes speak (smb_size.c); of SMB1 only the login is
- * told.
+ * amount, what it was called afterwards, and that it is gone; about who logged on; and about the
+ * DCE/RPC inside of pipes. Everything is told when the server has confirmed it. Of what is
+ * encrypted the sizes speak (smb_size.c).
  *
- *   smb_stream.c  TCP segments in order, frames, commands; content flows past the histogram and is
- * never kept smb_cmd.c     requests remembered by message id, answers that turn them into facts
+ *   smb_stream.c  frames, commands; content flows past the histogram and is never kept
+ *   smb_cmd.c     SMB2: requests remembered by message id, answers that turn them into facts
+ *   smb_old.c     SMB1: requests; smb_old_done.c its answers
+ *   smb_file.c    what requests and answers do, the same for both
  *   smb_fact.c    handles, sessions, trees, and the events
+ *   smb_logon.c   who logs on; smb_pipe.c DCE/RPC in pipes; smb_first.c the hash of a file's beginning
  *   smb_size.c    encrypted messages, by size
  *   content.c     randomness and first bytes
  *
@@ -44,6 +47,8 @@ static void smb_close(void *state)
 	bh_pool_fini(&s->handles);
 	bh_order_fini(&s->order);
 	bh_pool_fini(&s->pipes);
+	bh_pool_fini(&s->firsts);
+	free(s->first);
 	free(s->pipe);
 	bh_pool_fini(&s->sizes);
 	free(s->size);
@@ -62,7 +67,7 @@ static void *smb_open(uint64_t seed)
 	s->seed = seed;
 	if (bh_pool_init(&s->conns, CONN_BITS) || bh_pool_init(&s->handles, HANDLE_BITS) ||
 		bh_order_init(&s->order, WINDOW_BITS) || bh_pool_init(&s->pipes, PIPE_BITS) ||
-		bh_pool_init(&s->sizes, SIZE_BITS)) {
+		bh_pool_init(&s->firsts, FIRST_BITS) || bh_pool_init(&s->sizes, SIZE_BITS)) {
 		smb_close(s);
 		return NULL;
 	}
@@ -71,7 +76,9 @@ static void *smb_open(uint64_t seed)
 	s->owner = calloc(s->handles.n, sizeof *s->owner);
 	s->pipe = calloc(s->pipes.n, sizeof *s->pipe);
 	s->size = calloc(s->sizes.n, sizeof *s->size);
-	if (!s->conn || !s->handle || !s->owner || !s->pipe || !s->size) {
+	s->first = calloc(s->firsts.n, sizeof *s->first);
+	if (!s->conn || !s->handle || !s->owner || !s->pipe || !s->first ||
+		!s->size) {
 		smb_close(s);
 		return NULL;
 	}
@@ -174,14 +181,15 @@ static size_t memory_bytes(const void *state)
 	return sizeof *s + bh_pool_bytes(&s->conns) + bh_pool_bytes(&s->handles) +
 	       bh_order_bytes(&s->order) + bh_pool_bytes(&s->pipes) +
 	       bh_pool_bytes(&s->sizes) + s->sizes.n * sizeof *s->size +
-	       s->pipes.n * sizeof *s->pipe + s->conns.n * sizeof *s->conn +
+	       s->pipes.n * sizeof *s->pipe + bh_pool_bytes(&s->firsts) +
+	       s->firsts.n * sizeof *s->first + s->conns.n * sizeof *s->conn +
 	       s->handles.n * (sizeof *s->handle + sizeof *s->owner);
 }
 
 extern const struct bh_dissector bh_dissector_smb;
 const struct bh_dissector bh_dissector_smb = {
 	.name = "smb",
-	.doc = "SMB2 and SMB3 in clear: sessions, shares, files opened, written, renamed, deleted",
+	.doc = "SMB in clear: logons, shares, files opened, written, renamed, deleted; DCE/RPC in pipes",
 	.wants = wants,
 	.open = smb_open,
 	.close = smb_close,

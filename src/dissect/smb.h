@@ -24,6 +24,8 @@
 #define ONEWAY_AFTER 16 /* requests without any answer on the connection: none is visible */
 #define PIPE_BITS 9
 #define PIPE_KEEP 2048u /* of a message inside a pipe */
+#define FIRST_BITS 8
+#define FIRST_BYTES 4096u /* of a file, hashed */
 #define FSCTL_PIPE_TRANSCEIVE 0x11c017u
 
 enum smb_cmd {
@@ -64,6 +66,9 @@ struct smb_handle {
 	bool writes;   /* opened for writing or deleting */
 	bool told_write, told_delete, delete_on_close;
 	uint8_t pipe; /* PIPE_*, by what was written and read */
+	bool first_over;    /* no more is added to head: it is complete, or a piece is missing */
+	uint16_t first_have; /* of the first bytes written, in order */
+	uint64_t head;      /* their hash */
 	char name[128], now[128], want[128]; /* as opened; after a rename; asked for */
 	struct bh_content io[2];             /* read, written */
 };
@@ -121,6 +126,7 @@ struct smb_stream {
 	uint64_t shift;        /* last 8 bytes while lost */
 	struct smb_ref last;   /* what a related command means */
 	struct smb_ref target; /* whose content flows */
+	uint64_t target_off;   /* in its file; for what is written */
 	bool target_start, target_pipe;
 	uint8_t target_io, first_have;
 	uint8_t first[16];
@@ -129,6 +135,7 @@ struct smb_stream {
 struct smb_conn {
 	uint64_t flow_id, seed; /* seed: of the two addresses, for handle keys */
 	struct bh_event proto;  /* of the last packet that made a fact: client as source */
+	uint64_t nt_trans; /* SMB1: the NT transaction begun last, by its message */
 	uint32_t requests, clock;
 	uint16_t dialect;
 	uint8_t msg_next;
@@ -148,12 +155,13 @@ struct smb_conn {
 	X(size_pairs) X(size_explained) X(size_other)
 struct smb_size;
 struct smb {
-	struct bh_pool conns, handles, pipes, sizes;
+	struct bh_pool conns, handles, pipes, firsts, sizes;
 	struct bh_order order;
 	struct smb_size *size; /* encrypted sessions */
 	struct smb_conn *conn;
 	struct smb_handle *handle;
 	struct smb_pipe *pipe;
+	uint8_t (*first)[FIRST_BYTES]; /* of handles that have begun a file and not yet written that much */
 	struct bh_rpc_counts rpc;
 	uint16_t *owner; /* connection + 1 that opened the handle; 0 = free */
 	uint64_t seed, serial;
@@ -192,6 +200,14 @@ struct smb_extent {
 };
 uint32_t bh_smb_old_keep(unsigned d, const uint8_t *p); /* bytes to keep, by the first 32 */
 struct smb_extent bh_smb_old(struct smb *s, struct smb_conn *c, unsigned d, const uint8_t *p, size_t n);
+/* smb_first.c: n bytes written at off, p NULL when they were not seen; the handle is closed; is forgotten */
+void bh_smb_first_add(struct smb *s, struct smb_ref r, uint64_t off, const uint8_t *p, uint32_t n);
+void bh_smb_first_end(struct smb *s, struct smb_ref r);
+void bh_smb_first_drop(struct smb *s, struct smb_ref r);
+static inline uint64_t smb_ref_key(struct smb_ref r)
+{
+	return (uint64_t)r.gen << 32 | r.i;
+}
 /* smb_file.c */
 struct smb_opened {
 	uint64_t session, fid, eof;

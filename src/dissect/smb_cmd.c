@@ -147,6 +147,7 @@ static void ask_io(
 	e->bytes[1] += len;
 	bh_smb_flows(s, c, t, r, 1);
 	t->target_start = off == 0;
+	t->target_off = off;
 }
 
 static void ask_ioctl(

@@ -37,8 +37,10 @@ struct smb_ref bh_smb_handle_new(
 	uint32_t i = bh_pool_add(&s->handles, key, &evicted), gen = s->handle[i].gen;
 
 	s->serial++;
-	if (evicted)
+	if (evicted) {
 		bh_smb_pipe_end(s, NULL, (struct smb_ref){i, gen});
+		bh_smb_first_drop(s, (struct smb_ref){i, gen});
+	}
 	memset(&s->handle[i], 0, sizeof s->handle[i]);
 	s->handle[i].gen = gen + 1;
 	s->handle[i].session = session;
@@ -61,6 +63,7 @@ void bh_smb_handle_drop(struct smb *s, struct smb_ref r)
 	if (!bh_smb_handle(s, r))
 		return;
 	bh_smb_pipe_end(s, NULL, r);
+	bh_smb_first_drop(s, r);
 	s->handle[r.i].gen++;
 	s->owner[r.i] = 0;
 	bh_pool_drop(&s->handles, r.i);
@@ -212,6 +215,7 @@ static void fill_content(struct bh_ev_smb *e, const struct smb_handle *h)
 {
 	e->bytes_read = h->bytes[0];
 	e->bytes_written = h->bytes[1];
+	e->head = h->head;
 	e->magic_read = h->io[0].magic;
 	e->magic_written = h->io[1].magic;
 	e->rand_read = (uint8_t)bh_content_verdict(&h->io[0]);
@@ -268,6 +272,7 @@ void bh_smb_closed(struct smb *s, struct smb_conn *c, struct smb_ref r, bool sur
 	if (!h)
 		return;
 	bh_smb_pipe_end(s, c, r);
+	bh_smb_first_end(s, r);
 	if (h->bytes[0] || h->bytes[1])
 		bh_smb_fact(s, c, h, BH_SMB_CLOSE, sure);
 	if (h->delete_on_close && !h->told_delete)

@@ -42,6 +42,7 @@ void bh_smb_flows(struct smb *s, struct smb_conn *c, struct smb_stream *t, struc
 		return;
 	t->target = r;
 	t->target_io = (uint8_t)io;
+	t->target_off = FIRST_BYTES;
 	t->target_pipe = tree ? tree->pipe : e->pipe == PIPE_RPC || (e->pipe == PIPE_UNKNOWN && io);
 	if (t->target_pipe)
 		bh_smb_pipe_begin(s, r, io);

@@ -11,6 +11,7 @@
 #define DOS_MORE_DATA 0x00ea0001u
 #define SET_FILE 8
 #define SET_PATH 6
+#define SESSION_SETUP2 0x0e
 #define LEVEL_DISPOSITION 0x102
 #define LEVEL_EOF 0x104
 #define LEVEL_POSIX_UNLINK 0x20a
@@ -50,6 +51,8 @@ static void string(const struct old_head *h, struct bh_bytes *b, char *out, size
 	size_t n = 0;
 
 	memset(out, 0, size);
+	if (b->bad)
+		return;
 	if (h->unicode) {
 		bh_skip(b, (size_t)(b->p - h->p) & (b->left > 0));
 		while (n + 2 <= b->left && (b->p[n] || b->p[n + 1]))
@@ -225,7 +228,9 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 	bool x = b->cmd == OLD_WRITE_X;
 	struct bh_bytes w = words(b, x ? 4 : 0);
 	uint16_t fid = bh_le16(&w);
-	uint32_t len = x ? 0 : bh_le16(&w), off = bh_le32(&w), at = (uint32_t)(b->bytes.p - h->p) + 3;
+	uint32_t len = x ? 0 : bh_le16(&w);
+	uint64_t off = bh_le32(&w);
+	uint32_t at = (uint32_t)(b->bytes.p - h->p) + 3;
 	struct smb_handle *e;
 	struct smb_ref r;
 	struct smb_msg *m;
@@ -236,7 +241,7 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 		len |= bh_le16(&w);
 		at = bh_le16(&w);
 		if (w.left >= 4)
-			off |= bh_le32(&w);
+			off |= (uint64_t)bh_le32(&w) << 32;
 	}
 	if (w.bad)
 		return;
@@ -248,6 +253,7 @@ static void ask_write(struct smb *s, struct smb_conn *c, const struct old_head *
 	e->bytes[1] += len;
 	bh_smb_flows(s, c, &c->dir[0], r, 1);
 	c->dir[0].target_start = off == 0;
+	c->dir[0].target_off = off;
 	*ext = (struct smb_extent){at, len};
 }
 
@@ -330,6 +336,18 @@ static void ask_trans(struct smb *s, struct smb_conn *c, const struct old_head *
 	*ext = (struct smb_extent){t.data_off, t.data};
 }
 
+/* A message that contradicts its protocol, and is nothing but an exploit. */
+static void odd(struct smb *s, struct smb_conn *c, const char *what)
+{
+	struct bh_event ev;
+
+	bh_smb_begin(s, c, &ev, BH_EV_SMB, c->answers);
+	ev.u.smb.op = BH_SMB_ODD;
+	ev.u.smb.dialect = 1;
+	bh_strcpy(ev.u.smb.name, sizeof ev.u.smb.name, what);
+	bh_smb_emit(s, &ev);
+}
+
 static void ask_trans2(struct smb *s, struct smb_conn *c, const struct old_head *h, struct old_block *b)
 {
 	struct bh_bytes params;
@@ -339,7 +357,14 @@ static void ask_trans2(struct smb *s, struct smb_conn *c, const struct old_head 
 	uint16_t fid = 0, level;
 	struct trans t;
 
-	if (!trans(b, &t) || (t.setup[0] != SET_FILE && t.setup[0] != SET_PATH))
+	c->nt_trans = 0;
+	if (!trans(b, &t))
+		return;
+	if (t.setup[0] == SESSION_SETUP2) {
+		odd(s, c, "a Trans2 SESSION_SETUP, which no client sends (a back door is asked for)");
+		return;
+	}
+	if (t.setup[0] != SET_FILE && t.setup[0] != SET_PATH)
 		return;
 	params = part(h, t.params_off, t.params);
 	if (t.setup[0] == SET_FILE)
@@ -409,6 +434,14 @@ static void ask(struct smb *s, struct smb_conn *c, const struct old_head *h, str
 		break;
 	case OLD_TRANS2:
 		ask_trans2(s, c, h, b);
+		break;
+	case OLD_NT_TRANS:
+		c->nt_trans = h->key;
+		break;
+	case OLD_TRANS2_MORE: /* its length field is half as wide as that of the transaction it claims to continue */
+		if (c->nt_trans && c->nt_trans == h->key)
+			odd(s, c, "an NT transaction continued as a Trans2 (CVE-2017-0144)");
+		c->nt_trans = 0;
 		break;
 	}
 }

@@ -14,6 +14,8 @@
  *   68                   68              LOGOFF, TREE_DISCONNECT, ECHO
  *   any                  73              refused, or STATUS_PENDING: the answer comes later
  *
+ * Some clients pad a name to a multiple of four bytes, so that a length may be one too large.
+ *
  * When requests overlap, an answer that fits two of them with different meanings is SZ_OTHER, and so
  * is then the answer to the other one: an unexplained size is counted, never guessed. Of requests
  * that wait behind an interim answer only those nobody else fits are considered, as a refusal looks
@@ -48,8 +50,8 @@ static bool create_contexts(uint32_t q, uint32_t r)
 
 	for (size_t i = 0; i < BH_COUNT(seen); i++)
 		if (r == 152u + seen[i].answer && q >= 120u + seen[i].ask)
-			/* a compound of three that all failed is answered by 3 * 80 */
-			return r != 240 || q < 312;
+			/* a compound of which all failed is answered by 80 for each command */
+			return r == 240 ? q < 312 : r == 320 ? q < 392 : true;
 	return false;
 }
 
@@ -65,6 +67,8 @@ static bool query_shape(uint32_t q, uint32_t r)
 {
 	if (q == 104 || q == 105)
 		return r > ERROR_SIZE;
+	if (q == 100) /* a lease break acknowledged; a search for two letters is rare */
+		return r == 100;
 	return q >= 96 && q % 2 == 0 && q < COMPOUND && r >= 72 + 14;
 }
 

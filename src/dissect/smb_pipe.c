@@ -9,11 +9,6 @@
  */
 #include "smb.h"
 
-static uint64_t key_of(struct smb_ref r)
-{
-	return (uint64_t)r.gen << 32 | r.i;
-}
-
 bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h)
 {
 	const struct smb_tree *t = bh_smb_tree(c, h->tree, false);
@@ -24,7 +19,31 @@ bool bh_smb_is_pipe(struct smb_conn *c, const struct smb_handle *h)
 struct at {
 	struct smb *s;
 	struct smb_conn *c;
+	const char *pipe;
 };
+
+/* what a pipe of this name is opened for, when its bind was missed */
+static bool known(void *ctx, struct bh_uuid *ret)
+{
+	static const struct {
+		const char *pipe, *uuid;
+	} table[] = {
+		{"svcctl", "367abb81-9844-35f1-ad32-98f038001003"},
+		{"atsvc", "1ff70682-0a51-30e8-076d-740be8cee98b"},
+		{"winreg", "338cd001-2244-31f1-aaaa-900038001003"},
+		{"samr", "12345778-1234-abcd-ef00-0123456789ac"},
+		{"srvsvc", "4b324fc8-1670-01d3-1278-5a47bf6ee188"},
+		{"wkssvc", "6bffd098-a112-3610-9833-46c3f87e345a"},
+		{"spoolss", "12345678-1234-abcd-ef00-0123456789ab"},
+		{"eventlog", "82273fdc-e32a-18c3-3f78-827929dc23ea"},
+	};
+	const struct at *a = ctx;
+
+	for (size_t i = 0; i < BH_COUNT(table); i++)
+		if (strcasecmp(a->pipe, table[i].pipe) == 0)
+			return bh_uuid_parse(table[i].uuid, 36, ret) == 0;
+	return false;
+}
 
 static void begin(void *ctx, unsigned kind, bool answered, struct bh_event *ret)
 {
@@ -44,17 +63,18 @@ static struct bh_rpc_carrier carrier(struct at *a, const struct smb_handle *h)
 {
 	const char *last = strrchr(h->name, '/');
 
-	return (struct bh_rpc_carrier){.begin = begin, .emit = emit, .ctx = a, .n = &a->s->rpc, .via = BH_VIA_PIPE,
-		.pipe = last ? last + 1 : h->name, .user = bh_smb_session(a->c, h->session)->user};
+	a->pipe = last ? last + 1 : h->name;
+	return (struct bh_rpc_carrier){.begin = begin, .emit = emit, .learned = known, .ctx = a, .n = &a->s->rpc, .via = BH_VIA_PIPE,
+		.pipe = a->pipe, .user = bh_smb_session(a->c, h->session)->user};
 }
 
 static struct smb_pipe *pipe_of(struct smb *s, const struct smb_handle *h, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 	bool evicted;
 
 	if (i == BH_POOL_NONE) {
-		i = bh_pool_add(&s->pipes, key_of(r), &evicted);
+		i = bh_pool_add(&s->pipes, smb_ref_key(r), &evicted);
 		memset(&s->pipe[i], 0, offsetof(struct smb_pipe, kept));
 		s->pipe[i].talk.heard = h->opened;
 	}
@@ -63,7 +83,7 @@ static struct smb_pipe *pipe_of(struct smb *s, const struct smb_handle *h, struc
 
 static void forget(struct smb *s, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 
 	if (i != BH_POOL_NONE)
 		bh_pool_drop(&s->pipes, i);
@@ -71,9 +91,9 @@ static void forget(struct smb *s, struct smb_ref r)
 
 void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 	struct smb_handle *h = bh_smb_handle(s, r);
-	struct at a = {s, c};
+	struct at a = {s, c, ""};
 
 	if (i == BH_POOL_NONE)
 		return;
@@ -87,7 +107,7 @@ void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r)
 
 void bh_smb_pipe_begin(struct smb *s, struct smb_ref r, unsigned io)
 {
-	uint32_t i = bh_pool_find(&s->pipes, key_of(r));
+	uint32_t i = bh_pool_find(&s->pipes, smb_ref_key(r));
 
 	if (i != BH_POOL_NONE && s->pipe[i].dir[!io].lost)
 		s->pipe[i].dir[!io] = (struct smb_pipe_dir){0};
@@ -101,7 +121,7 @@ static void lose(struct smb_pipe_dir *d)
 static void whole(struct smb *s, struct smb_conn *c, struct smb_handle *h, struct smb_pipe *p, unsigned d)
 {
 	struct smb_pipe_dir *t = &p->dir[d];
-	struct at a = {s, c};
+	struct at a = {s, c, ""};
 	struct bh_rpc_carrier to = carrier(&a, h);
 	uint32_t n = t->have;
 
@@ -134,7 +154,7 @@ void bh_smb_pipe_data(struct smb *s, struct smb_conn *c, struct smb_ref r, unsig
 
 	if (!h || h->pipe == PIPE_OTHER || !n)
 		return;
-	if (!h->pipe && p && *p != 5 && bh_pool_find(&s->pipes, key_of(r)) == BH_POOL_NONE) {
+	if (!h->pipe && p && *p != 5 && bh_pool_find(&s->pipes, smb_ref_key(r)) == BH_POOL_NONE) {
 		h->pipe = PIPE_OTHER;
 		return;
 	}

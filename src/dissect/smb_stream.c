@@ -54,6 +54,10 @@ static void content(struct smb *s, struct smb_conn *c, struct smb_stream *t, con
 		if (h->pipe != PIPE_OTHER)
 			return;
 	}
+	if (t->target_io) {
+		bh_smb_first_add(s, t->target, t->target_off, p, n);
+		t->target_off += n;
+	}
 	if (t->target_start) {
 		uint32_t k = least(sizeof t->first - t->first_have, n);
 
@@ -353,6 +357,9 @@ static uint32_t pass(struct smb *s, struct smb_conn *c, struct smb_stream *t, co
 		t->target_start = false;
 		if (t->target_pipe)
 			bh_smb_pipe_data(s, c, t->target, t->target_io, NULL, k);
+		else if (t->target_io)
+			bh_smb_first_add(s, t->target, t->target_off, NULL, k);
+		t->target_off += k;
 	}
 	*left -= k;
 	t->frame_left -= k;

@@ -11,7 +11,7 @@ static const char *const apps[BH_APP_COUNT] = {
 };
 static const char *const kinds[BH_EV_KINDS] = {"none", "tick", "flow-new", "flow-outcome", "flow-class", "flow-end", "arp", "dhcp", "smb", "rpc", "logon", "krb", "ldap", "dns", "http", "rdp", "ssh", "gap", "command", "kernel"};
 static const char *const outcomes[BH_OUT_COUNT] = {"none", "success", "handshake", "refused", "unreachable", "silent", "midstream"};
-static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open", "write", "close", "rename", "delete", "truncate", "pipe"};
+static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open", "write", "close", "rename", "delete", "truncate", "pipe", "odd"};
 static const char *const rpc_ops[BH_RPC_OPS] = {"none", "bind", "call", "fault", "map", "addr"};
 static const char *const logon_vias[BH_LOGON_VIAS] = {"none", "smb", "rpc", "http", "ldap", "kerberos", "rdp", "ssh", "ftp"};
 static const char *const logon_mechs[BH_MECH_COUNT] = {"none", "ntlm", "kerberos", "password", "anonymous"};

@@ -256,3 +256,9 @@ const char *bh_guess_text(const struct bh_guess *g, char buf[96])
 		snprintf(buf, 96, "; did you mean '%s'?", g->best);
 	return buf;
 }
+
+void bh_diags_say(struct bh_diags *d, unsigned severity, struct bh_pos pos, const char *text)
+{
+	bh_diag(d, severity, (struct bh_mark){pos, 1}, "%s", text);
+	bh_diags_sort(d);
+}

@@ -19,6 +19,8 @@
 #define BH_MAX_HOSTS 65536
 #define BH_MAX_PINS 4096
 #define BH_MAX_REMEDIES 1024
+#define BH_MAX_SUPPRESSES 1024
+#define BH_MAX_CANARIES 256
 #define BH_MAX_SERVICES 256
 #define BH_LIST 256            /* longest list in one place: addresses, networks, services */
 #define BH_MAX_REFS (1u << 18) /* addresses in the whole text, host names resolved */
@@ -126,7 +128,7 @@ extern const struct bh_shape bh_root_shape;
 extern const struct bh_type bh_type_version, bh_type_name, bh_type_text, bh_type_uint, bh_type_bool,
 	bh_type_word, bh_type_words, bh_type_apps, bh_type_duration, bh_type_share, bh_type_mac,
 	bh_type_nets, bh_type_ends, bh_type_addrs, bh_type_interfaces, bh_type_vlans, bh_type_services,
-	bh_type_zone, bh_type_window, bh_type_map, bh_type_named, bh_type_list;
+	bh_type_zone, bh_type_window, bh_type_date, bh_type_map, bh_type_named, bh_type_list;
 
 /* ---- the loader ---- */
 enum bh_ref {
@@ -137,7 +139,10 @@ enum bh_ref {
 	BH_REFER_PIN_FROM,
 	BH_REFER_PIN_TO,
 	BH_REFER_REMEDY,
-	BH_REFER_MANAGEMENT
+	BH_REFER_SUPPRESS,
+	BH_REFER_DARK,
+	BH_REFER_MANAGEMENT,
+	BH_REFER_CANARY
 };
 struct bh_refer { /* an address as it stands in the text */
 	struct bh_prefix net;
@@ -159,7 +164,7 @@ struct bh_load {
 		struct bh_svcs allow;
 	} * services;
 	size_t n_services, cap_services, cap_zones, cap_hosts, cap_conduits, cap_pins, cap_remedies,
-		cap_refs;
+		cap_suppresses, cap_canaries, cap_refs;
 	const struct bh_node **zone_at, **host_at, **conduit_at, **pin_at;
 	size_t cap_zone_at, cap_host_at, cap_conduit_at, cap_pin_at;
 	struct bh_refer *refs;
@@ -174,6 +179,15 @@ bool bh_load_name(struct bh_load *l, const struct bh_node *n, const char *what, 
 void bh_bind(struct bh_load *l, const struct bh_shape *s, const struct bh_node *map, void *base);
 void bh_shape_schema(const struct bh_shape *s, struct bh_text *t);
 void bh_check(struct bh_load *l, const struct bh_node *root);
+/* suppress.c */
+void bh_end_suppress(struct bh_load *l, void *elem, const struct bh_node *at);
+void bh_put_date(bh_ns day, struct bh_text *t); /* 2026-11-28 */
+
+#define BH_GLOB 256 /* longest pattern */
+/* A path with * ? **: how many wildcards it has; written with / and without one in front. */
+size_t bh_glob_tidy(char *path);
+/* Does the name fit, whatever its case? Time grows with the product of both lengths, whoever wrote them. */
+bool bh_glob_fits(const char *glob, const char *name);
 
 /* ---- index ---- */
 struct bh_policy_index *bh_index_new(void);      /* empty; NULL = no memory */

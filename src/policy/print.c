@@ -252,6 +252,36 @@ static void put_response(struct bh_text *t, const struct bh_response *r)
 	bh_put(t, "}\n");
 }
 
+static void put_suppress(struct bh_text *t, const struct bh_suppress *s)
+{
+	bh_putf(t, "  - detector: %s\n", s->detector);
+	if (s->source.n) {
+		bh_put(t, "    source: ");
+		put_nets(t, &s->source);
+		bh_put(t, "\n");
+	}
+	if (s->target.n) {
+		bh_put(t, "    target: ");
+		put_nets(t, &s->target);
+		bh_put(t, "\n");
+	}
+	if (s->account[0]) {
+		bh_put(t, "    account: ");
+		put_text(t, s->account);
+		bh_put(t, "\n");
+	}
+	bh_put(t, "    since: ");
+	bh_put_date(s->since, t);
+	bh_put(t, "\n    until: ");
+	bh_put_date(s->until, t);
+	bh_putf(t, "\n    owner: %s\n", s->owner);
+	if (s->approver[0])
+		bh_putf(t, "    approved-by: %s\n", s->approver);
+	bh_put(t, "    reason: ");
+	put_text(t, s->reason);
+	bh_put(t, "\n");
+}
+
 void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 {
 	bh_put(t, "version: 1\n");
@@ -278,6 +308,26 @@ void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 		put_net(t, &p->remedies[i].to);
 		bh_put(t, ", allow: ");
 		bh_policy_put_svcs(&p->remedies[i].allow, t);
+		bh_put(t, "}\n");
+	}
+	if (p->dark.n) {
+		bh_put(t, "\ndark: ");
+		put_nets(t, &p->dark);
+		bh_put(t, "\n");
+	}
+	bh_put(t, p->n_suppresses ? "\nsuppress:\n" : "");
+	for (size_t i = 0; i < p->n_suppresses; i++)
+		put_suppress(t, &p->suppresses[i]);
+	bh_put(t, p->n_canaries ? "\ncanaries:\n" : "");
+	for (size_t i = 0; i < p->n_canaries; i++) {
+		bh_put(t, "  - {share: ");
+		put_text(t, p->canaries[i].share);
+		bh_put(t, ", path: ");
+		put_text(t, p->canaries[i].path);
+		if (p->canaries[i].hosts.n) {
+			bh_put(t, ", host: ");
+			put_nets(t, &p->canaries[i].hosts);
+		}
 		bh_put(t, "}\n");
 	}
 	if (p->management.from.n) {

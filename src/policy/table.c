@@ -173,6 +173,22 @@ static void *add_remedy(struct bh_load *l, const struct bh_node *name, const str
 	return &l->remedy;
 }
 
+static void *add_suppress(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
+{
+	struct bh_suppress *s;
+
+	if (l->p->n_suppresses >= BH_MAX_SUPPRESSES) {
+		bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %d suppressions", BH_MAX_SUPPRESSES);
+		return NULL;
+	}
+	if (!bh_load_grow(l, &l->p->suppresses, l->p->n_suppresses, &l->cap_suppresses,
+		    sizeof *l->p->suppresses))
+		return NULL;
+	s = &l->p->suppresses[l->p->n_suppresses++];
+	s->pos = at->at.pos;
+	return s;
+}
+
 /* one line of the file becomes one remedy per address */
 static void end_remedy(struct bh_load *l, void *elem, const struct bh_node *at)
 {
@@ -206,6 +222,35 @@ static void end_remedy(struct bh_load *l, void *elem, const struct bh_node *at)
 	free(in->to.v);
 	free(in->allow.v);
 	*in = (struct bh_remedy_in){0};
+}
+
+static void *add_canary(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
+{
+	struct bh_policy *p = l->p;
+
+	if (p->n_canaries >= BH_MAX_CANARIES) {
+		if (p->n_canaries == BH_MAX_CANARIES)
+			bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %d canaries",
+				BH_MAX_CANARIES);
+		return NULL;
+	}
+	if (!bh_load_grow(l, &p->canaries, p->n_canaries, &l->cap_canaries, sizeof *p->canaries))
+		return NULL;
+	p->canaries[p->n_canaries].pos = at->at.pos;
+	return &p->canaries[p->n_canaries++];
+}
+
+static void end_canary(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	struct bh_canary *c = elem;
+
+	bh_glob_tidy(c->path);
+	if (strpbrk(c->share, "/\\*?"))
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "share"),
+			"'%s' is not the name of a share; the folder goes into 'path'", c->share);
+	if (strspn(c->path, "*?/") == strlen(c->path) && bh_node_get(at, "path"))
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "path"),
+			"every file would be a canary; name one that nobody uses");
 }
 
 static void end_management(struct bh_load *l, void *elem, const struct bh_node *at)
@@ -312,6 +357,35 @@ static const struct bh_field remedy_fields[] = {
 static const struct bh_shape remedy_shape =
 	SHAPE("remedy", remedy_fields, .add = add_remedy, .end = end_remedy);
 
+static const struct bh_field suppress_fields[] = {
+	{"detector", "whose findings: a name from bulkhead detectors", &bh_type_name,
+		AT(bh_suppress, detector), .required = true},
+	{"source", "only about these hosts", &bh_type_ends, AT(bh_suppress, source),
+		.ref = BH_REFER_SUPPRESS},
+	{"target", "only where these are reached", &bh_type_ends, AT(bh_suppress, target),
+		.ref = BH_REFER_SUPPRESS},
+	{"account", "only with this account, as the alert writes it", &bh_type_text,
+		AT(bh_suppress, account)},
+	{"since", "first day, UTC", &bh_type_date, AT(bh_suppress, since), .required = true},
+	{"until", "last day, UTC; at most 180 days later", &bh_type_date, AT(bh_suppress, until),
+		.required = true},
+	{"owner", "who answers for it", &bh_type_name, AT(bh_suppress, owner), .required = true},
+	{"approved-by", "a second person; detectors that isolate alone ask for one", &bh_type_name,
+		AT(bh_suppress, approver)},
+	{"reason", "why it is no attack", &bh_type_text, AT(bh_suppress, reason), .required = true},
+};
+static const struct bh_shape suppress_shape =
+	SHAPE("suppression", suppress_fields, .add = add_suppress, .end = bh_end_suppress);
+static const struct bh_field canary_fields[] = {
+	{"share", "share that holds it", &bh_type_text, AT(bh_canary, share), .required = true},
+	{"path", "path inside the share; * and ? within a folder, ** across folders", &bh_type_text,
+		AT(bh_canary, path), .required = true},
+	{"host", "servers that hold it; any when left out", &bh_type_ends, AT(bh_canary, hosts),
+		.ref = BH_REFER_CANARY},
+};
+static const struct bh_shape canary_shape =
+	SHAPE("canary", canary_fields, .add = add_canary, .end = end_canary);
+
 static const struct bh_field management_fields[] = {
 	{"from", "who manages the enforcer", &bh_type_ends, AT(bh_management, from),
 		.required = true, .ref = BH_REFER_MANAGEMENT},
@@ -363,6 +437,12 @@ static const struct bh_field root_fields[] = {
 	{"pins", "exact flows that nothing may cut", &bh_type_list, 0, 0, .sub = &pin_shape},
 	{"remedy", "what an isolated host may still reach", &bh_type_list, 0, 0,
 		.sub = &remedy_shape},
+	{"dark", "addresses nobody has: who reaches for them is told", &bh_type_nets,
+		AT(bh_policy, dark), .ref = BH_REFER_DARK},
+	{"suppress", "findings an owner answers for, until a day", &bh_type_list, 0, 0,
+		.sub = &suppress_shape},
+	{"canaries", "files that nobody has reason to change", &bh_type_list, 0, 0,
+		.sub = &canary_shape},
 	{"management", "who is never locked out of the enforcer", &bh_type_map,
 		AT(bh_policy, management), .sub = &management_shape},
 	{"response", "how far Bulkhead goes by itself", &bh_type_map, AT(bh_policy, response),

@@ -471,6 +471,7 @@ size_t bh_eve_stats(const struct bh_eve *e, const struct bh_stats *s, char *buf,
 		bh_json_u64(&j, "hosts_evicted", s->core.state.evicted);
 		bh_json_u64(&j, "alerts", s->core.alerts);
 		bh_json_u64(&j, "held_back", s->core.held);
+		bh_json_u64(&j, "suppressed", s->core.suppressed);
 		bh_json_u64(&j, "isolated", s->core.isolated);
 		bh_json_u64(&j, "shielded", s->core.shielded);
 		bh_json_u64(&j, "contained", s->core.contained);

@@ -17,21 +17,13 @@
 #include <bulkhead/state.h>
 #include "state/filter.h"
 #include "state/identity.h"
+#include "state/macs.h"
 #include "state/plane.h"
 
-#define MACS 16384u
 #define NIL UINT32_MAX
 #define CONFLICT_HOLD BH_MIN(10)
 #define CONFLICT_WINDOW BH_SEC(30)
 #define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
-
-struct macent {
-	struct bh_mac mac;
-	uint8_t n, carried; /* carried: bit per address that came in frames, not only in ARP */
-	bool router;
-	bh_ns last;
-	struct bh_addr addrs[BH_HOST_ADDRS];
-};
 
 struct lru {
 	uint32_t newest, oldest;
@@ -45,13 +37,13 @@ struct bh_state {
 	const struct bh_policy *policy;
 	const struct bh_watch *watch;
 	struct bh_host *hosts;
-	void *hosts_raw, *index_raw, *macs_raw;
+	void *hosts_raw, *index_raw;
 	struct bh_plane planes[BH_STATE_PLANES];
 	struct place *index;
 	uint32_t index_mask;
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
-	struct macent *macs;
+	struct bh_macs macs;
 	struct bh_filter filter;
 	struct bh_asked asked[BH_ASKED];
 	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
@@ -86,8 +78,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
-	s->macs = bh_large_calloc(MACS, sizeof *s->macs, &s->macs_raw);
-	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || !s->macs ||
+	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_macs_open(&s->macs, s->seed) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -95,7 +86,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
-	s->n.bytes += s->cap * sizeof *s->hosts + slots * sizeof *s->index + FRESH * sizeof *s->fresh + MACS * sizeof *s->macs +
+	s->n.bytes += s->cap * sizeof *s->hosts + slots * sizeof *s->index + FRESH * sizeof *s->fresh + bh_macs_bytes() +
 		      2 * s->filter.blocks * 64;
 	*ret_state = s;
 	return 0;
@@ -110,7 +101,7 @@ void bh_state_close(struct bh_state *s)
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
-	free(s->macs_raw);
+	bh_macs_close(&s->macs);
 	free(s);
 }
 
@@ -118,6 +109,8 @@ void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_c
 {
 	*ret_counters = s->n;
 	ret_counters->generations = s->filter.turns;
+	ret_counters->macs = s->macs.used;
+	ret_counters->mac_evicted = s->macs.evicted;
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
 		ret_counters->plane_entries += s->planes[i].entries;
 		ret_counters->plane_evicted += s->planes[i].evicted;
@@ -321,7 +314,7 @@ void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes)
 {
 	each(s->hosts, s->cap * sizeof *s->hosts);
 	each(s->index, (s->index_mask + 1) * sizeof *s->index + FRESH * sizeof *s->fresh);
-	each(s->macs, MACS * sizeof *s->macs);
+	each(s->macs.e, bh_macs_bytes());
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		if (s->planes[i].each && s->planes[i].each <= 1024)
 			each(s->planes[i].mem, s->planes[i].cap * s->planes[i].each);
@@ -350,36 +343,10 @@ static void verify(struct bh_state *s, struct bh_host *h, bh_ns at)
 	push_newest(s, h);
 }
 
-/* ---- MAC addresses: 4-way sets, oldest out ---- */
-static struct macent *mac_set(const struct bh_state *s, const struct bh_mac *m)
-{
-	return &s->macs[(bh_hash(m, sizeof *m, s->seed) & (MACS / 4 - 1)) * 4];
-}
-
-static struct macent *mac_find(struct bh_state *s, const struct bh_mac *m, bool make)
-{
-	struct macent *set = mac_set(s, m), *victim = set;
-
-	for (int i = 0; i < 4; i++) {
-		if (set[i].n && bh_mac_eq(&set[i].mac, m))
-			return &set[i];
-		if (set[i].last < victim->last)
-			victim = &set[i];
-	}
-	if (!make)
-		return NULL;
-	if (victim->n)
-		s->n.mac_evicted++;
-	else
-		s->n.macs++;
-	memset(victim, 0, sizeof *victim);
-	victim->mac = *m;
-	return victim;
-}
-
+/* ---- MAC addresses ---- */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS])
 {
-	struct macent *e = bh_mac_none(m) ? NULL : mac_find(s, m, false);
+	const struct bh_macent *e = bh_mac_none(m) ? NULL : bh_macs_find(&s->macs, m, false);
 
 	if (!e || e->router)
 		return 0;
@@ -387,35 +354,10 @@ size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_a
 	return e->n;
 }
 
-/* ARP claims are free, so they neither make a router nor keep out an address that frames carry. */
-static bool mac_carries(struct bh_state *s, const struct bh_mac *m, const struct bh_addr *a, bh_ns at, bool frame)
-{
-	struct macent *e = mac_find(s, m, true);
-	unsigned i;
-
-	e->last = at;
-	for (i = 0; i < e->n; i++)
-		if (bh_addr_eq(&e->addrs[i], a))
-			break;
-	if (i == BH_HOST_ADDRS && frame)
-		for (i = 0; i < BH_HOST_ADDRS && e->carried >> i & 1; i++)
-			;
-	if (i == BH_HOST_ADDRS) {
-		e->router |= frame;
-		return !e->router;
-	}
-	if (i == e->n)
-		e->n++;
-	e->addrs[i] = *a;
-	if (frame)
-		e->carried |= (uint8_t)(1u << i);
-	return !e->router;
-}
-
 /* IPv6 has no ARP: a frame that was not routed, from a MAC whose IPv4 address in the same zone is known to be its own */
 static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct bh_mac *m, uint8_t ttl, bh_ns at)
 {
-	const struct macent *e = mac_find(s, m, false);
+	const struct bh_macent *e = bh_macs_find(&s->macs, m, false);
 
 	if (!e || bh_addr_is4(&h->addr) || h->zone == BH_ZONE_NONE || (ttl && ttl != 64 && ttl != 128 && ttl != 255))
 		return false;
@@ -435,7 +377,7 @@ static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, 
 {
 	if (!h || bh_mac_none(m) || (m->b[0] & 1))
 		return;
-	if (!mac_carries(s, m, &h->addr, at, how == BY_FRAME)) {
+	if (!bh_macs_carry(&s->macs, m, &h->addr, at, how == BY_FRAME)) {
 		if (bh_mac_eq(&h->mac, m)) {
 			memset(&h->mac, 0, sizeof h->mac);
 			h->onlink = false;
@@ -443,7 +385,7 @@ static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, 
 		return;
 	}
 	if (!bh_mac_none(&h->mac) && !bh_mac_eq(&h->mac, m)) {
-		struct macent *old = mac_find(s, &h->mac, false);
+		struct bh_macent *old = bh_macs_find(&s->macs, &h->mac, false);
 		bool fresh = old && (at < old->last || at - old->last < CONFLICT_WINDOW);
 		bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
 
@@ -507,27 +449,12 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	}
 }
 
-/* IPv4 addresses that differ in their first half: one wire seldom has two such networks, and then who is in both routes */
-static bool several_nets(const struct macent *e)
-{
-	const struct bh_addr *first = NULL;
-
-	for (unsigned i = 0; e && i < e->n; i++) {
-		if (!bh_addr_is4(&e->addrs[i]) || bh_addr_unspecified(&e->addrs[i]))
-			continue;
-		if (first && memcmp(&first->b[12], &e->addrs[i].b[12], 2) != 0)
-			return true;
-		first = &e->addrs[i];
-	}
-	return e && e->router;
-}
-
 static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
 	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
-	v->routes = several_nets(mac_find(s, &ev->mac_src, false));
+	v->routes = bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -559,7 +486,7 @@ static void expect(const struct bh_state *s, const struct bh_event *ev)
 		__builtin_prefetch(&s->hosts[dst->at - 1], 1);
 	__builtin_prefetch(&s->fresh[ev->flow_id & (FRESH - 1)], 1);
 	if (ev->kind == BH_EV_FLOW_OUTCOME) {
-		const struct macent *set = mac_set(s, &ev->mac_src);
+		const struct bh_macent *set = bh_macs_set(&s->macs, &ev->mac_src);
 
 		for (int i = 0; i < 4; i++)
 			__builtin_prefetch(&set[i], 1);

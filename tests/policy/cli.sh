@@ -26,6 +26,8 @@ says() # says out|err TEXT
 
 good=$src/policies/municipality.yaml bad=$src/tests/policy/twenty-mistakes.yaml
 wants 0 "help" --help; says out "policy check FILE"
+printf 'version: 1\nzones: {a: {networks: [10.1.0.0/16]}}\nsuppress:\n  - {detector: exec.svcc, source: 10.1.0.5, since: 2026-11-28, until: 2026-12-01, owner: els, reason: x}\n  - {detector: smb.ransom, source: 10.1.0.5, since: 2026-11-28, until: 2026-12-01, owner: els, reason: x}\n' >"$dir/s.yaml"
+wants 3 "suppressions that are none" check "$dir/s.yaml"; says err "no detector 'exec.svcc'"; says err "takes a second person"
 wants 2 "no verb"; says err "Usage"
 wants 2 "unknown verb" lint "$good"
 wants 2 "unknown option" check --fast "$good"

@@ -134,6 +134,7 @@ static inline void generate(struct bh_text *t, uint64_t *s)
 		bh_put(t, "}\n");
 	}
 	bh_putf(t,
+		"canaries: [{share: d, path: 'a/*', host: h0}, {share: \"x $\", path: '\\\\\"q'}]\n"
 		"remedy: [{to: h0, allow: [dns]}]\nmanagement: {from: h1, allow: [ssh]}\n"
 		"response: {mode: ask, ttl: {shield: %us, contain: %um}, budget: {share-of-zone: "
 		"%u.%04u%%}}\n",

@@ -360,7 +360,7 @@ struct rig {
 	struct bh_event ev[RIG_EVENTS], proto, logon[8]; /* logon: told beside the facts of files */
 	size_t n, logons;
 	uint32_t seq[2];
-	uint64_t pkts;
+	uint64_t pkts, flow;
 	bool server_first; /* the flow's initiator is the server */
 };
 
@@ -387,6 +387,7 @@ static inline void rig_open(struct rig *r)
 	r->state = bh_dissector_smb.open(1);
 	r->seq[0] = 0xffffff00u; /* wraps soon */
 	r->seq[1] = 77;
+	r->flow = 9;
 	r->proto = (struct bh_event){.src = bh_addr_v4(client),
 		.dst = bh_addr_v4(server),
 		.sport = 50000,
@@ -395,6 +396,15 @@ static inline void rig_open(struct rig *r)
 		.flow_id = 9,
 		.mac_src = {{2, 0, 0, 0, 0, 1}},
 		.mac_dst = {{2, 0, 0, 0, 0, 2}}};
+}
+
+/* another connection of the same hosts, nothing told yet */
+static inline void rig_again(struct rig *r)
+{
+	r->n = r->logons = 0;
+	r->flow++;
+	r->seq[0] = 0xffffff00u;
+	r->seq[1] = 77;
 }
 
 static inline void rig_close(struct rig *r)
@@ -425,7 +435,7 @@ static inline void rig_segment(
 	bh_dissector_smb.packet(r->state,
 		&(struct bh_dissect_in){.pkt = &k,
 			.pkt_no = ++r->pkts,
-			.flow_id = 9,
+			.flow_id = r->flow,
 			.flow_slot = 3,
 			.dir = (uint8_t)(dir ^ r->server_first),
 			.payload = p,

@@ -226,6 +226,21 @@ static void a_missing_piece_costs_the_message_and_no_more(void **state)
 	free(t);
 }
 
+static void without_its_bind_the_name_of_the_pipe_says_what_it_is_for(void **state)
+{
+	struct talk *t = talk_new();
+	struct pdu p = create();
+	struct rig r;
+
+	say_open(t);
+	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+	rig_open(&r);
+	rig_play(&r, t, 0, 1460);
+	expect_create(&r, BH_RPC_F_ASSUMED | BH_RPC_F_LATE);
+	rig_close(&r);
+	free(t);
+}
+
 static void a_pipe_with_another_language_is_left_alone(void **state)
 {
 	struct talk *t = talk_new();
@@ -275,6 +290,7 @@ int main(void)
 		cmocka_unit_test(joined_after_the_open_the_pipe_is_known_by_its_bind),
 		cmocka_unit_test(one_direction_only_is_told_without_confirmation),
 		cmocka_unit_test(a_missing_piece_costs_the_message_and_no_more),
+		cmocka_unit_test(without_its_bind_the_name_of_the_pipe_says_what_it_is_for),
 		cmocka_unit_test(a_pipe_with_another_language_is_left_alone),
 		cmocka_unit_test(a_file_whose_tree_was_not_seen_keeps_its_content),
 	};

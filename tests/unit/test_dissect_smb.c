@@ -131,9 +131,10 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 
 	say_start(t);
 	say_victim(t, "dir\\a.txt", "dir\\a.txt.locked", 0x70, 2500);
+	rig_open(&r);
 	for (size_t m = 0; m < t->n; m++)
 		for (size_t cut = 1; cut < t->msg[m].len; cut += cut < 200 ? 1 : 97) {
-			rig_open(&r);
+			rig_again(&r);
 			for (size_t k = 0; k < t->n; k++) {
 				const uint8_t *p = t->b + t->msg[k].off;
 				size_t first = k == m ? cut : t->msg[k].len;
@@ -145,8 +146,8 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 			}
 			assert_int_equal(r.n, 6);
 			expect_victim(&r, 2500, BH_RAND_SMALL);
-			rig_close(&r);
 		}
+	rig_close(&r);
 	free(t);
 }
 
@@ -752,9 +753,72 @@ static void a_kerberos_logon_is_one_round_and_nobody_is_anonymous(void **state)
 	free(t);
 }
 
+static void the_first_bytes_of_a_file_are_hashed(void **state)
+{
+	static const struct {
+		uint32_t n[4], off[4];
+		uint32_t hashed; /* 0 = none */
+	} rows[] = {
+		{{300}, {0}, 300},
+		{{4096}, {0}, 4096},
+		{{9000}, {0}, 4096},
+		{{1000, 5000}, {0, 1000}, 4096},
+		{{1000, 100}, {0, 1000}, 1100},
+		{{1000, 100}, {0, 1100}, 0}, /* a hole */
+		{{100}, {100}, 0},
+		{{4096, 100}, {0, 0}, 4096},
+		{{8000, 4096}, {8000, 0}, 4096}, /* what lies behind may come first */
+	};
+	uint8_t data[16000];
+
+	noise(data, sizeof data, 4);
+	for (size_t i = 0; i < BH_COUNT(rows); i++) {
+		struct talk *t = talk_new();
+		const struct bh_event *e;
+		struct rig r;
+
+		say_start(t);
+		say_create(t, "a.exe", RW, 0, 2, 0, 0x70);
+		for (unsigned k = 0; k < 4 && rows[i].n[k]; k++)
+			say_write(t, 0x70, rows[i].off[k], data + rows[i].off[k], rows[i].n[k], 0);
+		say_close(t, 0x70, 0);
+		rig_open(&r);
+		rig_play(&r, t, 0, 700);
+		e = rig_nth(&r, BH_SMB_CLOSE, 0);
+		assert_non_null(e);
+		assert_true(e->u.smb.head == (rows[i].hashed ? bh_hash(data, rows[i].hashed, 0) : 0));
+		rig_close(&r);
+		free(t);
+	}
+}
+
+static void without_its_tree_a_file_is_still_told(void **state)
+{
+	struct talk *t = talk_new();
+	const struct bh_event *e;
+	struct rig r;
+
+	say_create(t, "a.exe", RW, 0, 2, 0, 0x70);
+	say_write(t, 0x70, 0, "MZ\x90", 3, 0);
+	say_close(t, 0x70, 0);
+	rig_open(&r);
+	rig_play(&r, t, 0, 1460);
+	e = rig_nth(&r, BH_SMB_OPEN, 0);
+	assert_non_null(e);
+	assert_string_equal(e->u.smb.share, "");
+	assert_int_equal(e->u.smb.tree, 5);
+	e = rig_nth(&r, BH_SMB_CLOSE, 0);
+	assert_non_null(e);
+	assert_int_equal(e->u.smb.magic_written, BH_MAGIC_EXEC);
+	rig_close(&r);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_bytes_of_a_file_are_hashed),
+		cmocka_unit_test(without_its_tree_a_file_is_still_told),
 		cmocka_unit_test(a_logon_is_told_with_its_challenge_and_outcome),
 		cmocka_unit_test(a_kerberos_logon_is_one_round_and_nobody_is_anonymous),
 		cmocka_unit_test(a_victim_file_gives_session_tree_open_close_and_rename),

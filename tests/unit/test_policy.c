@@ -35,6 +35,9 @@ static const char site[] =
 	"calls}\n"
 	"remedy:\n"
 	"  - {to: dc-1, allow: [dns]}\n"
+	"canaries:\n"
+	"  - {share: Data, path: '\\Accounts\\zz-*.docx', host: [dc-1, 10.20.0.0/24]}\n"
+	"  - {share: home, path: '**/a?b'}\n"
 	"management: {from: [10.10.250.0/28], allow: [ssh, https]}\n"
 	"response: {mode: auto, profile: aggressive, ttl: {isolate: 2h}, budget: {burst: 5, "
 	"share-of-zone: 0.5%}}\n";
@@ -430,9 +433,34 @@ static void a_drawbridge_goes_by_local_time(void **state)
 	}
 }
 
+static void a_canary_is_a_path_of_a_share_whatever_its_case(void **state)
+{
+	struct bh_policy *p = must_load(site);
+	struct bh_addr here = addr("10.10.0.10"), there = addr("10.10.0.11");
+	char deep[128];
+
+	(void)state;
+	assert_int_equal(p->n_canaries, 2);
+	assert_ptr_equal(bh_policy_canary_of(p, &here, "DATA", "accounts/ZZ-1.DOCX"), &p->canaries[0]);
+	assert_ptr_equal(bh_policy_canary_of(p, &here, "data", "accounts/zz-.docx"), &p->canaries[0]);
+	assert_null(bh_policy_canary_of(p, &there, "data", "accounts/zz-1.docx"));
+	assert_null(bh_policy_canary_of(p, &here, "data", "accounts/old/zz-1.docx"));
+	assert_null(bh_policy_canary_of(p, &here, "data", "accounts/zz-x/1.docx"));
+	assert_null(bh_policy_canary_of(p, &here, "data", "accounts/zz-1.docx.lck"));
+	assert_null(bh_policy_canary_of(p, &here, "date", "accounts/zz-1.docx"));
+	assert_ptr_equal(bh_policy_canary_of(p, &there, "home", "x/y/z/a-b"), &p->canaries[1]);
+	assert_null(bh_policy_canary_of(p, &there, "home", "x/a/b"));
+	assert_null(bh_policy_canary_of(p, &there, "home", ""));
+	memset(deep, '/', sizeof deep - 1);
+	deep[sizeof deep - 1] = '\0';
+	assert_null(bh_policy_canary_of(p, &there, "home", deep));
+	bh_policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_canary_is_a_path_of_a_share_whatever_its_case),
 		cmocka_unit_test(a_zone_that_denies_inside_goes_by_its_own_conduits),
 		cmocka_unit_test(a_drawbridge_is_down_in_its_hours_and_knows_the_next_change),
 		cmocka_unit_test(a_window_over_midnight_belongs_to_the_day_it_begins_on),

@@ -352,6 +352,15 @@ static void half_covered_conduits_are_not_called_shadowed(void **state)
 		0, 0, "");
 }
 
+static void a_canary_that_is_every_file_or_no_share_is_refused(void **state)
+{
+	(void)state;
+	must_say(ZONES "canaries:\n  - {share: data, path: 'zz.docx', host: 10.1.0.1}\n", 0, 0, "");
+	must_say(ZONES "canaries:\n  - {share: data, path: '**'}\n", 1, 0, "every file");
+	must_say(ZONES "canaries:\n  - {share: 'data/x', path: y}\n", 1, 0, "not the name of a share");
+	must_say(ZONES "canaries:\n  - {share: data}\n", 1, 0, "has no 'path'");
+}
+
 static void a_pin_needs_a_path_and_a_reason(void **state)
 {
 	must_say(ZONES
@@ -414,9 +423,60 @@ static void a_budget_must_let_something_happen(void **state)
 	must_say(ZONES "response: {mode: ask, budget: {burst: 0}}\n", 0, 0, "");
 }
 
+static void a_suppression_needs_a_scope_an_end_and_an_owner(void **state)
+{
+#define RULE ZONES "suppress:\n  - {detector: exec.svc, owner: els, reason: push, "
+	must_say(RULE "since: 2026-11-28, until: 2027-03-31, source: [10.1.0.5]}\n", 0, 0, "");
+	must_say(RULE "since: 2026-11-28, until: 2027-03-31}\n", 1, 0, "suppression of everything 'exec.svc' finds");
+	must_say(RULE "since: 2026-11-28, until: 2027-05-28, source: [10.1.0.5]}\n", 1, 0, "at most 180 days");
+	must_say(RULE "since: 2026-11-28, until: 2027-05-27, source: [10.1.0.5]}\n", 0, 0, "");
+	must_say(RULE "since: 2026-11-28, until: 2026-11-27, source: [10.1.0.5]}\n", 1, 0, "ends before it begins");
+	must_say(RULE "since: 2026-02-29, until: 2026-03-27, source: [10.1.0.5]}\n", 1, 0, "is a day like");
+	must_say(RULE "since: 2024-02-29, until: 2024-03-27, source: [10.1.0.5]}\n", 0, 0, "");
+	must_say(RULE "since: 28.11.2026, until: 2026-12-27, source: [10.1.0.5]}\n", 1, 0, "is a day like");
+	must_say(RULE "since: 2026-11-28, source: [10.1.0.5]}\n", 1, 0, "until");
+	must_say(RULE "approved-by: Els, since: 2026-11-28, until: 2026-12-01, account: x}\n", 1, 0, "cannot be the second person");
+	must_say(ZONES "suppress:\n  - {detector: exec.svc, reason: push, since: 2026-11-28, until: 2026-12-01, account: x}\n", 1, 0, "owner");
+}
+
+static void a_suppression_holds_in_its_days_and_scope(void **state)
+{
+	static const char text[] = RULE "since: 2026-11-28, until: 2026-11-29, source: [10.1.0.0/24], target: [10.2.0.7], account: 'CORP\\svc'}\ndark: [10.1.9.0/24]\n";
+	struct bh_addr in = bh_addr_v4((const uint8_t[]){10, 1, 0, 5}), other = bh_addr_v4((const uint8_t[]){10, 1, 9, 5}), to = bh_addr_v4((const uint8_t[]){10, 2, 0, 7});
+	bh_ns noon = BH_SEC(1795867200), day = BH_HOUR(24); /* 2026-11-28 12:00 UTC */
+	struct bh_diags d = {0};
+	struct bh_policy *p, *again;
+	char *out = malloc(1 << 16);
+	struct bh_text t = bh_text(out, 1 << 16);
+
+	assert_int_equal(bh_policy_load(text, sizeof text - 1, "t.yaml", &d, &p), 0);
+	assert_non_null(bh_policy_suppressed(p, "exec.svc", &in, &to, "corp\\SVC", noon));
+	assert_non_null(bh_policy_suppressed(p, "exec.svc", &in, &to, "CORP\\svc", noon + day));
+	assert_null(bh_policy_suppressed(p, "exec.svc", &in, &to, "CORP\\svc", noon + 2 * day));
+	assert_null(bh_policy_suppressed(p, "exec.svc", &in, &to, "CORP\\svc", noon - day));
+	assert_null(bh_policy_suppressed(p, "exec.svc", &in, &to, "CORP\\other", noon));
+	assert_null(bh_policy_suppressed(p, "exec.svc", &other, &to, "CORP\\svc", noon));
+	assert_null(bh_policy_suppressed(p, "exec.svc", &in, &in, "CORP\\svc", noon));
+	assert_null(bh_policy_suppressed(p, "exec.task", &in, &to, "CORP\\svc", noon));
+	assert_true(bh_policy_dark(p, &other));
+	assert_false(bh_policy_dark(p, &in));
+	bh_policy_print(p, &t);
+	assert_non_null(strstr(out, "    since: 2026-11-28\n    until: 2026-11-29\n"));
+	assert_int_equal(bh_policy_load(out, t.len, "t.yaml", &d, &again), 0);
+	assert_int_equal(again->suppresses[0].until, p->suppresses[0].until);
+	bh_policy_free(p);
+	bh_policy_free(again);
+	bh_diags_fini(&d);
+	free(out);
+#undef RULE
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_suppression_needs_a_scope_an_end_and_an_owner),
+		cmocka_unit_test(a_suppression_holds_in_its_days_and_scope),
+		cmocka_unit_test(a_canary_that_is_every_file_or_no_share_is_refused),
 		cmocka_unit_test(twenty_mistakes_are_all_told_in_one_run),
 		cmocka_unit_test(duplicate_keys_show_both_places),
 		cmocka_unit_test(overlapping_zones_show_both_places),
