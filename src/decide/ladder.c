@@ -329,6 +329,18 @@ static void suppress(struct bh_core *c, struct bh_finding *f, const struct bh_su
 	snprintf(f->detail + n, sizeof f->detail - n, "%ssuppressed: %.40s (%s)", n ? "; " : "", held->reason, held->owner);
 }
 
+/*
+ * What asks for no more than an alert, or is explained by a role or an owner, does not become more by happening all day: an expired
+ * password, a key table of RC4 only, a push to 200 hosts. A finding that is more serious than what was told adds as any other.
+ */
+static bool repeats(const struct bh_ledger *l, const struct bh_finding *f, size_t slot, bool relieved)
+{
+	bh_ns fresh = bh_ledger_half_life(f->detector->family);
+
+	return (f->step == BH_STEP_ALERT || relieved) && l->told[slot] && f->at < l->told[slot] + (fresh > f->detector->quiet ? fresh : f->detector->quiet) &&
+	       f->severity <= l->told_severity[slot];
+}
+
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
 {
 	struct bh_host *h = bh_addr_eq(&f->host, &s->src->addr) ? s->src : bh_state_find(c->state, &f->host);
@@ -353,7 +365,7 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		f->severity = BH_SEV_INFO;
 	/* what anybody could have forged is told, but charged to no address: repeated, it would add up */
 	if (f->attribution > 0)
-		bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
+		(repeats(&h->ledger, f, detector, relieved) ? bh_ledger_again : bh_ledger_add)(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
 	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
 	told = tell(c, h, f, detector, score, out);
 	if (relieved && !f->hard)
