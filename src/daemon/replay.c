@@ -225,7 +225,7 @@ static int finish(struct replay *p, struct bh_worker *w, struct bh_source *src, 
 static int run(struct replay *p, struct bh_source *src)
 {
 	struct bh_worker_conf conf = {.max_flows = 1u << 20, .community_id = p->o->eve_fd >= 0, .stage = BH_WORKER_ALL, .sink = {emit, p}};
-	struct bh_core_opts co = {.policy = p->o->policy, .mode = p->o->mode};
+	struct bh_core_opts co = {.policy = p->o->policy, .watch = p->o->watch, .mode = p->o->mode};
 	struct bh_worker *w = NULL;
 	bh_ns t0 = wall();
 	int r = bh_core_open(&co, &p->core);
