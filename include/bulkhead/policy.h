@@ -116,18 +116,17 @@ struct bh_management {
 	struct bh_pos pos;
 };
 
-/* A file nobody has reason to change. */
-struct bh_canary {
-	char share[64], path[128]; /* path inside the share, / between folders; * and ? within one, ** across folders */
-	struct bh_prefixes hosts;  /* servers that hold it; none = any */
-	struct bh_pos pos;
-};
-
 /* What an owner answers for: findings that match are told as info and weigh a tenth. Empty lists and words match all. */
 struct bh_suppress {
 	char detector[BH_NAME], account[64], owner[BH_NAME], approver[BH_NAME], reason[96];
 	struct bh_prefixes source, target;
 	bh_ns since, until; /* days in UTC, the last one included; at most 180 */
+	struct bh_pos pos;
+};
+/* A file nobody has reason to change. */
+struct bh_canary {
+	char share[64], path[128]; /* path inside the share, / between folders; * and ? within one, ** across folders */
+	struct bh_prefixes hosts;  /* servers that hold it; none = any */
 	struct bh_pos pos;
 };
 
@@ -148,8 +147,8 @@ struct bh_policy {
 	struct bh_conduit *conduits;
 	struct bh_pin *pins;
 	struct bh_remedy *remedies;
-	struct bh_canary *canaries;
 	struct bh_suppress *suppresses;
+	struct bh_canary *canaries;
 	struct bh_prefixes dark; /* addresses nobody has */
 	size_t n_zones, n_hosts, n_conduits, n_pins, n_remedies, n_suppresses, n_canaries;
 	struct bh_management management;
@@ -205,12 +204,12 @@ struct bh_judgement bh_policy_judge(const struct bh_policy *p, const struct bh_a
 				    uint8_t proto, uint16_t dport);
 /* Is the drawbridge down (traffic passes) by its hours? ret_until: when that changes next. offset_s: seconds east of UTC. */
 bool bh_drawbridge_down(const struct bh_drawbridge *d, bh_ns at, int32_t offset_s, bh_ns *ret_until);
-/* The canary that path of a share on that server is, or NULL; case does not matter. */
-const struct bh_canary *bh_policy_canary_of(const struct bh_policy *p, const struct bh_addr *server, const char *share, const char *path);
 bool bh_policy_dark(const struct bh_policy *p, const struct bh_addr *a);
 /* The rule that holds back what a detector found about src and dst at that time, or NULL. */
 const struct bh_suppress *bh_policy_suppressed(const struct bh_policy *p, const char *detector, const struct bh_addr *src, const struct bh_addr *dst,
 					       const char *account, bh_ns at);
+/* The canary that path of a share on that server is, or NULL; case does not matter. */
+const struct bh_canary *bh_policy_canary_of(const struct bh_policy *p, const struct bh_addr *server, const char *share, const char *path);
 /* First pin with a as an end (or inside it), or NULL: what stands against isolating a. */
 const struct bh_pin *bh_policy_pin_of(const struct bh_policy *p, const struct bh_addr *a);
 

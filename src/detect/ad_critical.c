@@ -6,6 +6,7 @@
  *   netlogon authentication tried 5 times in 60 s, 50 times, or 5 and then a password set    2.5, 4.5, 4.5  ZeroLogon
  *   an account's password or data set, LSA secrets or the domain's backup key read           2.0
  *   the DNS server's general operation (a plug-in can be loaded by it)                       2.0
+ * The tries at all controllers together count too, ten as five of one and 100 as 50.
  * A machine renews its own password with one or two tries: the password counts only after five. The source is shielded at once; it is
  * isolated only as score and families allow, for the victim is the one host everybody needs.
  */
@@ -14,7 +15,7 @@
 
 extern const struct bh_detector bh_detector_ad_critical;
 
-#define DESTS 4
+#define DESTS 16
 
 struct dest {
 	struct bh_dest d;
@@ -22,6 +23,7 @@ struct dest {
 };
 struct mine {
 	struct dest dest[DESTS];
+	struct bh_rate tries; /* at any of them: turning from one to the next hides nothing */
 };
 
 static bool cares(const struct bh_sight *s)
@@ -42,7 +44,14 @@ static bool cares(const struct bh_sight *s)
 	return false;
 }
 
-static int32_t weigh(const struct bh_sight *s, struct dest *d, const char **ret_did, unsigned *ret_n)
+static uint32_t tries_of(const struct bh_sight *s, struct mine *m, struct dest *d, uint32_t more)
+{
+	uint32_t here = bh_rate_add(&d->tries, more, s->ev->at, BH_SEC(60)), all = bh_rate_add(&m->tries, more, s->ev->at, BH_SEC(60)) / 2;
+
+	return here > all ? here : all;
+}
+
+static int32_t weigh(const struct bh_sight *s, struct mine *m, struct dest *d, const char **ret_did, unsigned *ret_n)
 {
 	uint32_t tries;
 
@@ -55,12 +64,12 @@ static int32_t weigh(const struct bh_sight *s, struct dest *d, const char **ret_
 		*ret_did = "changed the replicas of";
 		return 400;
 	case BH_RPCC_NETLOGON_TRY:
-		tries = bh_rate_add(&d->tries, s->ev->u.rpc.count, s->ev->at, BH_SEC(60));
+		tries = tries_of(s, m, d, s->ev->u.rpc.count);
 		*ret_n = tries;
 		*ret_did = "tried netlogon authentication again and again at";
 		return tries >= 50 ? 450 : tries >= 5 ? 250 : 0;
 	case BH_RPCC_PASSWORD_SET:
-		tries = bh_rate_add(&d->tries, 0, s->ev->at, BH_SEC(60));
+		tries = tries_of(s, m, d, 0);
 		*ret_n = tries;
 		*ret_did = "tried netlogon authentication again and again, then set a machine password at";
 		return tries >= 5 ? 450 : 0;
@@ -77,11 +86,12 @@ static int32_t weigh(const struct bh_sight *s, struct dest *d, const char **ret_
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
-	struct dest *d = bh_dest_of(((struct mine *)mine)->dest, DESTS, sizeof(struct dest), &s->ev->dst, s->ev->at, true);
+	struct mine *m = mine;
+	struct dest *d = bh_dest_of(m->dest, DESTS, sizeof(struct dest), &s->ev->dst, s->ev->at, true);
 	struct bh_text t;
 	const char *did;
 	unsigned n;
-	int32_t weight = weigh(s, d, &did, &n);
+	int32_t weight = weigh(s, m, d, &did, &n);
 	char a[80], b[80], u[80];
 
 	if (!weight)
@@ -92,7 +102,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	f->step = weight >= 250 ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	f->count = n;
 	bh_strcpy(f->user, sizeof f->user, s->ev->u.rpc.user);
-	snprintf(f->text, sizeof f->text, "%s, not a declared domain controller, %s %s%s", bh_host_text(s->src, &s->ev->src, a), did,
+	snprintf(f->text, sizeof f->text, "%s%s %s %s%s", bh_host_text(s->src, &s->ev->src, a),
+		bh_has_role(s->src, BH_ROLE_DC) ? "" : ", not a declared domain controller,", did,
 		bh_host_text(s->dst, &s->ev->dst, b), bh_as(s->ev->u.rpc.user, u));
 	t = bh_text(f->detail, sizeof f->detail);
 	bh_put_call(&t, s);

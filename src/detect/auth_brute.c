@@ -12,17 +12,18 @@
 
 extern const struct bh_detector bh_detector_auth_brute;
 
-#define DESTS 6
+#define DESTS 16 /* guessing at many in turn must not push out its own records */
+#define NAMES 4
 
 struct dest {
 	struct bh_dest d;
-	uint8_t via;
-	bool burst;
+	uint8_t via, next;
+	bool burst, several; /* several: accounts */
 	struct bh_rate all, one; /* one: of the account that failed last */
 	bh_ns first, last;
 	uint32_t failed, slow; /* since the burst began; of these at least 20 s after the one before */
-	uint64_t account;
-	char user[64];
+	uint64_t account, names[NAMES]; /* the last one, the last few */
+	char user[32];
 };
 struct mine {
 	struct dest dest[DESTS];
@@ -35,15 +36,14 @@ static bool cares(const struct bh_sight *s)
 
 static struct dest *dest_of(struct mine *m, const struct bh_sight *s)
 {
+	struct bh_addr key = s->ev->dst;
 	struct dest *d;
 
-	/* a destination's protocols share its record: what is left of another is forgotten */
-	d = bh_dest_of(m->dest, DESTS, sizeof *d, &s->ev->dst, s->ev->at, s->ev->u.logon.result == BH_LOGON_FAILED);
-	if (d && d->via != s->ev->u.logon.via && s->ev->u.logon.result == BH_LOGON_FAILED) {
-		struct bh_dest keep = d->d;
-
-		*d = (struct dest){.d = keep, .via = s->ev->u.logon.via};
-	}
+	/* a record for each protocol: guessing over two in turn must not reset anything */
+	key.b[0] ^= (uint8_t)(s->ev->u.logon.via << 4);
+	d = bh_dest_of(m->dest, DESTS, sizeof *d, &key, s->ev->at, s->ev->u.logon.result == BH_LOGON_FAILED);
+	if (d)
+		d->via = s->ev->u.logon.via;
 	return d;
 }
 
@@ -57,7 +57,7 @@ static void limits(unsigned via, bh_ns *ret_window, uint32_t *ret_one, uint32_t 
 static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, struct bh_finding *f)
 {
 	const struct bh_ev_logon *l = &s->ev->u.logon;
-	bool stale = !found && d->slow + 1 >= d->failed;
+	bool stale = !found && !d->several && d->slow + 1 >= d->failed;
 	char a[80], b[80], u[80];
 
 	bh_finding_init(f, &bh_detector_auth_brute, s);
@@ -68,10 +68,18 @@ static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, struct
 	bh_strcpy(f->user, sizeof f->user, found ? l->user : d->user);
 	snprintf(f->text, sizeof f->text, "%u failed %s logons from %s to %s%s%s", d->failed, bh_logon_via_name(d->via), bh_host_text(s->src, &s->ev->src, a),
 		bh_host_text(s->dst, &s->ev->dst, b), bh_as(d->user, u), found ? ", then one succeeded" : stale ? ": perhaps a stored password that expired" : "");
-	snprintf(f->detail, sizeof f->detail, "within %llu s; status 0x%x%s%s", (unsigned long long)((s->ev->at - d->first) / BH_SEC(1)), l->status,
+	snprintf(f->detail, sizeof f->detail, "within %llu s; status 0x%x%s%s", (unsigned long long)(bh_apart(s->ev->at, d->first) / BH_SEC(1)), l->status,
 		l->workstation[0] ? "; calls itself " : "", l->workstation);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
 	return 1;
+}
+
+static bool tried(const struct dest *d, uint64_t account)
+{
+	for (unsigned i = 0; i < NAMES; i++)
+		if (d->names[i] == account)
+			return true;
+	return false;
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
@@ -82,23 +90,27 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	uint32_t all, one, max_all, max_one;
 	bh_ns window;
 
-	if (!d || d->via != l->via)
+	if (!d)
 		return 0;
 	limits(d->via, &window, &max_one, &max_all);
 	if (l->result == BH_LOGON_OK) {
-		if (!d->burst || s->ev->at - d->last > window || (l->user[0] && d->user[0] && d->account != account))
+		if (!d->burst || !bh_within(s->ev->at, d->last, window) || (l->user[0] && d->user[0] && !tried(d, account)))
 			return 0;
 		d->burst = false;
 		return alarm_on(s, d, true, ret_finding);
 	}
-	if (!d->failed || s->ev->at - d->last > window) {
+	if (!d->failed || !bh_within(s->ev->at, d->last, window)) {
 		d->first = s->ev->at;
 		d->failed = d->slow = 0;
-		d->burst = false;
+		d->burst = d->several = false;
+		memset(d->names, 0, sizeof d->names);
 	}
-	d->slow += d->failed && s->ev->at - d->last >= BH_SEC(20);
+	d->slow += d->failed && bh_apart(s->ev->at, d->last) >= BH_SEC(20);
 	d->failed++;
 	d->last = s->ev->at;
+	d->several |= d->failed > 1 && d->account != account;
+	if (!tried(d, account))
+		d->names[d->next++ % NAMES] = account;
 	if (d->account != account) {
 		d->account = account;
 		d->one = (struct bh_rate){0};
@@ -129,6 +141,7 @@ const struct bh_detector bh_detector_auth_brute = {
 	.wants = BH_WANTS(BH_EV_LOGON),
 	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN),
 	.host_size = sizeof(struct mine),
+	.hosts = 4096, /* each host that logs on has one */
 	.cares = cares,
 	.observe = observe,
 };

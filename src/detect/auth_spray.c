@@ -37,10 +37,10 @@ static unsigned accounts(struct mine *m, uint64_t key, bh_ns at)
 	bool found = false;
 
 	for (unsigned i = 0; i < BH_COUNT(m->account); i++) {
-		if (m->account[i].key == key && m->account[i].at && at - m->account[i].at <= BH_MIN(10)) {
+		if (m->account[i].key == key && bh_within(at, m->account[i].at, BH_MIN(10))) {
 			put = i;
 			found = true;
-		} else if (!found && m->account[i].at < m->account[put].at) {
+		} else if (!found && bh_apart(at, m->account[i].at) > bh_apart(at, m->account[put].at)) {
 			put = i;
 		}
 	}
@@ -51,7 +51,7 @@ static unsigned accounts(struct mine *m, uint64_t key, bh_ns at)
 	if (m->account[put].failed < 200)
 		m->account[put].failed++;
 	for (unsigned i = 0; i < BH_COUNT(m->account); i++)
-		n += m->account[i].at && at - m->account[i].at <= BH_MIN(10) && m->account[i].failed <= 3;
+		n += bh_within(at, m->account[i].at, BH_MIN(10)) && m->account[i].failed <= 3;
 	return n;
 }
 
@@ -93,7 +93,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	struct mine *m = mine;
 
 	if (l->result == BH_LOGON_OK) {
-		if (!m->burst || s->ev->at - m->burst > BH_MIN(10) || !failed_before(m, key))
+		if (!bh_within(s->ev->at, m->burst, BH_MIN(10)) || !failed_before(m, key))
 			return 0;
 		m->burst = 0;
 		return alarm_on(s, m, 1, 0, true, ret_finding);
@@ -101,7 +101,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	if (!failed_before(m, key) && m->n_names < 200)
 		snprintf(m->names[m->n_names++ % BH_COUNT(m->names)], sizeof m->names[0], "%.23s", l->user);
 	n = accounts(m, key, s->ev->at);
-	day = bh_fanout_touch(&m->day, key, s->ev->at, BH_HOUR(24));
+	/* the lowest bit of a key is always 1 */
+	day = bh_fanout_touch(&m->day, key >> 8, s->ev->at, BH_HOUR(24));
 	if (l->via == BH_LOGON_KERBEROS && l->status == KDC_UNKNOWN)
 		unknown = bh_recent_note(m->unknown, BH_COUNT(m->unknown), key, s->ev->at, BH_MIN(5));
 	if (n < 8 && unknown < 5 && day < 20)

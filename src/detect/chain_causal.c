@@ -89,7 +89,7 @@ static int32_t log_ratio(uint64_t a, uint64_t b)
 
 static int32_t weigh(const struct mine *m, const struct edge *e, uint64_t account, unsigned how, bh_ns at, uint32_t made)
 {
-	uint64_t gap = (at - e->at) / BH_SEC(1) + 1;
+	uint64_t gap = bh_apart(at, e->at) / BH_SEC(1) + 1;
 	int32_t w = log_ratio(2ull * MONTH_S, (2ull * made + 1) * gap);
 
 	w = w > 300 ? 300 : w;
@@ -107,13 +107,13 @@ static void came_in(struct mine *peer, const struct bh_sight *s, unsigned how, u
 	struct edge *e = NULL;
 
 	for (unsigned i = 0; i < RING; i++)
-		if (peer->in[i].at && bh_addr_eq(&peer->in[i].from, &s->ev->src) && peer->in[i].how == how && s->ev->at - peer->in[i].at <= AGE)
+		if (peer->in[i].at && bh_addr_eq(&peer->in[i].from, &s->ev->src) && peer->in[i].how == how && bh_within(s->ev->at, peer->in[i].at, AGE))
 			e = &peer->in[i];
 	if (!e)
 		e = &peer->in[peer->next++ % RING];
 	else if (e->hops > hops)
 		hops = e->hops;
-	*e = (struct edge){.from = s->ev->src, .at = e->at && bh_addr_eq(&e->from, &s->ev->src) && e->how == how && s->ev->at - e->at <= AGE ? e->at : s->ev->at,
+	*e = (struct edge){.from = s->ev->src, .at = e->at && bh_addr_eq(&e->from, &s->ev->src) && e->how == how && bh_within(s->ev->at, e->at, AGE) ? e->at : s->ev->at,
 		.account = account, .how = (uint16_t)how, .hops = hops};
 	bh_strcpy(e->user, sizeof e->user, user);
 }
@@ -125,7 +125,7 @@ static const char *how_text(unsigned how)
 
 static int alarm_on(const struct bh_sight *s, const struct edge *e, int32_t w, unsigned how, const char *user, struct bh_finding *f)
 {
-	uint64_t ago = (s->ev->at - e->at) / BH_SEC(1);
+	uint64_t ago = bh_apart(s->ev->at, e->at) / BH_SEC(1);
 	char a[80], b[80], c[80];
 
 	bh_finding_init(f, &bh_detector_chain_causal, s);
@@ -169,7 +169,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		const struct edge *e = &m->in[i];
 		int32_t v;
 
-		if (!e->at || s->ev->at - e->at > AGE || bh_addr_eq(&e->from, &s->ev->dst))
+		if (!bh_within(s->ev->at, e->at, AGE) || bh_addr_eq(&e->from, &s->ev->dst))
 			continue;
 		if (e->hops + 1 > hops)
 			hops = (uint8_t)(e->hops < 200 ? e->hops + 1 : 200);

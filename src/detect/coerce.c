@@ -6,14 +6,16 @@
  * remembered for 10 s, among 1,024 of all hosts. If B then opens SMB or HTTP to A, or logs on anywhere with its machine account, A is
  * blamed: 3 bans. Print clients make the same call and their server calls back to them: those are told apart by what the callback is
  * - a printer server notifies over RPC, the bug makes it open SMB. The call alone: 1.5 for coerce-alone, 1.0 and no more than info
- * for coerce.
+ * for coerce. Calls are kept by whom they were made on, eight callers each: whoever calls others, or the same one again and again, pushes
+ * nothing out.
  */
 #include <stdio.h>
 #include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_coerce;
 
-#define PAIRS 1024
+#define WAYS 8
+#define SETS 128
 #define WAIT BH_SEC(10)
 
 struct pair {
@@ -22,9 +24,13 @@ struct pair {
 	char call[64], user[64];
 };
 struct shared {
-	struct pair pair[PAIRS];
-	uint32_t next;
+	struct pair pair[SETS][WAYS];
 };
+
+static struct pair *calls_on(struct shared *m, const struct bh_addr *b)
+{
+	return m->pair[bh_addr_hash(b, 9) % SETS];
+}
 
 static bool calls(const struct bh_sight *s)
 {
@@ -56,13 +62,21 @@ static bool cares(const struct bh_sight *s)
 static int called(const struct bh_sight *s, struct shared *m, struct bh_finding *f)
 {
 	struct bh_text t = bh_text(f->detail, sizeof f->detail), n;
-	struct pair *p = &m->pair[m->next++ % PAIRS];
+	struct pair *set = calls_on(m, &s->ev->dst), *p = set;
 	struct bh_call c = bh_call_of(s);
 	char a[80], b[80];
 
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i].at && bh_addr_eq(&set[i].a, &s->ev->src) && bh_addr_eq(&set[i].b, &s->ev->dst)) {
+			p = &set[i];
+			break;
+		}
+		if (p->at && (!set[i].at || bh_apart(s->ev->at, set[i].at) > bh_apart(s->ev->at, p->at)))
+			p = &set[i];
+	}
 	p->a = s->ev->src;
 	p->b = s->ev->dst;
-	p->at = s->ev->at;
+	p->at = s->ev->at ? s->ev->at : 1;
 	n = bh_text(p->call, sizeof p->call);
 	bh_putf(&n, "%s %s", c.iface, c.name);
 	bh_strcpy(p->user, sizeof p->user, s->ev->u.rpc.user);
@@ -84,15 +98,20 @@ static int called(const struct bh_sight *s, struct shared *m, struct bh_finding 
 static int came_back(const struct bh_sight *s, struct shared *m, struct bh_finding *f)
 {
 	const struct bh_event *ev = s->ev;
-	struct pair *best = NULL;
+	struct pair *best = NULL, *set = calls_on(m, &ev->src);
 	char a[80], b[80], c[80];
 
-	for (unsigned i = 0; i < PAIRS; i++) {
-		struct pair *p = &m->pair[i];
+	for (unsigned i = 0; i < WAYS; i++) {
+		struct pair *p = &set[i];
 
-		if (!p->at || ev->at - p->at > WAIT || !bh_addr_eq(&p->b, &ev->src) || bh_addr_eq(&p->a, &p->b))
+		if (!bh_within(ev->at, p->at, WAIT) || !bh_addr_eq(&p->b, &ev->src) || bh_addr_eq(&p->a, &p->b))
 			continue;
-		if (bh_addr_eq(&p->a, &ev->dst) || ev->kind == BH_EV_LOGON)
+		/* of several, the one it went to; else the last */
+		if (bh_addr_eq(&p->a, &ev->dst)) {
+			best = p;
+			break;
+		}
+		if (ev->kind == BH_EV_LOGON && (!best || p->at > best->at))
 			best = p;
 	}
 	if (!best)
@@ -104,7 +123,7 @@ static int came_back(const struct bh_sight *s, struct shared *m, struct bh_findi
 	f->count = 1;
 	bh_strcpy(f->user, sizeof f->user, best->user);
 	snprintf(f->text, sizeof f->text, "%s called %s on %s; %llu ms later that host opened %s to %s", bh_host_text(NULL, &best->a, a), best->call,
-		bh_host_text(s->src, &ev->src, b), (unsigned long long)((ev->at - best->at) / 1000000),
+		bh_host_text(s->src, &ev->src, b), (unsigned long long)(bh_apart(ev->at, best->at) / 1000000),
 		ev->kind == BH_EV_LOGON ? "a logon with its machine account" : ev->dport == 80 ? "HTTP" : "SMB", bh_host_text(s->dst, &ev->dst, c));
 	if (ev->kind == BH_EV_LOGON)
 		snprintf(f->detail, sizeof f->detail, "%s logged on over %s", ev->u.logon.user, bh_logon_via_name(ev->u.logon.via));

@@ -126,12 +126,13 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (a.per_host)
 		bh_recent_note(m->manager, BH_COUNT(m->manager), dst, s->ev->at, WINDOW);
 	same = bh_word_key(a.kind) ^ dst;
-	if (m->same != same || s->ev->at - m->same_at > WINDOW)
+	if (m->same != same || !bh_within(s->ev->at, m->same_at, WINDOW))
 		m->same_n = 0;
 	m->same = same;
 	m->same_at = s->ev->at;
 	before = m->same_n / 8 + (m->same_n > 0);
-	m->same_n += a.calls;
+	a.calls = a.calls < 100000 ? a.calls : 100000;
+	m->same_n = m->same_n < 100000 ? m->same_n + a.calls : 100000;
 	calls = bh_rate_add(&m->calls, a.all || a.per_host ? a.calls : m->same_n / 8 + 1 - before, s->ev->at, WINDOW);
 	hosts = bh_recent_note(m->host, BH_COUNT(m->host), dst, s->ev->at, WINDOW);
 	kinds = bh_recent_note(m->kind, BH_COUNT(m->kind), bh_word_key(a.kind), s->ev->at, WINDOW);

@@ -15,7 +15,7 @@
 
 extern const struct bh_detector bh_detector_exec_svc;
 
-#define DESTS 8
+#define DESTS 32 /* one who copies to all first and starts after must not push out his own */
 
 struct dest {
 	struct bh_dest d;
@@ -87,7 +87,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		snprintf(d->program, sizeof d->program, "%.20s/%.42s", s->ev->u.smb.share, bh_base_name(s->ev->u.smb.name));
 		return 0;
 	}
-	file = d->file && at - d->file <= BH_MIN(10);
+	file = bh_within(at, d->file, BH_MIN(10));
 	if (!file)
 		d->file = 0;
 	switch (bh_call_of(s).cls) {
@@ -97,12 +97,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		snprintf(d->name, sizeof d->name, "%.47s", s->ev->u.rpc.text);
 		return alarm_on(s, d, bh_detector_exec_svc.weight, bh_call_of(s).cls == BH_RPCC_SVC_CREATE ? "created" : "changed", ret_finding);
 	case BH_RPCC_SVC_START:
-		if (!file && !(d->create && at - d->create <= BH_SEC(60)))
+		if (!file && !bh_within(at, d->create, BH_SEC(60)))
 			return 0;
 		d->start = at;
-		return alarm_on(s, d, file ? 350 : 250, d->create && at - d->create <= BH_SEC(60) ? "created and started" : "started", ret_finding);
+		return alarm_on(s, d, file ? 350 : 250, bh_within(at, d->create, BH_SEC(60)) ? "created and started" : "started", ret_finding);
 	default: /* deleted */
-		if (!d->start || !d->create || at - d->start > BH_SEC(120))
+		if (!d->create || !bh_within(at, d->start, BH_SEC(120)))
 			return 0;
 		return alarm_on(s, d, file ? 350 : 300, "created, started and deleted", ret_finding);
 	}

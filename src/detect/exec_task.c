@@ -11,7 +11,7 @@
 
 extern const struct bh_detector bh_detector_exec_task;
 
-#define DESTS 8
+#define DESTS 32
 
 struct dest {
 	struct bh_dest d;
@@ -65,9 +65,9 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	struct dest *d = bh_dest_of(((struct mine *)mine)->dest, DESTS, sizeof(struct dest), &s->ev->dst, s->ev->at, true);
 
 	if (s->ev->kind == BH_EV_SMB)
-		return d->create && s->ev->at - d->create <= BH_SEC(60) ? alarm_on(s, d, 280, ret_finding) : 0;
+		return bh_within(s->ev->at, d->create, BH_SEC(60)) ? alarm_on(s, d, 280, ret_finding) : 0;
 	if (bh_call_of(s).cls == BH_RPCC_TASK_RUN) {
-		d->run = d->create && s->ev->at - d->create <= BH_SEC(60);
+		d->run = bh_within(s->ev->at, d->create, BH_SEC(60));
 		return 0;
 	}
 	d->create = s->ev->at;

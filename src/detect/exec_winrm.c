@@ -2,7 +2,7 @@
 /*
  * exec.winrm (L4) - PowerShell remoting or another use of WinRM on a new edge
  *
- * Three requests to /wsman from one host to another that it did not manage in the last 30 days (16 are remembered for each source):
+ * Three requests to /wsman within 10 min, in one connection or several, from one host to another that it did not manage in the last 30 days (16 are remembered for each source):
  * 1 ban. Over HTTPS (5986) the path is hidden, and only session counts remain. Event collection, where the sources go to the
  * collector, is no execution: a destination with role siem is left out.
  */
@@ -12,9 +12,12 @@
 
 extern const struct bh_detector bh_detector_exec_winrm;
 
+#define AGAIN BH_HOUR(24 * 30)
+
 struct dest {
 	struct bh_dest d;
-	bool told;
+	struct bh_rate asked;
+	bh_ns told; /* or managed again after that */
 };
 struct mine {
 	struct dest dest[16];
@@ -22,23 +25,26 @@ struct mine {
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dst && strncasecmp(s->ev->u.http.path, "/wsman", 6) == 0 && s->ev->u.http.count >= 3 && !bh_has_role(s->dst, BH_ROLE_SIEM) &&
+	return s->dst && strncasecmp(s->ev->u.http.path, "/wsman", 6) == 0 && !bh_has_role(s->dst, BH_ROLE_SIEM) &&
 	       s->ev->u.http.status != 401;
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
-	struct dest *old = bh_dest_of(((struct mine *)mine)->dest, 16, sizeof *old, &s->ev->dst, s->ev->at, false);
+	struct dest *d = bh_dest_of(((struct mine *)mine)->dest, 16, sizeof *d, &s->ev->dst, s->ev->at, true);
+	uint32_t n = bh_rate_add(&d->asked, 1, s->ev->at, BH_MIN(10));
+	bool known = bh_within(s->ev->at, d->told, AGAIN);
 	char a[80], b[80];
 
-	if (old && old->told)
+	if (n < s->ev->u.http.count)
+		n = s->ev->u.http.count;
+	if (known || n >= 3)
+		d->told = s->ev->at;
+	if (known || n < 3)
 		return 0;
-	old = bh_dest_of(((struct mine *)mine)->dest, 16, sizeof *old, &s->ev->dst, s->ev->at, true);
-	old->told = true;
 	bh_finding_init(f, &bh_detector_exec_winrm, s);
-	f->count = s->ev->u.http.count;
-	snprintf(f->text, sizeof f->text, "first WinRM session from %s to %s, %u requests", bh_host_text(s->src, &s->ev->src, a), bh_host_text(s->dst, &s->ev->dst, b),
-		s->ev->u.http.count);
+	f->count = n;
+	snprintf(f->text, sizeof f->text, "first WinRM session from %s to %s, %u requests", bh_host_text(s->src, &s->ev->src, a), bh_host_text(s->dst, &s->ev->dst, b), n);
 	snprintf(f->detail, sizeof f->detail, "%s %s, agent \"%s\"", s->ev->u.http.method, s->ev->u.http.path, s->ev->u.http.agent);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
 	return 1;

@@ -14,12 +14,14 @@
 
 extern const struct bh_detector bh_detector_exec_wmi;
 
-#define DESTS 8
+#define DESTS 32
+#define OBJECTS 4
 
 struct dest {
 	struct bh_dest d;
 	bh_ns exec;
-	uint64_t named; /* flow and object whose method names were asked for */
+	uint64_t named[OBJECTS]; /* flow and object whose method names were asked for */
+	uint8_t next;
 	uint32_t calls;
 	char user[64];
 };
@@ -65,23 +67,32 @@ static int alarm_on(const struct bh_sight *s, struct dest *d, int32_t weight, co
 	return 1;
 }
 
+static bool named(const struct dest *d, uint64_t object)
+{
+	for (unsigned i = 0; i < OBJECTS; i++)
+		if (d->named[i] == object)
+			return true;
+	return false;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
-	struct dest *d = bh_dest_of(((struct mine *)mine)->dest, DESTS, sizeof(struct dest), &s->ev->dst, s->ev->at, true);
+	struct dest *d = bh_dest_of(((struct mine *)mine)->dest, DESTS, sizeof(struct dest), &s->ev->dst, s->ev->at, s->ev->kind == BH_EV_RPC);
 	const struct bh_ev_rpc *r = &s->ev->u.rpc;
 	uint64_t object;
 
 	if (s->ev->kind == BH_EV_SMB)
-		return d->exec && s->ev->at - d->exec <= BH_SEC(60) ? alarm_on(s, d, 300, "WMI, output fetched,", ret_finding) : 0;
+		return d && bh_within(s->ev->at, d->exec, BH_SEC(60)) ? alarm_on(s, d, 300, "WMI, output fetched,", ret_finding) : 0;
 	if (r->user[0])
 		bh_strcpy(d->user, sizeof d->user, r->user);
 	object = (s->ev->flow_id ^ r->object * 31) | 1;
 	switch (bh_call_of(s).cls) {
 	case BH_RPCC_DCOM_NAMES:
-		d->named = object;
+		if (!named(d, object))
+			d->named[d->next++ % OBJECTS] = object;
 		return 0;
 	case BH_RPCC_DCOM_INVOKE:
-		if (d->named != object && !(r->flags & BH_RPC_F_ASSUMED))
+		if (!named(d, object) && !(r->flags & BH_RPC_F_ASSUMED))
 			return 0;
 		d->calls += r->count;
 		return alarm_on(s, d, 200, "a DCOM object", ret_finding);

@@ -5,6 +5,7 @@
  *   event log cleared, hive saved (how secretsdump reads passwords)      2.0 bans
  *   print monitor, print processor or driver added                       2.0
  *   a value set under Run, Services, SAM or Lsa, as far as it is in clear 1.0
+ * Any ControlSet is meant, not only the current one; and SAM as a key of its own, for Samsung is none.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -12,10 +13,25 @@
 
 extern const struct bh_detector bh_detector_hide;
 
+/* a part of a path by itself: between separators, or the ends of a string ("SAM\\Domains, x") */
+static bool part(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = text; *p; p++)
+		if ((p == text || p[-1] == '\\' || p[-1] == ' ') && strncasecmp(p, word, n) == 0 && (!p[n] || p[n] == '\\' || p[n] == ','))
+			return true;
+	return false;
+}
+
+static bool loads(const char *text)
+{
+	return bh_says(text, "CurrentVersion\\Run") || (bh_says(text, "ControlSet") && part(text, "Services")) || part(text, "SAM") ||
+	       bh_says(text, "Control\\Lsa");
+}
+
 static const char *did(const struct bh_sight *s, int32_t *ret_weight)
 {
-	static const char *const keys[] = {"CurrentVersion\\Run", "CurrentControlSet\\Services", "SAM", "Control\\Lsa"};
-
 	*ret_weight = 200;
 	switch (s->ev->u.rpc.op == BH_RPC_CALL ? bh_call_of(s).cls : BH_RPCC_NONE) {
 	case BH_RPCC_LOG_CLEAR:
@@ -26,9 +42,8 @@ static const char *did(const struct bh_sight *s, int32_t *ret_weight)
 		return "added a print driver, processor or monitor to";
 	case BH_RPCC_REG_SET:
 		*ret_weight = 100;
-		for (unsigned i = 0; i < BH_COUNT(keys); i++)
-			if (bh_says(s->ev->u.rpc.text, keys[i]))
-				return "set a registry key that loads at the start of";
+		if (loads(s->ev->u.rpc.text))
+			return "set a registry key that loads at the start of";
 	}
 	return NULL;
 }

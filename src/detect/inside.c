@@ -5,33 +5,34 @@
 
 unsigned bh_recent_note(struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window)
 {
-	struct bh_recent *put = r;
+	struct bh_recent *same = NULL, *give = r;
 	unsigned count = 1;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (r[i].key == key && put->key != key)
-			put = &r[i];
-		else if (put->key != key && (r[i].key == 0 || r[i].at < put->at) && put->key != 0)
-			put = &r[i];
-		count += r[i].key != 0 && r[i].key != key && at - r[i].at <= window;
+		if (r[i].key == key)
+			same = &r[i];
+		else
+			count += r[i].key != 0 && bh_apart(at, r[i].at) <= window;
+		if (give->key && (!r[i].key || bh_apart(at, r[i].at) > bh_apart(at, give->at)))
+			give = &r[i];
 	}
-	*put = (struct bh_recent){key, at};
+	*(same ? same : give) = (struct bh_recent){key, at};
 	return count < n ? count : n;
 }
 
 bool bh_recent_has(const struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window)
 {
 	for (unsigned i = 0; i < n; i++)
-		if (r[i].key == key && key && at - r[i].at <= window)
+		if (r[i].key == key && key && bh_apart(at, r[i].at) <= window)
 			return true;
 	return false;
 }
 
 uint32_t bh_rate_add(struct bh_rate *r, uint32_t n, bh_ns at, bh_ns window)
 {
-	if (!r->turned || at >= r->turned + window) {
+	if (!r->turned || bh_apart(at, r->turned) >= window) {
 		r->n[0] = r->n[1] = 0;
-		r->turned = at;
+		r->turned = at ? at : 1;
 	} else if (at >= r->turned + window / 2) {
 		r->n[1] = r->n[0];
 		r->n[0] = 0;
@@ -52,7 +53,7 @@ void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh
 			d->last = at ? at : 1;
 			return d;
 		}
-		if (d->last < put->last)
+		if (put->last && (!d->last || bh_apart(at, d->last) > bh_apart(at, put->last)))
 			put = d;
 	}
 	if (!make)

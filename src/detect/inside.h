@@ -5,12 +5,26 @@
 
 #include <bulkhead/detect.h>
 
+/*
+ * ---- time ----
+ * Events of several sensors come a little out of order, and a clock may be set back. So what lies ahead is as near as what lies as far
+ * behind, and what is far from now on either side is what gives way: nothing from the future stays, and nothing underflows.
+ */
+static inline bh_ns bh_apart(bh_ns a, bh_ns b)
+{
+	return a > b ? a - b : b - a;
+}
+static inline bool bh_within(bh_ns at, bh_ns then, bh_ns window) /* then 0 = never */
+{
+	return then && bh_apart(at, then) <= window;
+}
+
 /* ---- things seen lately: a short exact list, the oldest gives way ---- */
 struct bh_recent {
 	uint64_t key; /* 0 = free */
 	bh_ns at;
 };
-/* Notes a key; how many different ones were noted within the window, this one included. */
+/* Notes a key, which is not 0; how many different ones were noted within the window, this one included. */
 unsigned bh_recent_note(struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window);
 bool bh_recent_has(const struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window);
 

@@ -3,7 +3,8 @@
  * ntlm.identity (C5) - the same proof in two places, or a name that is not the sender's
  *
  *   relay: a server's challenge, or a client's proof, seen in two connections between different hosts within 30 s; the host that is
- *   the server of one and the client of the other is blamed. Exact: 64 random bits do not repeat. 4,096 are remembered.    4.0 bans
+ *   the server of one and the client of the other is blamed. Exact: 64 random bits do not repeat. 4,096 are remembered, of one pair of hosts one in each set of four. With one end
+ *   the same in both it is address translation, not a relay                                                               4.0 bans
  *   a machine account used by a host whose known name is another                                                          2.5
  *   a workstation name that is not the sender's known name                                                                1.0
  *   an account known for a week from other hosts logs on from one it never used                                           0.8
@@ -15,7 +16,8 @@
 
 extern const struct bh_detector bh_detector_ntlm_identity;
 
-#define PROOFS 4096u
+#define WAYS 4u
+#define SETS 1024u
 #define ACCOUNTS 4096u
 
 struct proof {
@@ -30,7 +32,7 @@ struct account {
 	uint8_t next;
 };
 struct shared {
-	struct proof proof[2][PROOFS]; /* challenges, proofs */
+	struct proof proof[2][SETS][WAYS]; /* challenges, proofs */
 	struct account account[ACCOUNTS];
 };
 
@@ -51,18 +53,36 @@ static int finding(const struct bh_sight *s, int32_t weight, unsigned severity, 
 	return 1;
 }
 
-/* the place of a value; *ret_other = the connection it was seen in before, when that was another pair of hosts */
-static bool seen_elsewhere(struct proof *table, uint64_t value, const struct bh_event *ev, struct proof *ret_other)
+/* where the value is, or is to be: whoever makes up values that fall into one set has one place there for each pair of hosts he has */
+static struct proof *place(struct proof set[WAYS], uint64_t value, const struct bh_event *ev)
 {
-	struct proof *p = &table[bh_hash(&value, sizeof value, 5) % PROOFS];
+	struct proof *put = set;
+
+	for (unsigned i = 0; i < WAYS; i++)
+		if (set[i].value == value)
+			return &set[i];
+	for (unsigned i = 0; i < WAYS; i++)
+		if (set[i].value && bh_addr_eq(&set[i].src, &ev->src) && bh_addr_eq(&set[i].dst, &ev->dst))
+			return &set[i];
+	for (unsigned i = 0; i < WAYS; i++)
+		if (put->value && (!set[i].value || bh_apart(ev->at, set[i].at) > bh_apart(ev->at, put->at)))
+			put = &set[i];
+	return put;
+}
+
+/* *ret_other = the connection it was seen in before, when that was another pair of hosts */
+static bool seen_elsewhere(struct proof table[SETS][WAYS], uint64_t value, const struct bh_event *ev, struct proof *ret_other)
+{
+	struct proof *p;
 	bool other;
 
 	if (!value)
 		return false;
-	other = p->value == value && ev->at - p->at <= BH_SEC(30) && !(bh_addr_eq(&p->src, &ev->src) && bh_addr_eq(&p->dst, &ev->dst)) &&
+	p = place(table[bh_hash(&value, sizeof value, 5) % SETS], value, ev);
+	other = p->value == value && bh_within(ev->at, p->at, BH_SEC(30)) && !bh_addr_eq(&p->src, &ev->src) && !bh_addr_eq(&p->dst, &ev->dst) &&
 		!(bh_addr_eq(&p->src, &ev->dst) && bh_addr_eq(&p->dst, &ev->src));
 	*ret_other = *p;
-	if (p->value != value || ev->at - p->at > BH_SEC(30))
+	if (p->value != value || !bh_within(ev->at, p->at, BH_SEC(30)))
 		*p = (struct proof){value, ev->at, ev->src, ev->dst};
 	return other;
 }
@@ -91,7 +111,7 @@ static int relay(const struct bh_sight *s, struct shared *m, struct bh_finding *
 			bh_host_text(s->src, &ev->src, c), bh_host_text(s->dst, &ev->dst, (char[80]){0}));
 	}
 	snprintf(f->detail, sizeof f->detail, "the same %s in both, %016llx, %llu ms apart; account %s", challenge ? "challenge" : "proof",
-		(unsigned long long)(challenge ? l->challenge : l->proof), (unsigned long long)((ev->at - other.at) / 1000000), l->user);
+		(unsigned long long)(challenge ? l->challenge : l->proof), (unsigned long long)(bh_apart(ev->at, other.at) / 1000000), l->user);
 	return 1;
 }
 
@@ -146,9 +166,10 @@ static int new_place(const struct bh_sight *s, struct shared *m, struct bh_findi
 	for (unsigned i = 0; i < BH_COUNT(a->hosts); i++)
 		if (a->hosts[i] == host)
 			return 0;
-	a->hosts[a->next++ % BH_COUNT(a->hosts)] = host;
+	a->hosts[a->next % BH_COUNT(a->hosts)] = host;
+	a->next = a->next < 8 ? a->next + 1 : 5; /* never few again */
 	/* more than four hosts: an account that is used everywhere */
-	if (s->ev->at - a->first < BH_HOUR(24 * 7) || a->next > BH_COUNT(a->hosts))
+	if (bh_apart(s->ev->at, a->first) < BH_HOUR(24 * 7) || a->next > BH_COUNT(a->hosts))
 		return 0;
 	finding(s, 80, BH_SEV_INFO, f);
 	snprintf(f->text, sizeof f->text, "%s logged on to %s as %.60s, an account never used from there", bh_host_text(s->src, &s->ev->src, src),

@@ -34,7 +34,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 
 	bh_finding_init(f, &bh_detector_session_remote, s);
 	f->weight = serves(s->dst) ? 30 : serves(s->src) ? 150 : 120;
-	if (s->ev->at - s->src->first < BH_HOUR(24))
+	if (bh_apart(s->ev->at, s->src->first) < BH_HOUR(24))
 		f->weight /= 2;
 	if (strict) {
 		f->weight = 200;

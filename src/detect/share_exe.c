@@ -55,14 +55,14 @@ static unsigned spread(struct mine *m, const struct bh_sight *s)
 	if (!head)
 		return 1;
 	for (unsigned i = 0; i < BH_COUNT(m->content); i++) {
-		if (m->content[i].head == head && s->ev->at - m->content[i].at <= BH_MIN(10)) {
+		if (m->content[i].head == head && bh_within(s->ev->at, m->content[i].at, BH_MIN(10))) {
 			at = i;
 			break;
 		}
-		if (m->content[i].at < m->content[at].at)
+		if (bh_apart(s->ev->at, m->content[i].at) > bh_apart(s->ev->at, m->content[at].at))
 			at = i;
 	}
-	if (m->content[at].head != head || s->ev->at - m->content[at].at > BH_MIN(10)) {
+	if (m->content[at].head != head || !bh_within(s->ev->at, m->content[at].at, BH_MIN(10))) {
 		memset(&m->content[at], 0, sizeof m->content[at]);
 		m->content[at].head = head;
 		m->content[at].at = s->ev->at;
@@ -108,7 +108,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return reached(s, m, f);
 	if (e->op == BH_SMB_CLOSE)
 		n = spread(m, s);
-	if (e->op != BH_SMB_OPEN && !exec && n < 3 && m->opened == key && s->ev->at - m->opened_at <= BH_MIN(10))
+	if (e->op != BH_SMB_OPEN && !exec && n < 3 && m->opened == key && bh_within(s->ev->at, m->opened_at, BH_MIN(10)))
 		return 0; /* said at its open */
 	m->opened = key;
 	m->opened_at = s->ev->at;

@@ -19,8 +19,8 @@
 #define BH_MAX_HOSTS 65536
 #define BH_MAX_PINS 4096
 #define BH_MAX_REMEDIES 1024
-#define BH_MAX_CANARIES 256
 #define BH_MAX_SUPPRESSES 1024
+#define BH_MAX_CANARIES 256
 #define BH_MAX_SERVICES 256
 #define BH_LIST 256            /* longest list in one place: addresses, networks, services */
 #define BH_MAX_REFS (1u << 18) /* addresses in the whole text, host names resolved */
@@ -141,8 +141,8 @@ enum bh_ref {
 	BH_REFER_REMEDY,
 	BH_REFER_SUPPRESS,
 	BH_REFER_DARK,
-	BH_REFER_CANARY,
-	BH_REFER_MANAGEMENT
+	BH_REFER_MANAGEMENT,
+	BH_REFER_CANARY
 };
 struct bh_refer { /* an address as it stands in the text */
 	struct bh_prefix net;

@@ -163,14 +163,14 @@ void bh_policy_free(struct bh_policy *p)
 	}
 	for (size_t i = 0; i < p->n_remedies; i++)
 		free(p->remedies[i].allow.v);
-	for (size_t i = 0; i < p->n_canaries; i++)
-		free(p->canaries[i].hosts.v);
 	for (size_t i = 0; i < p->n_suppresses; i++) {
 		free(p->suppresses[i].source.v);
 		free(p->suppresses[i].target.v);
 	}
 	free(p->suppresses);
 	free(p->dark.v);
+	for (size_t i = 0; i < p->n_canaries; i++)
+		free(p->canaries[i].hosts.v);
 	free(p->management.from.v);
 	free(p->management.allow.v);
 	free(p->zones);

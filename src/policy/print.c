@@ -282,19 +282,6 @@ static void put_suppress(struct bh_text *t, const struct bh_suppress *s)
 	bh_put(t, "\n");
 }
 
-static void put_canary(struct bh_text *t, const struct bh_canary *c)
-{
-	bh_put(t, "  - {share: ");
-	put_text(t, c->share);
-	bh_put(t, ", path: ");
-	put_text(t, c->path);
-	if (c->hosts.n) {
-		bh_put(t, ", host: ");
-		put_nets(t, &c->hosts);
-	}
-	bh_put(t, "}\n");
-}
-
 void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 {
 	bh_put(t, "version: 1\n");
@@ -323,9 +310,6 @@ void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 		bh_policy_put_svcs(&p->remedies[i].allow, t);
 		bh_put(t, "}\n");
 	}
-	bh_put(t, p->n_canaries ? "\ncanaries:\n" : "");
-	for (size_t i = 0; i < p->n_canaries; i++)
-		put_canary(t, &p->canaries[i]);
 	if (p->dark.n) {
 		bh_put(t, "\ndark: ");
 		put_nets(t, &p->dark);
@@ -334,6 +318,18 @@ void bh_policy_print(const struct bh_policy *p, struct bh_text *t)
 	bh_put(t, p->n_suppresses ? "\nsuppress:\n" : "");
 	for (size_t i = 0; i < p->n_suppresses; i++)
 		put_suppress(t, &p->suppresses[i]);
+	bh_put(t, p->n_canaries ? "\ncanaries:\n" : "");
+	for (size_t i = 0; i < p->n_canaries; i++) {
+		bh_put(t, "  - {share: ");
+		put_text(t, p->canaries[i].share);
+		bh_put(t, ", path: ");
+		put_text(t, p->canaries[i].path);
+		if (p->canaries[i].hosts.n) {
+			bh_put(t, ", host: ");
+			put_nets(t, &p->canaries[i].hosts);
+		}
+		bh_put(t, "}\n");
+	}
 	if (p->management.from.n) {
 		bh_put(t, "\nmanagement: {from: ");
 		put_nets(t, &p->management.from);

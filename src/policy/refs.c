@@ -48,8 +48,8 @@ static uint32_t owner_of(const struct bh_load *l, unsigned ref)
 		[BH_REFER_REMEDY] = 1,
 		[BH_REFER_SUPPRESS] = 1,
 		[BH_REFER_DARK] = 1,
-		[BH_REFER_CANARY] = p->n_canaries,
-		[BH_REFER_MANAGEMENT] = 1};
+		[BH_REFER_MANAGEMENT] = 1,
+		[BH_REFER_CANARY] = p->n_canaries};
 
 	return n[ref] - 1;
 }

@@ -357,15 +357,6 @@ static const struct bh_field remedy_fields[] = {
 static const struct bh_shape remedy_shape =
 	SHAPE("remedy", remedy_fields, .add = add_remedy, .end = end_remedy);
 
-static const struct bh_field canary_fields[] = {
-	{"share", "share that holds it", &bh_type_text, AT(bh_canary, share), .required = true},
-	{"path", "path inside the share; * and ? within a folder, ** across folders", &bh_type_text,
-		AT(bh_canary, path), .required = true},
-	{"host", "servers that hold it; any when left out", &bh_type_ends, AT(bh_canary, hosts),
-		.ref = BH_REFER_CANARY},
-};
-static const struct bh_shape canary_shape =
-	SHAPE("canary", canary_fields, .add = add_canary, .end = end_canary);
 static const struct bh_field suppress_fields[] = {
 	{"detector", "whose findings: a name from bulkhead detectors", &bh_type_name,
 		AT(bh_suppress, detector), .required = true},
@@ -385,6 +376,15 @@ static const struct bh_field suppress_fields[] = {
 };
 static const struct bh_shape suppress_shape =
 	SHAPE("suppression", suppress_fields, .add = add_suppress, .end = bh_end_suppress);
+static const struct bh_field canary_fields[] = {
+	{"share", "share that holds it", &bh_type_text, AT(bh_canary, share), .required = true},
+	{"path", "path inside the share; * and ? within a folder, ** across folders", &bh_type_text,
+		AT(bh_canary, path), .required = true},
+	{"host", "servers that hold it; any when left out", &bh_type_ends, AT(bh_canary, hosts),
+		.ref = BH_REFER_CANARY},
+};
+static const struct bh_shape canary_shape =
+	SHAPE("canary", canary_fields, .add = add_canary, .end = end_canary);
 
 static const struct bh_field management_fields[] = {
 	{"from", "who manages the enforcer", &bh_type_ends, AT(bh_management, from),
@@ -437,12 +437,12 @@ static const struct bh_field root_fields[] = {
 	{"pins", "exact flows that nothing may cut", &bh_type_list, 0, 0, .sub = &pin_shape},
 	{"remedy", "what an isolated host may still reach", &bh_type_list, 0, 0,
 		.sub = &remedy_shape},
-	{"canaries", "files that nobody has reason to change", &bh_type_list, 0, 0,
-		.sub = &canary_shape},
 	{"dark", "addresses nobody has: who reaches for them is told", &bh_type_nets,
 		AT(bh_policy, dark), .ref = BH_REFER_DARK},
 	{"suppress", "findings an owner answers for, until a day", &bh_type_list, 0, 0,
 		.sub = &suppress_shape},
+	{"canaries", "files that nobody has reason to change", &bh_type_list, 0, 0,
+		.sub = &canary_shape},
 	{"management", "who is never locked out of the enforcer", &bh_type_map,
 		AT(bh_policy, management), .sub = &management_shape},
 	{"response", "how far Bulkhead goes by itself", &bh_type_map, AT(bh_policy, response),

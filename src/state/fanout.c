@@ -22,7 +22,7 @@ unsigned bh_fanout_touch(struct bh_fanout *f, uint64_t peer, bh_ns now, bh_ns wi
 
 	if (f->turned == 0)
 		f->turned = now;
-	if (now >= f->turned + window) {
+	if (now >= f->turned + window || now + window < f->turned) { /* or the clock was set back */
 		memset(f->bits, 0, sizeof f->bits);
 		f->turned = now;
 	} else if (now >= f->turned + window / 2) {

@@ -474,9 +474,9 @@ static void a_suppression_holds_in_its_days_and_scope(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_canary_that_is_every_file_or_no_share_is_refused),
 		cmocka_unit_test(a_suppression_needs_a_scope_an_end_and_an_owner),
 		cmocka_unit_test(a_suppression_holds_in_its_days_and_scope),
+		cmocka_unit_test(a_canary_that_is_every_file_or_no_share_is_refused),
 		cmocka_unit_test(twenty_mistakes_are_all_told_in_one_run),
 		cmocka_unit_test(duplicate_keys_show_both_places),
 		cmocka_unit_test(overlapping_zones_show_both_places),
