@@ -171,7 +171,8 @@ static void write_stats(struct replay *p)
 	struct bh_replay_result *r = p->r;
 	struct bh_stats s = {.at = r->last, .uptime = r->last - r->first, .packets = r->worker.packets, .bytes = r->worker.bytes,
 		.flows_active = r->worker.flow.active, .flows_new = r->worker.flow.created, .flows_evicted = r->worker.flow.evicted,
-		.core = r->core};
+		.facts = r->worker.facts, .untrusted = r->worker.untrusted, .parse_gaps = r->worker.parse_gaps, .parse_evicted = r->worker.parse_evicted,
+		.table_bytes = r->worker.reserved_bytes, .core = r->core};
 	char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
 
 	for (unsigned i = 1; i < BH_BAD_COUNT; i++)

@@ -528,6 +528,10 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_RDP:
 	case BH_EV_SSH:
 		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
+		if (ev->kind == BH_EV_RPC) {
+			v->iface = bh_watch_iface(s->watch, &ev->u.rpc.uuid);
+			v->call = bh_watch_call(v->iface, ev->u.rpc.opnum, &v->rpc);
+		}
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_touch(s, &ev->dst, ev->at);
 		if (ev->flags & BH_EVF_TWOWAY) {
