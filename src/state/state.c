@@ -454,7 +454,7 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
 	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
-	v->routes = bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
+	v->routes = (uint8_t)bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
