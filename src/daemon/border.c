@@ -47,6 +47,64 @@ static bool smb(struct bh_ev_smb *s)
 	       s->rand_read < BH_RAND_COUNT && s->rand_written < BH_RAND_COUNT;
 }
 
+static bool rpc(struct bh_ev_rpc *r)
+{
+	END(r->pipe);
+	END(r->user);
+	END(r->text);
+	return r->op < BH_RPC_OPS && r->via < BH_VIA_COUNT;
+}
+
+static bool logon(struct bh_ev_logon *l)
+{
+	END(l->user);
+	END(l->workstation);
+	return l->via < BH_LOGON_VIAS && l->mech < BH_MECH_COUNT && l->result < BH_LOGON_RESULTS;
+}
+
+static bool krb(struct bh_ev_krb *k)
+{
+	END(k->cname);
+	END(k->sname);
+	END(k->realm);
+	return true;
+}
+
+static bool ldap(struct bh_ev_ldap *l)
+{
+	END(l->base);
+	END(l->filter);
+	return l->op < BH_LDAP_OPS;
+}
+
+static bool dns(struct bh_ev_dns *d)
+{
+	END(d->name);
+	return true;
+}
+
+static bool http(struct bh_ev_http *h)
+{
+	END(h->method);
+	END(h->host);
+	END(h->path);
+	END(h->agent);
+	return true;
+}
+
+static bool rdp(struct bh_ev_rdp *r)
+{
+	END(r->cookie);
+	return true;
+}
+
+static bool ssh(struct bh_ev_ssh *s)
+{
+	END(s->client);
+	END(s->server);
+	return true;
+}
+
 static bool plausible(struct bh_event *ev, bh_ns now)
 {
 	if (ev->at > now + AHEAD || ev->app >= BH_APP_COUNT || ev->outcome >= BH_OUT_COUNT || ev->flow_id >> 53)
@@ -63,6 +121,22 @@ static bool plausible(struct bh_event *ev, bh_ns now)
 		return dhcp(&ev->u.dhcp);
 	case BH_EV_SMB:
 		return smb(&ev->u.smb);
+	case BH_EV_RPC:
+		return rpc(&ev->u.rpc);
+	case BH_EV_LOGON:
+		return logon(&ev->u.logon);
+	case BH_EV_KRB:
+		return krb(&ev->u.krb);
+	case BH_EV_LDAP:
+		return ldap(&ev->u.ldap);
+	case BH_EV_DNS:
+		return dns(&ev->u.dns);
+	case BH_EV_HTTP:
+		return http(&ev->u.http);
+	case BH_EV_RDP:
+		return rdp(&ev->u.rdp);
+	case BH_EV_SSH:
+		return ssh(&ev->u.ssh);
 	case BH_EV_GAP:
 		return ev->u.gap.why < BH_GAP_COUNT;
 	default:

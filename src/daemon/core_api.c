@@ -35,6 +35,7 @@ struct bh_stats core_stats(struct proc *p)
 		s.table_bytes += n->table_bytes;
 		s.ring_drops += p->ring_drops[i];
 	}
+	s.ring_drops += p->implausible;
 	s.eve_lines = p->in->shm->eve_lines;
 	s.eve_dropped = p->in->shm->eve_dropped + p->eve.dropped;
 	bh_core_counters(p->core, &s.core);

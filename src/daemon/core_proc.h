@@ -54,6 +54,7 @@ struct proc {
 	bh_ns boot_next;
 	bh_ns start, now, next_tick, next_stats, law_next;
 	uint64_t ring_drops[BH_SHM_WORKERS], kernel_drops, drifts;
+	uint64_t implausible; /* events the border let not pass; told with the ring's drops */
 	uint8_t segment;  /* enum bh_segment: what the enforcer says holds between two ports of a bridge */
 	uint8_t law_mode; /* mode of the law the enforcer was given */
 	uint32_t laws_sent, laws_taken; /* to the present enforcer, and answered by it */

@@ -307,8 +307,11 @@ static bool drain(struct proc *p)
 	if (p->in->opts->workers == 1 || until + LAG < p->now)
 		until = p->in->opts->workers == 1 ? UINT64_MAX : p->now - LAG;
 	for (unsigned i = 0; i < BURST && (r = oldest(p, until, &waiting)); i++) {
-		if (!bh_border_take(r, p->now, &ev))
+		if (!bh_border_take(r, p->now, &ev)) {
+			if (!p->implausible++)
+				fprintf(stderr, "bulkhead: core: the sensor said something that cannot be (kind %u); dropped and counted\n", ev.kind);
 			continue;
+		}
 		core_step(p, &ev);
 		if (ev.kind == BH_EV_FLOW_END)
 			flow_line(p, &ev);

@@ -111,6 +111,57 @@ static void what_is_not_the_sensors_to_say_is_dropped(void **state)
 	free(s);
 }
 
+/* a kind forgotten here is one the live daemon never hears of, while replay does */
+static void every_kind_a_dissector_makes_passes(void **state)
+{
+	struct bh_shm *s = rings(1);
+	struct bh_event out;
+
+	for (unsigned kind = BH_EV_FLOW_NEW; kind <= BH_EV_GAP; kind++)
+		assert_true(through(bh_shm_ring(s, 0), &(struct bh_event){.at = NOW, .kind = (uint8_t)kind}, &out));
+	free(s);
+}
+
+/* all bytes are set: numbers that choose something are refused, what is left is text that ends inside its field */
+static void no_kind_passes_with_text_that_runs_on(void **state)
+{
+	static const struct bh_event wrong[] = {
+		{.at = NOW, .kind = BH_EV_RPC, .u.rpc.op = BH_RPC_OPS},
+		{.at = NOW, .kind = BH_EV_RPC, .u.rpc.via = BH_VIA_COUNT},
+		{.at = NOW, .kind = BH_EV_LOGON, .u.logon.via = BH_LOGON_VIAS},
+		{.at = NOW, .kind = BH_EV_LOGON, .u.logon.mech = BH_MECH_COUNT},
+		{.at = NOW, .kind = BH_EV_LOGON, .u.logon.result = BH_LOGON_RESULTS},
+		{.at = NOW, .kind = BH_EV_LDAP, .u.ldap.op = BH_LDAP_OPS},
+	};
+	struct bh_shm *s = rings(1);
+	char line[BH_EVENT_TEXT];
+	struct bh_event ev, out;
+
+	for (unsigned kind = BH_EV_FLOW_NEW; kind <= BH_EV_GAP; kind++) {
+		memset(&ev, 0, sizeof ev);
+		memset(&ev.u, 'x', sizeof ev.u);
+		ev.at = NOW;
+		ev.kind = (uint8_t)kind;
+		if (kind == BH_EV_RPC)
+			ev.u.rpc.op = ev.u.rpc.via = 1;
+		else if (kind == BH_EV_LOGON)
+			ev.u.logon.via = ev.u.logon.mech = ev.u.logon.result = 1;
+		else if (kind == BH_EV_LDAP)
+			ev.u.ldap.op = 1;
+		else if (kind < BH_EV_RPC)
+			continue;
+		if (kind == BH_EV_GAP) {
+			assert_false(through(bh_shm_ring(s, 0), &ev, &out));
+			continue;
+		}
+		assert_true(through(bh_shm_ring(s, 0), &ev, &out));
+		assert_true(bh_event_print(&out, line) < sizeof line);
+	}
+	for (size_t i = 0; i < BH_COUNT(wrong); i++)
+		assert_false(through(bh_shm_ring(s, 0), &wrong[i], &out));
+	free(s);
+}
+
 static void strings_without_an_end_get_one(void **state)
 {
 	struct bh_shm *s = rings(1);
@@ -132,6 +183,8 @@ int main(void)
 		cmocka_unit_test(a_scribbled_ring_header_reads_nothing_outside),
 		cmocka_unit_test(random_bytes_come_out_as_bounded_events_or_not_at_all),
 		cmocka_unit_test(what_is_not_the_sensors_to_say_is_dropped),
+		cmocka_unit_test(every_kind_a_dissector_makes_passes),
+		cmocka_unit_test(no_kind_passes_with_text_that_runs_on),
 		cmocka_unit_test(strings_without_an_end_get_one),
 	};
 
