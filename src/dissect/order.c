@@ -103,6 +103,10 @@ static void drain(struct bh_order *o, struct bh_order_dir *t, unsigned d, bool f
 
 void bh_order_acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
 {
+	if (!t->begun && !t->owed) {
+		t->owed = true;
+		t->seq = ack;
+	}
 	while (t->window && (int32_t)(ack - t->seq) > 0)
 		drain(o, t, d, true, to);
 }
@@ -133,6 +137,7 @@ void bh_order_segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, co
 
 	if (!t->begun) {
 		t->begun = true;
+		t->headless = t->owed && (int32_t)(seq - t->seq) > 0;
 		t->seq = seq;
 	}
 	while ((int32_t)(seq - t->seq) > 0) {

@@ -17,6 +17,8 @@ struct bh_order_dir { /* one direction of a connection; zero = nothing seen */
 	uint32_t seq; /* next expected */
 	uint16_t window; /* 1 + its window, 0 = none */
 	bool begun;
+	bool owed;     /* before it: the other side has acknowledged up to seq */
+	bool headless; /* what came first here was not seen */
 };
 
 struct bh_order_window {

@@ -25,6 +25,7 @@ struct bh_pdu_conn {
 	bool swapped;	       /* the initiator of the flow as captured is the server */
 	bool answers;	       /* the server was heard */
 	bool late;	       /* joined after its start */
+	bool gaps;	       /* bytes that matter were missing at any time */
 	struct bh_pdu_stream dir[2]; /* client to server, server to client */
 	uint8_t *mine;		     /* the dissector's bytes, zeroed with the connection */
 	uint8_t *kept[2];
