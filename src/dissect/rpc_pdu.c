@@ -332,7 +332,10 @@ void bh_rpc_text(const struct bh_rpc_pdu *p, char *out, size_t size)
 	while (b.left >= 16 && have < 3) {
 		struct bh_bytes s;
 
-		if (!string(&b, p->big, &s)) {
+		const uint8_t *low = b.p + (p->big ? 2 : 0), *high = b.p + (p->big ? 0 : 2);
+
+		/* most words begin none: in front of a string stands a length from 1 to 65535 */
+		if (high[0] || high[1] || !(low[0] | low[1]) || !string(&b, p->big, &s)) {
 			bh_skip(&b, 4);
 			continue;
 		}
