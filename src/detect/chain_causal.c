@@ -153,7 +153,7 @@ static void logged_on(const struct bh_sight *s, struct mine *m, struct mine *pee
 	for (unsigned i = 0; peer && i < RING; i++) {
 		struct edge *e = &peer->in[i];
 
-		if (!e->at || e->account || !bh_addr_eq(&e->from, &s->ev->src) || !bh_within(e->at, s->ev->at, BH_SEC(10)))
+		if (!e->at || e->account || !bh_addr_eq(&e->from, &s->ev->src) || !bh_within(s->ev->at, e->at, BH_SEC(10)))
 			continue;
 		e->account = m->account;
 		bh_strcpy(e->user, sizeof e->user, m->user);
