@@ -20,6 +20,10 @@ enum bh_severity_level { BH_SEV_INFO, BH_SEV_LOW, BH_SEV_MEDIUM, BH_SEV_HIGH, BH
 /* how far the finding itself lets the ladder go, before any score (detection.md 7.3) */
 enum bh_step { BH_STEP_ALERT = 1, BH_STEP_SHIELD = 2, BH_STEP_CONTAIN = 3, BH_STEP_ISOLATE = 4 };
 
+/* What of the conversation was seen that a finding is from. */
+enum bh_seen_how { BH_SEEN_WHOLE, BH_SEEN_LATE, BH_SEEN_ONE_WAY, BH_SEEN_PARTLY, BH_SEEN_HOWS }; /* PARTLY: over a gap, or the answers never */
+const char *bh_seen_how_name(unsigned how);
+
 #define BH_FINDING_TARGETS 16
 struct bh_target {
 	struct bh_addr addr;
@@ -42,6 +46,7 @@ struct bh_finding {
 	uint32_t held;	 /* repeats not told since the last alert, filled by decide */
 	struct bh_target targets[BH_FINDING_TARGETS];
 	uint8_t n_targets;
+	uint8_t vantage; /* enum bh_seen_how, filled by decide */
 	char text[240];
 	char user[64];	  /* account, as on the wire; may be empty */
 	char detail[400]; /* sample of names, statistics; may be empty */

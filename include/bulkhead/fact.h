@@ -144,10 +144,13 @@ struct bh_ev_krb {
 };
 
 enum bh_ldap_op { BH_LDAP_NONE, BH_LDAP_SEARCH, BH_LDAP_DONE, BH_LDAP_OPS };
+#define BH_LDAP_F_JAVA 0x01 /* DONE: an entry held a Java object, or where to fetch its class (RFC 2713) */
+#define BH_LDAP_F_LONG 0x02 /* DONE: an entry's name had more than 1,024 bytes */
 struct bh_ev_ldap {
 	uint32_t entries, bytes; /* DONE: of the answer */
 	uint16_t result;
 	uint8_t op, scope; /* 0 base, 1 one, 2 subtree */
+	uint8_t flags, pad[3];
 	char base[96], filter[128]; /* filter in the text form of RFC 4515, cut */
 };
 

@@ -123,6 +123,8 @@ struct bh_stats { /* what the stats record and `status` show */
 	bh_ns at, uptime;
 	uint64_t packets, bytes, kernel_packets, kernel_drops, ring_drops, malformed;
 	uint64_t flows_active, flows_new, flows_evicted, classified, guessed;
+	uint64_t facts, untrusted, parse_gaps, parse_evicted; /* what dissectors told, could not parse, missed, forgot */
+	uint64_t table_bytes;				       /* reserved by the workers; the core's are in core.state.bytes */
 	uint64_t eve_lines, eve_dropped;
 	struct bh_core_counters core;
 };

@@ -108,9 +108,12 @@ struct bh_sight {
 	const struct bh_watch *watch;
 	struct bh_host *src, *dst; /* NULL where the end is no host of ours */
 	struct bh_judgement law;
+	const struct bh_watch_iface *iface; /* RPC: as the watch-list has it; NULL = not watched */
+	const struct bh_watch_call *call;
+	unsigned rpc; /* RPC: enum bh_rpc_class */
 	uint16_t cls;	    /* enum bh_svc_class of the flow */
 	bool first_contact; /* src never opened this class of service to dst before */
-	bool routes;	    /* ARP: the sender's MAC has addresses of several networks: a router's */
+	uint8_t routes;	    /* ARP: the sender's MAC has addresses of several networks, a router's: 2 by its traffic, 1 by claims only */
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	void *peer, *shared; /* of the detector that is asked: dst's entry in its plane (when it asks for that), its memory for all hosts */

@@ -9,7 +9,7 @@
 #ifndef BH_CLI_H
 #define BH_CLI_H
 
-#include <bulkhead/policy.h>
+#include <bulkhead/watch.h>
 
 enum { BH_EXIT_OK, BH_EXIT_FAILED, BH_EXIT_USAGE, BH_EXIT_INVALID, BH_EXIT_REFUSED, BH_EXIT_DENIED, BH_EXIT_UNREACHABLE, BH_EXIT_DIFFERENT, BH_EXIT_PARTIAL };
 
@@ -41,6 +41,7 @@ int bh_cli_boot(int argc, char **argv);
 
 /* Loads a policy file or, when path is NULL, the built-in one; complains on stderr. 0, or the exit code. */
 int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy);
+int bh_cli_load_watch(const char *path, struct bh_watch **ret_watch); /* the same for a watch-list */
 /* Prints "Usage: bulkhead NAME ARGS" and the row's text; returns code. */
 int bh_cli_usage(const char *name, const char *more, int code);
 /*

@@ -56,6 +56,12 @@ static void one(const struct bh_detector *d)
 		if (d->relief & BH_ROLE_BIT(r))
 			printf(" %s", bh_role_name(r));
 	printf("%s\n", d->relief ? "" : " none");
+	printf("  to suppress  in the policy, scoped, with an end and an owner (docs/policy.md), for instance:\n"
+	       "                 suppress:\n"
+	       "                   - {detector: %s, source: HOST, target: HOST-OR-NET, since: YYYY-MM-DD, until: YYYY-MM-DD,\n"
+	       "                      owner: NAME%s, reason: \"why it is no attack\"}\n"
+	       "               what matches is told as info and weighs a tenth; at most 180 days\n",
+		d->name, d->hard ? ", approved-by: SECOND-NAME" : "");
 }
 
 int bh_cli_detectors(int argc, char **argv)
@@ -67,6 +73,12 @@ int bh_cli_detectors(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
 			return bh_cli_usage("detectors", NULL, 0);
+		if (!strcmp(argv[i], "--watchlist")) {
+			size_t len;
+			const char *text = bh_watch_builtin_text(&len);
+
+			return fwrite(text, 1, len, stdout) == len ? 0 : BH_EXIT_FAILED;
+		}
 		if (!strcmp(argv[i], "--json"))
 			as_json = true;
 		else if (argv[i][0] == '-' || name)

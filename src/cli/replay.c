@@ -12,7 +12,7 @@
 
 struct opts {
 	struct bh_replay_opts o;
-	const char *policy, *plan;
+	const char *policy, *plan, *watch;
 	bool json;
 };
 
@@ -44,7 +44,7 @@ static void progress(void *ctx, unsigned ppm, const struct bh_worker_counters *n
 
 static int parse(int argc, char **argv, struct opts *ret)
 {
-	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"events", 1, 0, 'v'},
+	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"watchlist", 1, 0, 'W'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"events", 1, 0, 'v'},
 		{"plan", 1, 0, 'l'}, {"json", 0, 0, 'j'}, {"strict", 0, 0, 's'}, {"help", 0, 0, 'h'}, {0}};
 	struct opts o = {.o = {.mode = -1, .eve_fd = -1, .events_fd = -1}};
 	int c;
@@ -54,6 +54,9 @@ static int parse(int argc, char **argv, struct opts *ret)
 		switch (c) {
 		case 'p':
 			o.policy = optarg;
+			break;
+		case 'W':
+			o.watch = optarg;
 			break;
 		case 'm':
 			o.o.mode = bh_cli_parse_mode(optarg);
@@ -83,6 +86,7 @@ static int parse(int argc, char **argv, struct opts *ret)
 			bh_cli_usage("replay",
 				       "       CAPTURE: pcap or pcapng, also .gz .zst .xz, or - for standard input\n"
 				       "       --policy FILE   zones; default: private ranges are zone inside, the rest outside\n"
+				       "       --watchlist FILE   RPC calls, services and tools to watch for, instead of those that are carried\n"
 				       "       --mode MODE     judge as observe, ask or auto (default: the policy's)\n"
 				       "       --json          one object: packets, flows, classes, findings, plan\n"
 				       "       --eve FILE      EVE JSON lines (- = standard output); --strict leaves our own object out\n"
@@ -272,6 +276,7 @@ int bh_cli_replay(int argc, char **argv)
 {
 	struct bh_replay_result res;
 	struct bh_policy *policy;
+	struct bh_watch *watch;
 	char host[64] = "replay";
 	bh_ns start = 0;
 	struct opts o;
@@ -280,10 +285,16 @@ int bh_cli_replay(int argc, char **argv)
 	r = parse(argc, argv, &o);
 	if (r)
 		return r < 0 ? 0 : r;
-	r = bh_cli_load_policy(o.policy, &policy);
+	r = bh_cli_load_watch(o.watch, &watch);
 	if (r)
 		return r;
+	r = bh_cli_load_policy(o.policy, &policy);
+	if (r) {
+		bh_watch_free(watch);
+		return r;
+	}
 	o.o.policy = policy;
+	o.o.watch = watch;
 	o.o.host = host;
 	o.o.ctx = &start;
 	if (isatty(STDERR_FILENO))
@@ -305,5 +316,6 @@ int bh_cli_replay(int argc, char **argv)
 	}
 	bh_replay_fini(&res);
 	bh_policy_free(policy);
+	bh_watch_free(watch);
 	return r < 0 ? BH_EXIT_FAILED : r;
 }

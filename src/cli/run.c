@@ -11,6 +11,7 @@
 static const char more[] =
 	"       --policy FILE     the zone policy; without one: private = inside, the rest outside, observe\n"
 	"       --iface IF[,IF]   interfaces whose incoming frames are watched (all sides of a gateway)\n"
+	"       --watchlist FILE  RPC calls, admin services and tools to watch for; `bulkhead detectors --watchlist` prints what is carried\n"
 	"       --mode MODE       observe, ask or auto, over the policy's\n"
 	"       --eve FILE        EVE JSON lines (default /var/log/bulkhead/eve.json, - = standard output)\n"
 	"       --workers N       packet workers, 1 to 16 (default 1)\n"
@@ -79,11 +80,12 @@ out:
 
 int bh_cli_run(int argc, char **argv)
 {
-	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
+	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"watchlist", 1, 0, 'W'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
 		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"help", 0, 0, 'h'}, {0}};
 	struct bh_run_opts o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET};
-	const char *policy_path = NULL, *names[BH_LIVE_IFS];
+	const char *policy_path = NULL, *watch_path = NULL, *names[BH_LIVE_IFS];
 	struct bh_policy *policy;
+	struct bh_watch *watch;
 	char host[65] = "bulkhead", base[65];
 	int c, r;
 
@@ -92,6 +94,9 @@ int bh_cli_run(int argc, char **argv)
 		switch (c) {
 		case 'p':
 			policy_path = optarg;
+			break;
+		case 'W':
+			watch_path = optarg;
 			break;
 		case 'i':
 			if (split(optarg, names, BH_LIVE_IFS, &o.n_ifaces))
@@ -140,18 +145,25 @@ int bh_cli_run(int argc, char **argv)
 	}
 	if (optind != argc || !o.n_ifaces)
 		return bh_cli_usage("run", more, BH_EXIT_USAGE);
-	r = bh_cli_load_policy(policy_path, &policy);
+	r = bh_cli_load_watch(watch_path, &watch);
 	if (r)
 		return r;
+	r = bh_cli_load_policy(policy_path, &policy);
+	if (r) {
+		bh_watch_free(watch);
+		return r;
+	}
 	bh_strcpy(base, sizeof base, policy->sha256[0] ? policy->sha256 : "built-in");
 	o.base_sha256 = base;
 	if (o.state_dir)
 		kept(o.state_dir, base, &policy);
 	(void)!gethostname(host, sizeof host - 1);
 	o.policy = policy;
+	o.watch = watch;
 	o.ifaces = names;
 	o.host = host;
 	r = bh_run(&o);
 	bh_policy_free(policy);
+	bh_watch_free(watch);
 	return r;
 }

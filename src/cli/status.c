@@ -102,8 +102,12 @@ static void status_person(json_t *o)
 	printf("sensor    %lld packets, %lld dropped by the kernel, %lld events dropped, %lld malformed\n", num(n, "packets"), num(n, "kernel_drops"),
 		num(n, "ring_drops"), num(n, "malformed"));
 	printf("seen      %lld hosts (%lld forgotten), %lld flows now (%lld evicted)\n", num(n, "hosts"), num(n, "hosts_evicted"), num(n, "flows_active"), num(n, "flows_evicted"));
-	printf("told      %lld alerts, %lld repeats held back, %lld refusals; EVE %lld lines, %lld lost\n", num(n, "alerts"), num(n, "alerts_held_back"),
-		num(n, "refused"), num(n, "eve_lines"), num(n, "eve_dropped"));
+	printf("read      %lld facts, %lld malformed, %lld gaps, %lld conversations pushed out\n", num(n, "facts"), num(n, "facts_malformed"), num(n, "facts_gaps"),
+		num(n, "facts_evicted"));
+	printf("tables    %lld MiB sensor, %lld MiB core at most; %lld detector entries (%lld pushed out)\n", num(n, "sensor_table_bytes") >> 20,
+		num(n, "core_table_bytes") >> 20, num(n, "detector_entries"), num(n, "detector_entries_evicted"));
+	printf("told      %lld alerts, %lld repeats held back, %lld suppressed, %lld refusals; EVE %lld lines, %lld lost\n", num(n, "alerts"), num(n, "alerts_held_back"),
+		num(n, "alerts_suppressed"), num(n, "refused"), num(n, "eve_lines"), num(n, "eve_dropped"));
 	printf("ruleset   %lld isolated, %lld contained, %lld shielded, %lld islands, %lld connections killed, %lld foreign changes undone\n", num(n, "isolated"),
 		num(n, "contained"), num(n, "shielded"), num(n, "islands"), num(n, "killed"), num(o, "drifts"));
 	printf("processes ");

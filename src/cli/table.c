@@ -76,53 +76,93 @@ int bh_cli_parse_mode(const char *s)
 	return -1;
 }
 
+/* The text of a file, for the loaders; NULL and a message when it cannot be read. */
+static char *slurp(const char *path, const char *what, size_t cap, size_t *ret_len)
+{
+	FILE *f = fopen(path, "rb");
+	char *text;
+
+	if (!f) {
+		fprintf(stderr, "bulkhead: cannot read %s %s: %m\n", what, path);
+		return NULL;
+	}
+	text = malloc(cap);
+	if (!text)
+		abort();
+	*ret_len = fread(text, 1, cap - 1, f);
+	if (ferror(f)) {
+		fprintf(stderr, "bulkhead: cannot read %s %s: %m\n", what, path);
+		free(text);
+		text = NULL;
+	}
+	fclose(f);
+	return text;
+}
+
+static void complain(const struct bh_diags *d, const char *path, const char *text, size_t len)
+{
+	size_t cap = 1 << 18;
+	char *out = malloc(cap);
+	struct bh_text t;
+
+	if (!out)
+		abort();
+	t = bh_text(out, cap);
+	bh_diags_print(d, path, text, len, &t);
+	fputs(out, stderr);
+	free(out);
+}
+
 int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy)
 {
 	struct bh_diags d = {0};
-	char *text, *out;
-	struct bh_text t;
-	size_t n, cap = (4u << 20) + 2;
-	FILE *f;
+	char *text;
+	size_t n;
 	int r;
 
 	if (!path) {
 		*ret_policy = bh_policy_builtin();
 		return *ret_policy ? 0 : BH_EXIT_FAILED;
 	}
-	f = fopen(path, "rb");
-	if (!f) {
-		fprintf(stderr, "bulkhead: cannot read policy %s: %m\n", path);
+	text = slurp(path, "policy", (4u << 20) + 2, &n);
+	if (!text)
 		return BH_EXIT_INVALID;
-	}
-	text = malloc(cap);
-	out = malloc(1 << 18);
-	if (!text || !out)
-		abort();
-	n = fread(text, 1, cap - 1, f);
-	if (ferror(f)) {
-		fprintf(stderr, "bulkhead: cannot read policy %s: %m\n", path);
-		fclose(f);
-		free(text);
-		free(out);
-		return BH_EXIT_INVALID;
-	}
-	fclose(f);
 	r = bh_policy_load(text, n, path, &d, ret_policy);
 	if (r == 0 && bh_detect_check(*ret_policy, &d)) {
 		bh_policy_free(*ret_policy);
 		*ret_policy = NULL;
 		r = 1;
 	}
-	if (d.n) {
-		t = bh_text(out, 1 << 18);
-		bh_diags_print(&d, path, text, n, &t);
-		fputs(out, stderr);
-	}
+	if (d.n)
+		complain(&d, path, text, n);
 	if (r < 0)
 		fprintf(stderr, "bulkhead: cannot load policy %s: %s\n", path, strerror(-r));
 	bh_diags_fini(&d);
 	free(text);
-	free(out);
+	return r > 0 ? BH_EXIT_INVALID : r < 0 ? BH_EXIT_FAILED : 0;
+}
+
+int bh_cli_load_watch(const char *path, struct bh_watch **ret_watch)
+{
+	struct bh_diags d = {0};
+	char *text;
+	size_t n;
+	int r;
+
+	if (!path) {
+		*ret_watch = bh_watch_builtin();
+		return *ret_watch ? 0 : BH_EXIT_FAILED;
+	}
+	text = slurp(path, "watch-list", (4u << 20) + 2, &n);
+	if (!text)
+		return BH_EXIT_INVALID;
+	r = bh_watch_load(text, n, &d, ret_watch);
+	if (d.n)
+		complain(&d, path, text, n);
+	if (r < 0)
+		fprintf(stderr, "bulkhead: cannot load watch-list %s: %s\n", path, strerror(-r));
+	bh_diags_fini(&d);
+	free(text);
 	return r > 0 ? BH_EXIT_INVALID : r < 0 ? BH_EXIT_FAILED : 0;
 }
 

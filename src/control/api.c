@@ -140,6 +140,17 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "flows_evicted", s->flows_evicted);
 	bh_json_u64(&j, "hosts", s->core.state.hosts);
 	bh_json_u64(&j, "hosts_evicted", s->core.state.evicted);
+	bh_json_u64(&j, "macs", s->core.state.macs);
+	bh_json_u64(&j, "macs_evicted", s->core.state.mac_evicted);
+	bh_json_u64(&j, "first_contacts", s->core.state.first_contacts);
+	bh_json_u64(&j, "detector_entries", s->core.state.plane_entries);
+	bh_json_u64(&j, "detector_entries_evicted", s->core.state.plane_evicted);
+	bh_json_u64(&j, "facts", s->facts);
+	bh_json_u64(&j, "facts_malformed", s->untrusted);
+	bh_json_u64(&j, "facts_gaps", s->parse_gaps);
+	bh_json_u64(&j, "facts_evicted", s->parse_evicted);
+	bh_json_u64(&j, "sensor_table_bytes", s->table_bytes);
+	bh_json_u64(&j, "core_table_bytes", s->core.state.bytes);
 	bh_json_u64(&j, "events", s->core.events);
 	bh_json_u64(&j, "alerts", s->core.alerts);
 	bh_json_u64(&j, "alerts_held_back", s->core.held);

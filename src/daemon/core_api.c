@@ -28,6 +28,11 @@ struct bh_stats core_stats(struct proc *p)
 		s.flows_evicted += n->flows_evicted;
 		s.classified += n->classified;
 		s.guessed += n->guessed;
+		s.facts += n->facts;
+		s.untrusted += n->untrusted;
+		s.parse_gaps += n->parse_gaps;
+		s.parse_evicted += n->parse_evicted;
+		s.table_bytes += n->table_bytes;
 		s.ring_drops += p->ring_drops[i];
 	}
 	s.ring_drops += p->implausible;

@@ -446,7 +446,7 @@ static void loop(struct proc *p)
 int bh_role_core(const struct bh_core_in *in)
 {
 	static const int extra[] = {SCMP_SYS(accept4), SCMP_SYS(getsockopt), -1};
-	struct bh_core_opts co = {.self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed};
+	struct bh_core_opts co = {.self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed, .watch = in->opts->watch};
 	struct proc *p = calloc(1, sizeof *p);
 	struct tm tm;
 	time_t t = time(NULL);

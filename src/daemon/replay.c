@@ -171,7 +171,8 @@ static void write_stats(struct replay *p)
 	struct bh_replay_result *r = p->r;
 	struct bh_stats s = {.at = r->last, .uptime = r->last - r->first, .packets = r->worker.packets, .bytes = r->worker.bytes,
 		.flows_active = r->worker.flow.active, .flows_new = r->worker.flow.created, .flows_evicted = r->worker.flow.evicted,
-		.core = r->core};
+		.facts = r->worker.facts, .untrusted = r->worker.untrusted, .parse_gaps = r->worker.parse_gaps, .parse_evicted = r->worker.parse_evicted,
+		.table_bytes = r->worker.reserved_bytes, .core = r->core};
 	char *room = bh_lines_room(&p->eve, BH_EVE_MAX);
 
 	for (unsigned i = 1; i < BH_BAD_COUNT; i++)
@@ -224,7 +225,7 @@ static int finish(struct replay *p, struct bh_worker *w, struct bh_source *src, 
 static int run(struct replay *p, struct bh_source *src)
 {
 	struct bh_worker_conf conf = {.max_flows = 1u << 20, .community_id = p->o->eve_fd >= 0, .stage = BH_WORKER_ALL, .sink = {emit, p}};
-	struct bh_core_opts co = {.policy = p->o->policy, .mode = p->o->mode};
+	struct bh_core_opts co = {.policy = p->o->policy, .watch = p->o->watch, .mode = p->o->mode};
 	struct bh_worker *w = NULL;
 	bh_ns t0 = wall();
 	int r = bh_core_open(&co, &p->core);

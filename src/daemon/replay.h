@@ -16,6 +16,7 @@
 struct bh_replay_opts {
 	const char *path;
 	const struct bh_policy *policy;
+	const struct bh_watch *watch; /* NULL = the one that is carried */
 	int mode; /* enum bh_mode, -1 = the policy's */
 	int eve_fd, events_fd; /* -1 = none */
 	bool strict;

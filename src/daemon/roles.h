@@ -8,12 +8,13 @@
 #define BH_DAEMON_ROLES_H
 
 #include <bulkhead/capture.h>
-#include <bulkhead/policy.h>
+#include <bulkhead/watch.h>
 #include "daemon/keep.h"
 #include "daemon/shm.h"
 
 struct bh_run_opts {
 	const struct bh_policy *policy;
+	const struct bh_watch *watch;
 	const char *const *ifaces;
 	size_t n_ifaces;
 	unsigned workers;

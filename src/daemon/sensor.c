@@ -64,6 +64,11 @@ static void publish(struct lane *l)
 	PUT(flows_evicted, c.flow.evicted);
 	PUT(classified, c.classify.by_content);
 	PUT(guessed, c.classify.by_guess);
+	PUT(facts, c.facts);
+	PUT(untrusted, c.untrusted);
+	PUT(parse_gaps, c.parse_gaps);
+	PUT(parse_evicted, c.parse_evicted);
+	PUT(table_bytes, c.reserved_bytes);
 }
 
 static void ring_bell(struct lane *l)

@@ -17,7 +17,8 @@ enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPO
 
 /* plain numbers a worker publishes about once a second, each whole by itself */
 struct bh_tap_counters {
-	_Atomic uint64_t packets, bytes, malformed, kernel_packets, kernel_drops, flows_active, flows_new, flows_evicted, classified, guessed;
+	_Atomic uint64_t packets, bytes, malformed, kernel_packets, kernel_drops, flows_active, flows_new, flows_evicted, classified, guessed,
+		facts, untrusted, parse_gaps, parse_evicted, table_bytes;
 };
 struct bh_tap {
 	_Alignas(64) _Atomic uint64_t watermark; /* events still to come are at this or later */

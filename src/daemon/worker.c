@@ -418,6 +418,20 @@ void bh_worker_free(struct bh_worker *w)
 	free(w);
 }
 
+static void sum_up(void *ctx, const char *name, uint64_t v)
+{
+	struct bh_worker_counters *n = ctx;
+
+	if (strcmp(name, "facts") == 0)
+		n->facts += v;
+	else if (strstr(name, "malformed") || strcmp(name, "bogus") == 0)
+		n->untrusted += v;
+	else if (strstr(name, "gaps"))
+		n->parse_gaps += v;
+	else if (strstr(name, "evicted"))
+		n->parse_evicted += v;
+}
+
 void bh_worker_counters(const struct bh_worker *w, struct bh_worker_counters *ret)
 {
 	uint64_t pushed_out = w->n.classify.pushed_out;
@@ -430,6 +444,9 @@ void bh_worker_counters(const struct bh_worker *w, struct bh_worker_counters *re
 		ret->classify.pushed_out = pushed_out;
 		ret->reserved_bytes += bh_classify_bytes(w->classify);
 	}
+	for (size_t i = 0; i < w->n_dissect; i++)
+		if (bh_dissectors[i]->counters)
+			bh_dissectors[i]->counters(w->dissect[i], sum_up, ret);
 	for (size_t i = 0; i < w->n_dissect; i++)
 		if (bh_dissectors[i]->memory_bytes)
 			ret->reserved_bytes += bh_dissectors[i]->memory_bytes(w->dissect[i]);

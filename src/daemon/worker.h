@@ -52,6 +52,7 @@ struct bh_worker_counters {
 	uint64_t kernel_packets, kernel_drops;
 	struct bh_flow_counters flow;
 	struct bh_classify_counters classify;
+	uint64_t facts, untrusted, parse_gaps, parse_evicted; /* of all dissectors: told, malformed, lost in between, pushed out of tables */
 	size_t reserved_bytes; /* flow table, classifier pool, dissectors; nDPI's own tables excluded */
 };
 

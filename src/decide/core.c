@@ -59,6 +59,8 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 	r = c->orders && lim.watch ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
 	if (r == 0)
 		r = open_shared(c);
+	if (r == 0 && bh_stories_open(c))
+		r = -ENOMEM;
 	if (r == 0)
 		r = bh_seen_open(opts->seed, &c->seen);
 	if (r == 0)
@@ -90,6 +92,7 @@ void bh_core_close(struct bh_core *c)
 	for (size_t i = 0; i < BH_MAX_DETECTORS; i++)
 		free(c->shared[i]);
 	bh_watch_free(c->watch);
+	free(c->stories);
 	free(c->orders);
 	free(c);
 }
@@ -214,6 +217,7 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		bh_effect_step(c, ev, out);
 		detect(c, &s, out);
 	}
+	bh_stories_step(c, out);
 	bh_core_again(c, out);
 	bh_posture_step(c, out);
 	return 0;

@@ -43,6 +43,8 @@ struct bh_core {
 	struct bh_addr self[64];
 	size_t n_self;
 	struct bh_core_counters n;
+	struct bh_story *stories; /* story.c */
+	bh_ns stories_next;	  /* when the first of them ends, 0 = none */
 	bool law_dirty, again; /* again: some order waits to be said once more */
 };
 
@@ -87,7 +89,13 @@ int bh_order_for_flow(struct bh_core *c, const struct bh_event *flow, bh_ns ttl,
 void bh_core_command(struct bh_core *c, const struct bh_event *ev, struct bh_out *out);
 void bh_core_kernel(struct bh_core *c, const struct bh_event *ev, struct bh_out *out);
 void bh_core_expire(struct bh_core *c, struct bh_out *out);
+/* story.c: what was told of a host; what is found again while the detector keeps quiet */
+int bh_stories_open(struct bh_core *c) BH_MUST;
+void bh_story_told(struct bh_core *c, const struct bh_finding *f, size_t slot, struct bh_out *out);
+void bh_story_again(struct bh_core *c, const struct bh_finding *f, size_t slot, struct bh_out *out);
+void bh_stories_step(struct bh_core *c, struct bh_out *out);
 /* ladder.c */
+void bh_core_alert(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, struct bh_out *out); /* told, whatever was told before */
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out);
 
 #endif

@@ -63,30 +63,37 @@ static int32_t prior_of(const struct bh_host *h)
 	return -400;
 }
 
+/* how well the conversation could be heard that the evidence is from */
+static uint8_t vantage(const struct bh_event *ev)
+{
+	if (ev->kind < BH_EV_SMB || ev->kind > BH_EV_SSH)
+		return BH_SEEN_WHOLE;
+	if (ev->flags & BH_EVF_UNTRUSTED)
+		return BH_SEEN_PARTLY;
+	if (!(ev->flags & BH_EVF_TWOWAY))
+		return BH_SEEN_ONE_WAY;
+	return ev->kind == BH_EV_RPC && (ev->u.rpc.flags & BH_RPC_F_LATE) ? BH_SEEN_LATE : BH_SEEN_WHOLE;
+}
+
 /* ---- telling ---- */
-/* false: held back */
-static bool tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, int32_t score, struct bh_out *out)
+void bh_core_alert(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, struct bh_out *out)
 {
 	struct bh_ledger *l = &h->ledger;
-	bh_ns quiet = f->detector->quiet;
 	struct bh_record *r;
+	int32_t attributed, score;
+	unsigned fams;
 
-	/* once told, a detector stays quiet about the host for a while; a more serious finding of it is told at once */
-	if (l->told[slot] && f->at < l->told[slot] + quiet && f->severity <= l->told_severity[slot]) {
-		if (l->held[slot] < UINT16_MAX)
-			l->held[slot]++;
-		c->n.held++;
-		return false;
-	}
 	f->held = l->held[slot];
 	l->held[slot] = 0;
 	l->told[slot] = f->at;
 	l->told_severity[slot] = f->severity;
 	if (!l->incident && f->severity >= BH_SEV_MEDIUM)
 		l->incident = ++c->next_incident;
+	bh_story_told(c, f, slot, out);
 	r = bh_core_emit(c, out, BH_REC_ALERT);
 	if (!r)
-		return true;
+		return;
+	score = bh_ledger_total(l, f->at, &fams, &attributed);
 	r->finding = *f;
 	r->score = score;
 	r->incident = l->incident;
@@ -94,6 +101,22 @@ static bool tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, siz
 	c->n.alerts++;
 	if (f->severity >= BH_SEV_MEDIUM)
 		bh_posture_raise(c, BH_RAISE_ALERT);
+}
+
+/* false: held back */
+static bool tell(struct bh_core *c, struct bh_host *h, struct bh_finding *f, size_t slot, struct bh_out *out)
+{
+	struct bh_ledger *l = &h->ledger;
+
+	/* once told, a detector stays quiet about the host for a while; a more serious finding of it is told at once */
+	if (l->told[slot] && f->at < l->told[slot] + f->detector->quiet && f->severity <= l->told_severity[slot]) {
+		if (l->held[slot] < UINT16_MAX)
+			l->held[slot]++;
+		c->n.held++;
+		bh_story_again(c, f, slot, out);
+		return false;
+	}
+	bh_core_alert(c, h, f, slot, out);
 	return true;
 }
 
@@ -329,6 +352,18 @@ static void suppress(struct bh_core *c, struct bh_finding *f, const struct bh_su
 	snprintf(f->detail + n, sizeof f->detail - n, "%ssuppressed: %.40s (%s)", n ? "; " : "", held->reason, held->owner);
 }
 
+/*
+ * What asks for no more than an alert, or is explained by a role or an owner, does not become more by happening all day: an expired
+ * password, a key table of RC4 only, a push to 200 hosts. A finding that is more serious than what was told adds as any other.
+ */
+static bool repeats(const struct bh_ledger *l, const struct bh_finding *f, size_t slot, bool relieved)
+{
+	bh_ns fresh = bh_ledger_half_life(f->detector->family);
+
+	return (f->step == BH_STEP_ALERT || relieved) && l->told[slot] && f->at < l->told[slot] + (fresh > f->detector->quiet ? fresh : f->detector->quiet) &&
+	       f->severity <= l->told_severity[slot];
+}
+
 void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_finding *f, size_t detector, struct bh_out *out)
 {
 	struct bh_host *h = bh_addr_eq(&f->host, &s->src->addr) ? s->src : bh_state_find(c->state, &f->host);
@@ -353,11 +388,14 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 	}
 	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;
+	f->vantage = vantage(s->ev);
+	if (f->vantage == BH_SEEN_PARTLY)
+		f->weight /= 2;
 	/* what anybody could have forged is told, but charged to no address: repeated, it would add up */
 	if (f->attribution > 0)
-		bh_ledger_add(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
+		(repeats(&h->ledger, f, detector, relieved) ? bh_ledger_again : bh_ledger_add)(&h->ledger, f->detector->family, f->weight, f->attribution, f->at);
 	score = bh_ledger_total(&h->ledger, f->at, &fams, &attributed);
-	told = tell(c, h, f, detector, score, out);
+	told = tell(c, h, f, detector, out);
 	if (relieved && !f->hard)
 		return; /* a declared role or an owner explains it; the ledger keeps the tenth */
 	step = wanted(c, h, f, score, fams);

@@ -39,22 +39,44 @@ static int32_t combine(int32_t old, int32_t x, int32_t cap)
 	return v > cap ? cap : v;
 }
 
-int32_t bh_ledger_add(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now)
+static int32_t larger(int32_t old, int32_t x, int32_t cap)
+{
+	int32_t v = old > x ? old : x;
+
+	return v > cap ? cap : v;
+}
+
+static int32_t enter(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now, int32_t (*with)(int32_t, int32_t, int32_t))
 {
 	static const int32_t percent[4] = {10, 40, 80, 100};
 	int32_t x = weight * percent[attribution & 3] / 100;
 	bh_ns elapsed = now > l->fam[family].at ? now - l->fam[family].at : 0;
 	bh_ns half = families[family].half_life;
 
-	l->fam[family].score = combine(bh_decay(l->fam[family].score, elapsed, half), x, families[family].cap);
+	l->fam[family].score = with(bh_decay(l->fam[family].score, elapsed, half), x, families[family].cap);
 	l->fam[family].attr = bh_decay(l->fam[family].attr, elapsed, half);
 	if (attribution >= 2) {
-		l->fam[family].attr = combine(l->fam[family].attr, x, families[family].cap);
+		l->fam[family].attr = with(l->fam[family].attr, x, families[family].cap);
 		if (x > l->best_item)
 			l->best_item = x;
 	}
 	l->fam[family].at = now;
 	return l->fam[family].score;
+}
+
+int32_t bh_ledger_add(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now)
+{
+	return enter(l, family, weight, attribution, now, combine);
+}
+
+int32_t bh_ledger_again(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now)
+{
+	return enter(l, family, weight, attribution, now, larger);
+}
+
+bh_ns bh_ledger_half_life(unsigned family)
+{
+	return families[family].half_life ? families[family].half_life : BH_HOUR(24);
 }
 
 int32_t bh_ledger_total(const struct bh_ledger *l, bh_ns now, unsigned *ret_families, int32_t *ret_attributed)

@@ -132,14 +132,14 @@ const struct bh_detector bh_detector_auth_brute = {
 	.tactic = "TA0006",
 	.why = "Nobody mistypes a password ten times in five minutes, and a success right after is a password found.",
 	.false_positives = "A service with an expired password (told as such when it keeps an even pace), scanners and copiers that send to folders. "
-			   "Role vulnscan relieves.",
+			   "Role vulnscan relieves, and vdi, proxy and lb-vip, where the failures are of many people.",
 	.sid = 9100023,
 	.family = BH_FAM_C,
 	.severity = BH_SEV_MEDIUM,
 	.weight = 150,
 	.quiet = BH_MIN(10),
 	.wants = BH_WANTS(BH_EV_LOGON),
-	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN),
+	.relief = BH_ROLE_BIT(BH_ROLE_VULNSCAN) | BH_ROLE_BIT(BH_ROLE_VDI) | BH_ROLE_BIT(BH_ROLE_PROXY) | BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),
 	.hosts = 4096, /* each host that logs on has one */
 	.cares = cares,

@@ -45,6 +45,7 @@ static void blame(struct bh_finding *f, const struct bh_sight *s)
 	bh_finding_init(f, &bh_detector_canary, s);
 	f->step = BH_STEP_ISOLATE;
 	f->count = 1;
+	bh_strcpy(f->user, sizeof f->user, s->ev->u.smb.user);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_SUCCESS, s->ev->at);
 }
 

@@ -80,7 +80,8 @@ static int called(const struct bh_sight *s, struct shared *m, struct bh_finding 
 	n = bh_text(p->call, sizeof p->call);
 	bh_putf(&n, "%s %s", c.iface, c.name);
 	bh_strcpy(p->user, sizeof p->user, s->ev->u.rpc.user);
-	if (c.cls != BH_RPCC_COERCE_ALONE)
+	/* backup products ask for shadow copies and encrypted files; should the host come back to them, that is told all the same */
+	if (c.cls != BH_RPCC_COERCE_ALONE || bh_has_role(s->src, BH_ROLE_BACKUP))
 		return 0;
 	bh_finding_init(f, &bh_detector_coerce, s);
 	t = bh_text(f->detail, sizeof f->detail);
@@ -144,7 +145,7 @@ const struct bh_detector bh_detector_coerce = {
 	.attack = "T1187",
 	.tactic = "TA0006",
 	.why = "The printer bug, PetitPotam and their kin make a server, often a domain controller, open SMB to the caller, who relays that logon.",
-	.false_positives = "Backup products that use FSRVP or EFSR from afar. Suppress it for that source and destination.",
+	.false_positives = "Backup products that use FSRVP or EFSR from afar: declare the source with role backup, and the call alone is nothing.",
 	.sid = 9100015,
 	.family = BH_FAM_C,
 	.severity = BH_SEV_HIGH,

@@ -29,7 +29,7 @@ struct mine {
 
 struct asked {
 	const char *kind; /* "" = nothing of this sort */
-	uint32_t calls;
+	uint32_t calls, worth; /* worth: of each that is no repeat, 0 = 1 */
 	bool all, sessions, per_host;
 };
 
@@ -46,7 +46,7 @@ static struct asked ldap(const struct bh_ev_ldap *l)
 	if (l->op == BH_LDAP_SEARCH)
 		for (unsigned i = 0; i < BH_COUNT(asks); i++)
 			if (bh_says(l->filter, asks[i].has))
-				return (struct asked){.kind = asks[i].kind, .calls = 2, .all = false};
+				return (struct asked){.kind = asks[i].kind, .calls = 1, .worth = 2};
 	return (struct asked){.kind = ""};
 }
 
@@ -133,7 +133,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	before = m->same_n / 8 + (m->same_n > 0);
 	a.calls = a.calls < 100000 ? a.calls : 100000;
 	m->same_n = m->same_n < 100000 ? m->same_n + a.calls : 100000;
-	calls = bh_rate_add(&m->calls, a.all || a.per_host ? a.calls : m->same_n / 8 + 1 - before, s->ev->at, WINDOW);
+	calls = bh_rate_add(&m->calls, a.all || a.per_host ? a.calls : (m->same_n / 8 + 1 - before) * (a.worth ? a.worth : 1), s->ev->at, WINDOW);
 	hosts = bh_recent_note(m->host, BH_COUNT(m->host), dst, s->ev->at, WINDOW);
 	kinds = bh_recent_note(m->kind, BH_COUNT(m->kind), bh_word_key(a.kind), s->ev->at, WINDOW);
 	name_kind(m, a.kind);

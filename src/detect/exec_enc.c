@@ -59,6 +59,7 @@ static int started(struct exec *m, const struct bh_sight *s, unsigned i, struct 
 	if (tool)
 		f->weight += 100;
 	f->count = 1;
+	bh_strcpy(f->user, sizeof f->user, s->ev->u.smb.user);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_SUCCESS, s->ev->at);
 	snprintf(f->text, sizeof f->text, "%s -> %s, encrypted SMB: %llu B file written, then an RPC bind on a %u-letter pipe",
 		bh_addr_print(&s->ev->src, a), bh_addr_print(&s->ev->dst, b), (unsigned long long)m->copy[i].bytes, s->ev->u.smb.name_len);

@@ -8,7 +8,7 @@
  * three more seconds. The 5-minute count is exact (a short list), the longer ones are bitmaps.
  */
 #include <stdio.h>
-#include <bulkhead/detect.h>
+#include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_fanout_admin;
 
@@ -36,13 +36,13 @@ static unsigned recent_count(const struct fanout_class *c, bh_ns now)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < RECENT; i++)
-		n += c->recent[i].at && now - c->recent[i].at <= BH_MIN(5);
+		n += bh_within(now, c->recent[i].at, BH_MIN(5));
 	return n;
 }
 
 static void roll(struct fanout_class *c, bh_ns now)
 {
-	if (c->since && now - c->since < BH_HOUR(1))
+	if (c->since && bh_apart(now, c->since) < BH_HOUR(1))
 		return;
 	c->since = now;
 	c->tried = c->ended = c->succeeded = 0;

@@ -128,13 +128,7 @@ const char *bh_as(const char *user, char buf[80])
 
 struct bh_call bh_call_of(const struct bh_sight *s)
 {
-	const struct bh_watch_iface *f = bh_watch_iface(s->watch, &s->ev->u.rpc.uuid);
-	struct bh_call c = {.iface = f ? f->name : "", .name = ""};
-	const struct bh_watch_call *w = bh_watch_call(f, s->ev->u.rpc.opnum, &c.cls);
-
-	if (w)
-		c.name = w->name;
-	return c;
+	return (struct bh_call){.cls = s->rpc, .iface = s->iface ? s->iface->name : "", .name = s->call ? s->call->name : ""};
 }
 
 void bh_put_call(struct bh_text *t, const struct bh_sight *s)

@@ -38,7 +38,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (!first || (answered && k->etype_reply != 23))
 		return 0;
 	bh_finding_init(f, &bh_detector_krb_anom, s);
-	f->severity = known ? BH_SEV_MEDIUM : BH_SEV_LOW;
+	f->severity = BH_SEV_LOW;
 	f->weight = known ? 80 : 40;
 	f->count = 1;
 	snprintf(f->user, sizeof f->user, "%.40s@%.20s", k->cname, k->realm);

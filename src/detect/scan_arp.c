@@ -4,7 +4,8 @@
  *
  * Distinct targets that are no known host: 32 in 10 s, 64 in 10 min, 100 in a day (bitmaps of 128 bits: beyond that a count is a
  * floor). Requests are broadcast, so a plain port of the VLAN sees them. A router asks for whatever is sent through it: a MAC address
- * with addresses of several networks is one, and so is a host with role gateway.
+ * that carried connections from addresses of several networks is one, and so is a host with role gateway. One that only claimed such
+ * addresses may be: that is told as info, a tenth of the weight, for a claim is free.
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -17,7 +18,7 @@ struct mine {
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->ev->u.arp.op == 1 && !s->dst && !s->routes && !bh_addr_eq(&s->ev->src, &s->ev->dst);
+	return s->ev->u.arp.op == 1 && !s->dst && s->routes < 2 && !bh_addr_eq(&s->ev->src, &s->ev->dst);
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
@@ -33,6 +34,10 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	bh_finding_init(f, &bh_detector_scan_arp, s);
 	f->mac = s->ev->mac_src;
 	f->count = n;
+	if (s->routes) {
+		f->severity = BH_SEV_INFO;
+		f->weight /= 10;
+	}
 	snprintf(f->text, sizeof f->text, "%s at %s asked for %u addresses nobody answers in %s, last %s", bh_host_text(s->src, &s->ev->src, a),
 		bh_mac_print(&s->ev->mac_src, mac), n, n10 >= 32 ? "10 s" : nm >= 64 ? "10 min" : "a day", bh_addr_print(&s->ev->dst, b));
 	bh_finding_target(f, &s->ev->dst, 0, BH_OUT_NONE, s->ev->at);

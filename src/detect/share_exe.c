@@ -5,7 +5,8 @@
  * Shares: ADMIN$, C$ and other drives, SYSVOL, NETLOGON, and any path with a Startup folder. 1.5 bans when the name runs (a file
  * made anew), 2.0 when the content does (MZ, #!, ELF), 2.5 when the same first 4 KiB went to three hosts within 10 min: a worm, or
  * software being deployed. Domain controllers write SYSVOL; role dc relieves. That a drive or ADMIN$ was connected to at all is told
- * once for each pair of hosts, as low, 0.5: administrators do it, and so does whoever copies files by hand.
+ * once for each pair of hosts, as low, 0.5: administrators do it, and so does whoever copies files by hand. Backup hosts, monitors and
+ * scanners do nothing else, so of them it is not told.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -20,8 +21,8 @@ struct mine {
 		uint64_t dst[3];
 		uint8_t n;
 	} content[16];
-	uint64_t reached[8];
-	uint8_t next_reached;
+	bh_ns reached_at;
+	uint64_t reached[8]; /* a bit each, so that going round many hosts is not told over and over */
 	uint64_t opened; /* name and destination told at the open */
 	bh_ns opened_at;
 };
@@ -37,7 +38,7 @@ static bool cares(const struct bh_sight *s)
 	bool runs;
 
 	if (s->dst && e->op == BH_SMB_TREE && bh_admin_share(e->share))
-		return true;
+		return !bh_has_role(s->src, BH_ROLE_BACKUP) && !bh_has_role(s->src, BH_ROLE_MONITOR) && !bh_has_role(s->src, BH_ROLE_VULNSCAN);
 	if (!s->dst || (e->flags & (BH_SMB_F_DIR | BH_SMB_F_ENCRYPTED)) || !e->name[0] || !place(e))
 		return false;
 	runs = bh_watch_runs(s->watch, e->name);
@@ -77,15 +78,15 @@ static unsigned spread(struct mine *m, const struct bh_sight *s)
 
 static int reached(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
 {
-	uint64_t dst = bh_addr_hash(&s->ev->dst, 1) | 1;
+	uint64_t dst = bh_addr_hash(&s->ev->dst, 1), *word = &m->reached[(dst >> 6) % BH_COUNT(m->reached)], bit = 1ull << (dst & 63);
 	char a[80], b[80], u[80];
 
-	for (unsigned i = 0; i < BH_COUNT(m->reached); i++)
-		if (m->reached[i] == dst)
-			return 0;
-	m->reached[m->next_reached++ % BH_COUNT(m->reached)] = dst;
+	if (*word & bit)
+		return 0;
+	*word |= bit;
 	bh_finding_init(f, &bh_detector_share_exe, s);
-	f->weight = 50;
+	f->weight = bh_within(s->ev->at, m->reached_at, BH_HOUR(24)) ? 10 : 50; /* many hosts are a fan-out, and that is weighed elsewhere */
+	m->reached_at = s->ev->at;
 	f->severity = BH_SEV_LOW;
 	f->count = 1;
 	bh_strcpy(f->user, sizeof f->user, s->ev->u.smb.user);

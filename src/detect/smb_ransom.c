@@ -44,7 +44,7 @@ struct file {
 	bh_ns at;
 	uint32_t ext; /* extension it was renamed to, hashed; 0 = none */
 	uint16_t marks;
-	char name[24], after[24];
+	char name[28], after[40];
 };
 struct ransom {
 	struct file file[FILES];
@@ -117,7 +117,7 @@ static struct file *touch(struct ransom *m, const struct bh_ev_smb *e, const cha
 		f = &m->file[m->next++ % FILES];
 		memset(f, 0, sizeof *f);
 		f->key = key;
-		snprintf(f->name, sizeof f->name, "%.23s", base_of(name));
+		snprintf(f->name, sizeof f->name, "%.27s", base_of(name));
 	}
 	f->at = at;
 	return f;
@@ -260,7 +260,7 @@ static void content(struct ransom *m, const struct bh_sight *s, const struct bh_
 		return;
 	f->marks |= M_COPIED;
 	snprintf(f->name, sizeof f->name, "%.*s", (int)(e->name + stem - base_of(e->name)), base_of(e->name));
-	snprintf(f->after, sizeof f->after, "%.23s", base_of(e->name));
+	snprintf(f->after, sizeof f->after, "%.39s", base_of(e->name));
 	extended(m, f, ext_key(e->name + stem), e->name + stem);
 }
 
@@ -277,7 +277,7 @@ static void renamed(struct ransom *m, const struct bh_ev_smb *e, bh_ns at)
 		ext = 1;
 	f->marks |= M_DONE;
 	f->key = name_key(e, e->name2, strlen(e->name2)); /* the same file from here on, whatever is written to it */
-	snprintf(f->after, sizeof f->after, "%.23s", base_of(e->name2));
+	snprintf(f->after, sizeof f->after, "%.39s", base_of(e->name2));
 	if (dot && ext != 1 && dot == e->name2 + n1 && strncmp(e->name, e->name2, n1) == 0 &&
 		strspn(dot + 1, "0123456789-_") != strlen(dot + 1))
 		f->marks |= M_APPENDED;
@@ -341,6 +341,16 @@ static int32_t weigh(const struct ransom *m, bh_ns at, unsigned *ret_bad)
 	return (int32_t)sum;
 }
 
+/* "a.docx -> *.lck", where * is what it was called before */
+static void put_file(struct bh_text *t, const char *comma, const struct file *e)
+{
+	size_t n = strlen(e->name);
+	bool longer = n && strncmp(e->after, e->name, n) == 0;
+
+	bh_putf(t, "%s %.17s -> %s%.17s", comma, e->name, longer ? "*" : "",
+		longer ? e->after + n : e->after[0] ? e->after : e->marks & M_DELETED ? "deleted" : "random");
+}
+
 static void describe(struct bh_finding *f, const struct ransom *m, const struct bh_sight *s, unsigned bad, int32_t stat)
 {
 	struct bh_text d = bh_text(f->detail, sizeof f->detail);
@@ -357,10 +367,10 @@ static void describe(struct bh_finding *f, const struct ransom *m, const struct 
 		if (e->at < oldest)
 			oldest = e->at;
 		if (shown++ < 10)
-			bh_putf(&d, "%s %.13s -> %.17s", shown > 1 ? "," : "", e->name,
-				e->after[0] ? e->after : e->marks & M_DELETED ? "deleted" : "random");
+			put_file(&d, shown > 1 ? "," : "", e);
 	}
 	f->count = bad;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	f->step = BH_STEP_ISOLATE;
 	snprintf(f->text, sizeof f->text, "%s%s%s turned %u files on share %.40s unreadable in %llu.%llu s", m->user[0] ? m->user : "",
 		m->user[0] ? "@" : "", bh_addr_print(&s->ev->src, a), bad, m->share[0] ? m->share : "(unseen)",
@@ -381,6 +391,7 @@ static int slowly(struct bh_finding *f, const struct ransom *m, const struct bh_
 	f->weight = SLOW_WEIGHT;
 	f->severity = BH_SEV_HIGH;
 	f->count = SLOW;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	snprintf(f->text, sizeof f->text, "%s%s%s gave %u or more files on share %.40s another extension within a day%s%s", m->user,
 		m->user[0] ? "@" : "", bh_addr_print(&s->ev->src, a), SLOW, m->share[0] ? m->share : "(unseen)", m->ext[0] ? ", now " : "",
 		m->ext);

@@ -68,8 +68,8 @@ static void grew(struct ransom_enc *m, uint32_t from, uint32_t to, bh_ns at)
 	m->grown[m->next_grown++ % RING].by = (int32_t)to - (int32_t)from;
 }
 
-/* how often the commonest growth was seen; 0 when it is not that of four in five */
-static unsigned growth(const struct ransom_enc *m, bh_ns now, int32_t *ret_by)
+/* how often the commonest growth was seen, and from what to what; 0 when it is not that of four in five */
+static unsigned growth(const struct ransom_enc *m, bh_ns now, unsigned ret_by[2])
 {
 	uint8_t n[GROWTH_MAX + 1] = {0}; /* [0] stays 0 */
 	unsigned all = 0, best = 0, most = 0;
@@ -84,13 +84,16 @@ static unsigned growth(const struct ransom_enc *m, bh_ns now, int32_t *ret_by)
 	for (unsigned i = 1; i < GROWTH_MAX; i++) {
 		unsigned sum = (unsigned)n[i - 1] + n[i] + n[i + 1];
 
-		if (sum > most) {
+		if (sum > most || (sum == most && n[i] > n[best])) {
 			most = sum;
 			best = i;
 		}
 	}
-	*ret_by = (int32_t)best;
-	return most * 5 >= all * 4 ? most : 0;
+	if (!most || most * 5 < all * 4)
+		return 0;
+	ret_by[0] = n[best - 1] ? best - 1 : n[best] ? best : best + 1;
+	ret_by[1] = n[best + 1] ? best + 1 : n[best] ? best : best - 1;
+	return most;
 }
 
 static bool alike(uint64_t r, uint64_t w)
@@ -163,11 +166,11 @@ static int judge(struct ransom_enc *m, const struct bh_sight *s, struct bh_findi
 	bh_ns at = s->ev->at;
 	unsigned n = within(m->match, at), done = within(m->done, at), same;
 	char a[BH_ADDR_TEXT];
+	unsigned by[2] = {0, 0};
 	struct bh_text t;
-	int32_t by = 0;
 	bool hard;
 
-	same = growth(m, at, &by);
+	same = growth(m, at, by);
 	hard = same >= GROWN && n >= GROWN;
 	if (!hard && (n < MATCHES || done * 2 < n))
 		return 0;
@@ -176,15 +179,17 @@ static int judge(struct ransom_enc *m, const struct bh_sight *s, struct bh_findi
 	f->hard = hard;
 	f->weight = hard ? 450 : f->weight;
 	f->count = n;
+	bh_strcpy(f->user, sizeof f->user, m->user);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_SUCCESS, at);
 	t = bh_text(f->text, sizeof f->text);
 	bh_putf(&t, "%s%s%s: %u of %u encrypted writes repeat the size just read, ", m->user, m->user[0] ? "@" : "",
 		bh_addr_print(&s->ev->src, a), n, m->writes < n ? n : m->writes);
 	if (same >= GROWN)
-		bh_putf(&t, "names grow by %d", by);
+		bh_putf(&t, by[0] == by[1] ? "names grow by %u" : "names grow by %u to %u", by[0], by[1]);
 	else
 		bh_put(&t, "files are renamed or deleted");
-	snprintf(f->detail, sizeof f->detail, "in 60 s: %u repeats, %u renames and deletions, %u names longer by %d", n, done, same, by);
+	snprintf(f->detail, sizeof f->detail, "in 60 s: %u repeats, %u renames and deletions, %u names longer by %u to %u", n, done, same, by[0],
+		by[1]);
 	return 1;
 }
 

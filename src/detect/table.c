@@ -54,6 +54,13 @@ const char *bh_severity_name(unsigned severity)
 	return names[severity < BH_COUNT(names) ? severity : 0];
 }
 
+const char *bh_seen_how_name(unsigned how)
+{
+	static const char *const names[BH_SEEN_HOWS] = {"both directions", "joined late", "one direction", "over a gap or one direction"};
+
+	return names[how < BH_SEEN_HOWS ? how : 0];
+}
+
 void bh_finding_init(struct bh_finding *f, const struct bh_detector *d, const struct bh_sight *s)
 {
 	const struct bh_event *ev = s->ev;

@@ -5,8 +5,9 @@
  *   a SYN with no option but MSS, DF clear and a window of 1024, 2048, 3072 or 4096   nmap
  *   a SYN without any option: window 1024 masscan, 8192 scapy, 65535 zmap             every stack sends an MSS
  *   a first packet with FIN and no ACK, or with no flag at all                        FIN, Xmas and null scans
- *   a bare ACK as the first packet, from one port to 16 services of a host in 10 s    ACK and window scans
+ *   a bare ACK as the first packet, from one port to 16 services in 10 s              ACK and window scans
  *   IP protocols nobody uses, five of them within a minute                            protocol scans
+ * Ports that clients take are no services unless all are of one host: what a server goes on sending when nobody saw the start looks so.
  * Three to different services within 10 s; one could be a broken stack, or a conversation whose start was not seen.
  */
 #include <stdio.h>
@@ -14,11 +15,14 @@
 
 extern const struct bh_detector bh_detector_tool_syn;
 
+#define CLIENTS 32768 /* their ports begin here */
+
 enum kind { NONE, NMAP, RAW, FLAGS, ACKS, PROTOS };
 
 struct mine {
 	struct bh_recent made[4], ack[16], proto[6]; /* services tried; protocols */
-	uint64_t ack_from;			      /* the port and the host the bare ACKs go to: another one is another count */
+	uint64_t ack_host; /* the last one counted */
+	uint16_t ack_from; /* the port of the bare ACKs: another one is another count */
 };
 
 static enum kind kind_of(const struct bh_event *ev)
@@ -64,11 +68,16 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		n = bh_recent_note(m->proto, BH_COUNT(m->proto), ev->proto, ev->at, BH_MIN(1));
 		need = 5;
 	} else if (k == ACKS) {
-		uint64_t from = bh_addr_hash(&ev->dst, 1) + ev->sport;
+		uint64_t host = bh_addr_hash(&ev->dst, 1) | 1;
 
-		if (m->ack_from != from)
+		if (m->ack_from != ev->sport) {
 			memset(m->ack, 0, sizeof m->ack);
-		m->ack_from = from;
+			m->ack_host = 0;
+		}
+		m->ack_from = ev->sport;
+		if (ev->dport >= CLIENTS && m->ack_host && m->ack_host != host)
+			return 0;
+		m->ack_host = host;
 		n = bh_recent_note(m->ack, BH_COUNT(m->ack), key, ev->at, BH_SEC(10));
 		need = 16;
 	} else {

@@ -302,6 +302,30 @@ static void search_asked(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id, s
 	tell_search(u, c, &s->e);
 }
 
+/* attributes that make a client load a class (RFC 2713), in what is kept of the entry */
+static bool java(struct bh_bytes b)
+{
+	static const char *const names[] = {"javaClassName", "javaSerializedData", "javaCodeBase", "javaFactory", "javaRemoteLocation"};
+
+	for (unsigned i = 0; i < BH_COUNT(names); i++)
+		if (b.left && memmem(b.p, b.left, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+/* the entry's name comes first, and may be longer than what is kept: only its length is read */
+static bool long_name(struct bh_bytes b)
+{
+	uint32_t n = 0;
+	uint8_t tag = bh_u8(&b), first = bh_u8(&b);
+
+	if (tag != 0x04 || first < 0x81 || first > 0x84)
+		return false;
+	for (unsigned i = 0; i < (first & 7u); i++)
+		n = n << 8 | bh_u8(&b);
+	return !b.bad && n > 1024;
+}
+
 static void search_answered(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id, const struct bh_ber *op, uint32_t total)
 {
 	struct search *s = search_of((struct conn *)c->mine, id, true);
@@ -309,8 +333,13 @@ static void search_answered(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id
 	struct bh_ber e;
 
 	s->e.bytes += total;
-	if (op->tag == ENTRY)
+	if (op->tag == ENTRY) {
 		s->e.entries++;
+		if (java(op->in))
+			s->e.flags |= BH_LDAP_F_JAVA;
+		if (long_name(op->in))
+			s->e.flags |= BH_LDAP_F_LONG;
+	}
 	if (op->tag != DONE)
 		return;
 	s->e.op = BH_LDAP_DONE;

@@ -135,6 +135,7 @@ struct smb_stream {
 struct smb_conn {
 	uint64_t flow_id, seed; /* seed: of the two addresses, for handle keys */
 	struct bh_event proto;  /* of the last packet that made a fact: client as source */
+	uint64_t nt_trans; /* SMB1: the NT transaction begun last, by its message */
 	uint32_t requests, clock;
 	uint16_t dialect;
 	uint8_t msg_next;

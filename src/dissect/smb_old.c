@@ -11,6 +11,7 @@
 #define DOS_MORE_DATA 0x00ea0001u
 #define SET_FILE 8
 #define SET_PATH 6
+#define SESSION_SETUP2 0x0e
 #define LEVEL_DISPOSITION 0x102
 #define LEVEL_EOF 0x104
 #define LEVEL_POSIX_UNLINK 0x20a
@@ -335,6 +336,18 @@ static void ask_trans(struct smb *s, struct smb_conn *c, const struct old_head *
 	*ext = (struct smb_extent){t.data_off, t.data};
 }
 
+/* A message that contradicts its protocol, and is nothing but an exploit. */
+static void odd(struct smb *s, struct smb_conn *c, const char *what)
+{
+	struct bh_event ev;
+
+	bh_smb_begin(s, c, &ev, BH_EV_SMB, c->answers);
+	ev.u.smb.op = BH_SMB_ODD;
+	ev.u.smb.dialect = 1;
+	bh_strcpy(ev.u.smb.name, sizeof ev.u.smb.name, what);
+	bh_smb_emit(s, &ev);
+}
+
 static void ask_trans2(struct smb *s, struct smb_conn *c, const struct old_head *h, struct old_block *b)
 {
 	struct bh_bytes params;
@@ -344,7 +357,14 @@ static void ask_trans2(struct smb *s, struct smb_conn *c, const struct old_head 
 	uint16_t fid = 0, level;
 	struct trans t;
 
-	if (!trans(b, &t) || (t.setup[0] != SET_FILE && t.setup[0] != SET_PATH))
+	c->nt_trans = 0;
+	if (!trans(b, &t))
+		return;
+	if (t.setup[0] == SESSION_SETUP2) {
+		odd(s, c, "a Trans2 SESSION_SETUP, which no client sends (a back door is asked for)");
+		return;
+	}
+	if (t.setup[0] != SET_FILE && t.setup[0] != SET_PATH)
 		return;
 	params = part(h, t.params_off, t.params);
 	if (t.setup[0] == SET_FILE)
@@ -414,6 +434,14 @@ static void ask(struct smb *s, struct smb_conn *c, const struct old_head *h, str
 		break;
 	case OLD_TRANS2:
 		ask_trans2(s, c, h, b);
+		break;
+	case OLD_NT_TRANS:
+		c->nt_trans = h->key;
+		break;
+	case OLD_TRANS2_MORE: /* its length field is half as wide as that of the transaction it claims to continue */
+		if (c->nt_trans && c->nt_trans == h->key)
+			odd(s, c, "an NT transaction continued as a Trans2 (CVE-2017-0144)");
+		c->nt_trans = 0;
 		break;
 	}
 }

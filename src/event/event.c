@@ -183,6 +183,7 @@ static const struct field fields[] = {
 	NUM("result", K(LDAP), u.ldap.result, F_U16),
 	NUM("entries", K(LDAP), u.ldap.entries, F_U32),
 	NUM("bytes", K(LDAP), u.ldap.bytes, F_U32),
+	NUM("dflags", K(LDAP), u.ldap.flags, F_U8),
 	NUM("base", K(LDAP), u.ldap.base, F_STR),
 	NUM("filter", K(LDAP), u.ldap.filter, F_STR),
 	NUM("qid", K(DNS), u.dns.id, F_U16),

@@ -167,6 +167,10 @@ static void alert_evidence(struct bh_json *j, const struct bh_eve *e, const stru
 	bh_json_str(j, "text", f->text);
 	if (f->detail[0])
 		bh_json_str(j, "detail", f->detail);
+	if (f->user[0])
+		bh_json_str(j, "account", f->user);
+	if (f->vantage)
+		bh_json_str(j, "vantage", bh_seen_how_name(f->vantage));
 	bh_json_close(j, '}');
 	bh_json_close(j, ']');
 	if (f->held)

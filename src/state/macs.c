@@ -74,17 +74,28 @@ bool bh_macs_carry(struct bh_macs *s, const struct bh_mac *m, const struct bh_ad
 	return !e->router;
 }
 
-/* IPv4 addresses that differ in their first half: one wire seldom has two such networks, and then who is in both routes */
-bool bh_macs_several_nets(const struct bh_macent *e)
+/*
+ * IPv4 addresses that differ in their first half: one wire seldom has two such networks, and then who is in both routes. 2: by what
+ * frames of answered connections carried; 1: by claims too, which are free.
+ */
+unsigned bh_macs_several_nets(const struct bh_macent *e)
 {
-	const struct bh_addr *first = NULL;
+	const struct bh_addr *first = NULL, *carried = NULL;
+	unsigned how = e && e->router ? 2 : 0;
 
-	for (unsigned i = 0; e && i < e->n; i++) {
-		if (!bh_addr_is4(&e->addrs[i]) || bh_addr_unspecified(&e->addrs[i]))
+	for (unsigned i = 0; e && how < 2 && i < e->n; i++) {
+		const struct bh_addr *a = &e->addrs[i];
+
+		if (!bh_addr_is4(a) || bh_addr_unspecified(a))
 			continue;
-		if (first && memcmp(&first->b[12], &e->addrs[i].b[12], 2) != 0)
-			return true;
-		first = &e->addrs[i];
+		if (first && memcmp(&first->b[12], &a->b[12], 2) != 0)
+			how = 1;
+		first = a;
+		if (!(e->carried >> i & 1))
+			continue;
+		if (carried && memcmp(&carried->b[12], &a->b[12], 2) != 0)
+			how = 2;
+		carried = a;
 	}
-	return e && e->router;
+	return how;
 }

@@ -24,6 +24,6 @@ struct bh_macent *bh_macs_set(const struct bh_macs *s, const struct bh_mac *m); 
 struct bh_macent *bh_macs_find(struct bh_macs *s, const struct bh_mac *m, bool make);
 /* The MAC has the address. frame: a frame carried it, not only a claim. false: the MAC is a router's. */
 bool bh_macs_carry(struct bh_macs *s, const struct bh_mac *m, const struct bh_addr *a, bh_ns at, bool frame);
-bool bh_macs_several_nets(const struct bh_macent *e); /* NULL: false */
+unsigned bh_macs_several_nets(const struct bh_macent *e); /* NULL: 0 */
 
 #endif

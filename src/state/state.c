@@ -454,7 +454,7 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
 	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
-	v->routes = bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
+	v->routes = (uint8_t)bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -528,6 +528,10 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_RDP:
 	case BH_EV_SSH:
 		v->cls = (uint16_t)bh_watch_service(s->watch, ev->proto, ev->dport);
+		if (ev->kind == BH_EV_RPC) {
+			v->iface = bh_watch_iface(s->watch, &ev->u.rpc.uuid);
+			v->call = bh_watch_call(v->iface, ev->u.rpc.opnum, &v->rpc);
+		}
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_touch(s, &ev->dst, ev->at);
 		if (ev->flags & BH_EVF_TWOWAY) {

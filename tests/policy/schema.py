@@ -25,7 +25,7 @@ def check(name, policy, good):
         failed = True
 
 
-files = glob.glob(src + "/policies/*.yaml")
+files = [f for f in glob.glob(src + "/policies/*.yaml") if not f.endswith("watchlist.yaml")]
 assert len(files) >= 3
 for f in files:
     with open(f) as h:

@@ -7,10 +7,14 @@
  *   at TIME EVENT                       an event in its print form without the time
  *   at TIME try PROTO SRC > DST OUTCOME one attempt: flow-new and flow-outcome with a flow id of its own
  *   at TIME file SRC > DST SHARE NAME EXT   one file encrypted in place and renamed, over SMB, as facts
+ *   at TIME call SRC > DST[:PORT] INTERFACE OPNUM [KEY=VALUE…]   a two-way RPC call, by the watch-list's name of the interface
+ *   at TIME logon SRC > DST[:PORT] VIA RESULT USER [KEY=VALUE…]  a two-way logon; USER - is none; NTLM unless mech= says otherwise
  *   at TIME tick
  *   repeat N every DUR LINE             LINE without "at"; {n} counts from 0, {n+K} adds
  *   kernel applies|refuses              answers to requested orders from here on (default: applies)
- *   expect finding NAME [host ADDR] [count N]     since the last expect/never-reset
+ *   expect finding NAME [host ADDR] [count N] [severity S] [weight N] [attribution N]   since the last forget; weight in
+ *                                       centibans, with the role's factor
+ *   expect score ADDR FAMILY N          the ledger's score of a host in one family now, centibans
  *   expect action VERB [KIND] [ADDR]    KIND: isolate, shield, contain, island or kill
  *   expect plan KIND ADDR|MAC|NETWORK   the wanted plan holds the cut; of a connection, ADDR is who opened it
  *   expect plan spares ADDR|MAC         it holds no cut of it
@@ -28,11 +32,19 @@
 #include <bulkhead/decide.h>
 
 #define MAX_RECS 4096
+#define DEPTH 4
+struct memory { /* the same for all scenarios: getting and giving back is what costs the sanitizer time */
+	struct bh_record *rec;
+	struct bh_out *out;
+};
 struct run {
 	const char *file;
 	unsigned line, fails, expects;
 	struct bh_policy *policy;
 	struct bh_core *core;
+	struct bh_watch *watch;
+	struct bh_out *out; /* DEPTH of them: an answer of the kernel may have one of its own */
+	unsigned depth;
 	struct bh_record *rec;
 	size_t n_rec, from;
 	char never[32][160];
@@ -52,7 +64,7 @@ static void say(struct run *r, const char *what, const char *line)
 
 static void need_core(struct run *r)
 {
-	struct bh_core_opts o = {.mode = r->mode, .bare = true};
+	struct bh_core_opts o = {.mode = r->mode, .bare = true, .hosts = 1024};
 
 	if (r->core)
 		return;
@@ -82,14 +94,18 @@ static void keep(struct run *r, const struct bh_out *out)
 
 static void feed(struct run *r, const struct bh_event *ev)
 {
-	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_out *out = r->depth < DEPTH ? &r->out[r->depth] : NULL;
 
 	need_core(r);
 	r->now = ev->at;
-	if (!out || bh_core_step(r->core, ev, out))
+	if (!out)
+		abort();
+	out->n = 0;
+	r->depth++;
+	if (bh_core_step(r->core, ev, out))
 		abort();
 	keep(r, out);
-	free(out);
+	r->depth--;
 }
 
 static void feed_text(struct run *r, bh_ns at, const char *text)
@@ -145,12 +161,64 @@ static void file(struct run *r, bh_ns at, const char *text)
 	feed_text(r, at + BH_MS(2), line);
 }
 
+/* "10.1.2.3" and a port when none is given */
+static const char *with_port(const char *dst, unsigned port, char buf[80])
+{
+	snprintf(buf, 80, strchr(dst, ':') ? "%.63s" : "%.63s:%u", dst, port);
+	return buf;
+}
+
+static void call(struct run *r, bh_ns at, const char *text)
+{
+	const struct bh_watch_iface *iface = NULL;
+	char src[64], dst[64], name[48], uuid[37], line[1024], end[80];
+	unsigned opnum;
+	int used = 0;
+
+	if (sscanf(text, "%63s > %63s %47s %u %n", src, dst, name, &opnum, &used) < 4 || !used) {
+		say(r, "call wants SRC > DST INTERFACE OPNUM", text);
+		return;
+	}
+	if (!r->watch)
+		r->watch = bh_watch_builtin();
+	for (size_t i = 0; r->watch && i < r->watch->n_ifaces; i++)
+		if (!strcmp(r->watch->ifaces[i].name, name))
+			iface = &r->watch->ifaces[i];
+	if (!iface) {
+		say(r, "no such interface in the watch-list", name);
+		return;
+	}
+	snprintf(line, sizeof line, "rpc tcp %s:50000 > %s flags=2 do=call uuid=%s opnum=%u%s%s %s", src, with_port(dst, 445, end),
+		bh_uuid_print(&iface->uuid, uuid), opnum, strstr(text + used, "count=") ? "" : " count=1", strstr(text + used, "via=") ? "" : " via=pipe",
+		text + used);
+	feed_text(r, at, line);
+}
+
+static void logon(struct run *r, bh_ns at, const char *text)
+{
+	char src[64], dst[64], via[16], result[16], user[64], line[1024], end[80];
+	int used = 0;
+
+	if (sscanf(text, "%63s > %63s %15s %15s %63s %n", src, dst, via, result, user, &used) < 5) {
+		say(r, "logon wants SRC > DST VIA RESULT USER", text);
+		return;
+	}
+	snprintf(line, sizeof line, "logon tcp %s:50000 > %s flags=2 via=%s result=%s%s%s%s%s %s", src, with_port(dst, 445, end), via, result,
+		!strcmp(user, "-") ? "" : " user=\"", !strcmp(user, "-") ? "" : user, !strcmp(user, "-") ? "" : "\"",
+		used && strstr(text + used, "mech=") ? "" : " mech=ntlm", used ? text + used : "");
+	feed_text(r, at, line);
+}
+
 static void event_line(struct run *r, bh_ns at, const char *text)
 {
 	if (strncmp(text, "try ", 4) == 0)
 		attempt(r, at, text + 4);
 	else if (strncmp(text, "file ", 5) == 0)
 		file(r, at, text + 5);
+	else if (strncmp(text, "call ", 5) == 0)
+		call(r, at, text + 5);
+	else if (strncmp(text, "logon ", 6) == 0 && !strstr(text, " tcp "))
+		logon(r, at, text + 6);
 	else
 		feed_text(r, at, text);
 }
@@ -194,6 +262,14 @@ static bool finding_matches(const struct bh_record *rec, char *words[], int n)
 		if (!strcmp(words[i], "count") && rec->finding.count != strtoul(words[i + 1], NULL, 10))
 			return false;
 		if (!strcmp(words[i], "severity") && strcmp(bh_severity_name(rec->finding.severity), words[i + 1]))
+			return false;
+		if (!strcmp(words[i], "weight") && rec->finding.weight != strtol(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "targets") && rec->finding.n_targets != strtoul(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "held") && rec->finding.held != strtoul(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "seen") && strcmp(bh_seen_how_name(rec->finding.vantage), words[i + 1]))
 			return false;
 		if (!strcmp(words[i], "attribution") && rec->finding.attribution != strtoul(words[i + 1], NULL, 10))
 			return false;
@@ -277,6 +353,30 @@ static bool change_matches(struct run *r, const struct bh_record *rec, char *wor
 	       !strcmp(bh_conduit_state_name(rec->posture.state), words[1]);
 }
 
+static bool score_matches(struct run *r, char *words[], int n)
+{
+	static const char *const families[] = {
+#define X(id) #id,
+		BH_FAMILIES(X)
+#undef X
+	};
+	const struct bh_host *h;
+	struct bh_addr a;
+
+	need_core(r);
+	if (n < 3 || bh_addr_parse(words[0], strlen(words[0]), &a))
+		return false;
+	h = bh_state_find(bh_core_state(r->core), &a);
+	for (unsigned f = 0; h && f < BH_FAM_COUNT; f++) {
+		if (strcmp(families[f], words[1]))
+			continue;
+		if (h->ledger.fam[f].score == strtol(words[2], NULL, 10))
+			return true;
+		printf("# %s has %d\n", words[1], h->ledger.fam[f].score);
+	}
+	return false;
+}
+
 static int split(char *s, char *words[], int max)
 {
 	int n = 0;
@@ -306,6 +406,7 @@ static void expect(struct run *r, const char *text)
 	r->expects++;
 	if (n < 2 || (!strcmp(words[0], "plan")      ? !plan_matches(r, words + 1, n - 1)
 		      : !strcmp(words[0], "posture") ? !posture_matches(r, words + 1, n - 1)
+		      : !strcmp(words[0], "score")   ? !score_matches(r, words + 1, n - 1)
 						     : !seen(r, words, n, r->from)))
 		say(r, "expected, did not happen", text);
 }
@@ -377,13 +478,22 @@ static void line(struct run *r, char *s)
 	}
 }
 
-static unsigned run_file(const char *path, unsigned no)
+static const char *strength(const struct bh_record *rec, char buf[2048])
 {
-	struct run r = {.file = path, .mode = -1, .rec = calloc(MAX_RECS, sizeof *r.rec)};
+	buf[0] = 0;
+	if (rec->kind == BH_REC_ALERT)
+		snprintf(buf, 2048, " (%s, weight %d, count %u, A%u)", bh_severity_name(rec->finding.severity), rec->finding.weight, rec->finding.count,
+			rec->finding.attribution);
+	return buf;
+}
+
+static unsigned run_file(const char *path, unsigned no, const struct memory *memory)
+{
+	struct run r = {.file = path, .mode = -1, .rec = memory->rec, .out = memory->out};
 	char buf[2048], *words[16];
 	FILE *f = fopen(path, "r");
 
-	if (!f || !r.rec)
+	if (!f)
 		abort();
 	while (fgets(buf, sizeof buf, f)) {
 		r.line++;
@@ -404,13 +514,13 @@ static unsigned run_file(const char *path, unsigned no)
 	if (r.expects == 0)
 		say(&r, "expects nothing", path);
 	for (size_t i = 0; r.fails && i < r.n_rec; i++)
-		printf("#   %s %s: %s\n", r.rec[i].kind == BH_REC_ALERT ? "alert" : bh_verb_name(r.rec[i].verb),
-			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.detector->name : bh_cut_kind_name(r.rec[i].order.kind),
+		printf("#   %s %s%s: %s\n", r.rec[i].kind == BH_REC_ALERT ? "alert" : bh_verb_name(r.rec[i].verb),
+			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.detector->name : bh_cut_kind_name(r.rec[i].order.kind), strength(&r.rec[i], buf),
 			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.text : r.rec[i].verb == BH_VERB_REFUSED ? r.rec[i].refused.text : r.rec[i].order.reason);
 	printf("%sok %u - %s\n", r.fails ? "not " : "", no, strstr(path, "scenario/") ? strstr(path, "scenario/") + 9 : path);
 	bh_core_close(r.core);
+	bh_watch_free(r.watch);
 	bh_policy_free(r.policy);
-	free(r.rec);
 	return r.fails != 0;
 }
 
@@ -421,12 +531,13 @@ static int by_name(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
+	struct memory memory = {calloc(MAX_RECS, sizeof *memory.rec), calloc(DEPTH, sizeof *memory.out)};
 	static char *paths[1024];
 	unsigned n = 0, failed = 0;
 	struct dirent *e, *e2;
 	DIR *d, *d2;
 
-	if (argc != 2 || !(d = opendir(argv[1])))
+	if (argc != 2 || !memory.rec || !memory.out || !(d = opendir(argv[1])))
 		return 2;
 	while ((e = readdir(d))) {
 		char sub[2048];
@@ -444,8 +555,10 @@ int main(int argc, char **argv)
 	qsort(paths, n, sizeof *paths, by_name);
 	printf("1..%u\n", n);
 	for (unsigned i = 0; i < n; i++) {
-		failed += run_file(paths[i], i + 1);
+		failed += run_file(paths[i], i + 1, &memory);
 		free(paths[i]);
 	}
+	free(memory.rec);
+	free(memory.out);
 	return failed || !n;
 }

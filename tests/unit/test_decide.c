@@ -34,6 +34,20 @@ static void weak_items_of_one_family_never_add_up_to_a_cut(void **state)
 	assert_int_equal(fams, 1);
 }
 
+static void the_same_again_keeps_a_score_up_and_adds_nothing(void **state)
+{
+	struct bh_ledger l = {0};
+
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(bh_ledger_again(&l, BH_FAM_C, 20, 3, BH_SEC(25) * i), 20);
+	assert_int_equal(bh_ledger_again(&l, BH_FAM_C, 100, 2, BH_SEC(25000)), 80);
+	assert_int_equal(l.fam[BH_FAM_C].attr, 80);
+	assert_int_equal(bh_ledger_add(&l, BH_FAM_C, 20, 3, BH_SEC(25000)), 86);
+	assert_int_equal(bh_ledger_again(&l, BH_FAM_C, 20, 3, BH_SEC(25000)), 86);
+	assert_int_equal(bh_ledger_half_life(BH_FAM_C), BH_HOUR(6));
+	assert_int_equal(bh_ledger_half_life(BH_FAM_I), BH_HOUR(24));
+}
+
 static void families_add_up_and_attribution_scales(void **state)
 {
 	struct bh_ledger l = {0};
@@ -250,6 +264,7 @@ int main(void)
 		cmocka_unit_test(no_order_is_lost_among_many_that_expire),
 		cmocka_unit_test(decay_halves_at_the_half_life_and_never_rises),
 		cmocka_unit_test(weak_items_of_one_family_never_add_up_to_a_cut),
+		cmocka_unit_test(the_same_again_keeps_a_score_up_and_adds_nothing),
 		cmocka_unit_test(families_add_up_and_attribution_scales),
 		cmocka_unit_test(percent_is_monotone_and_fifty_at_even_odds),
 		cmocka_unit_test(the_core_is_a_function_of_its_events),

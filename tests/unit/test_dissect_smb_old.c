@@ -259,6 +259,56 @@ static void a_pipe_speaks_through_transactions_or_writes(void **state)
 		}
 }
 
+/* a request of eight words and no bytes */
+static void old_nothing(struct old *o, unsigned cmd)
+{
+	old_begin(o, 0, cmd, 0);
+	old_words(o);
+	le(o->t, 16, 0);
+	old_bytes(o);
+	old_end(o);
+}
+
+static void messages_only_an_exploit_sends_are_told(void **state)
+{
+	struct old o = old_new();
+	const struct bh_event *e;
+	struct rig r;
+
+	start(&o);
+	old_trans(&o, 0x32, 1, 0x0e, 0, "abcdefgh", 8, "", 0); /* the back door's ping */
+	old_nothing(&o, 0xa0); /* begun as an NT transaction … */
+	old_nothing(&o, 0x33); /* … and continued as a Trans2 */
+	rig_open(&r);
+	rig_play(&r, o.t, 0, 1460);
+	e = rig_nth(&r, BH_SMB_ODD, 0);
+	assert_non_null(e);
+	assert_non_null(strstr(e->u.smb.name, "SESSION_SETUP"));
+	e = rig_nth(&r, BH_SMB_ODD, 1);
+	assert_non_null(e);
+	assert_non_null(strstr(e->u.smb.name, "NT transaction"));
+	assert_null(rig_nth(&r, BH_SMB_ODD, 2));
+	rig_close(&r);
+	free(o.t);
+}
+
+static void a_transaction_continued_as_what_it_is_is_nothing(void **state)
+{
+	struct old o = old_new();
+	struct rig r;
+
+	start(&o);
+	old_nothing(&o, 0xa0);
+	old_nothing(&o, 0xa1);
+	old_trans(&o, 0x32, 1, 5, 0, "abcdefgh", 8, "", 0);
+	old_nothing(&o, 0x33);
+	rig_open(&r);
+	rig_play(&r, o.t, 0, 1460);
+	assert_null(rig_nth(&r, BH_SMB_ODD, 0));
+	rig_close(&r);
+	free(o.t);
+}
+
 static void two_connections_of_a_client_do_not_share_a_handle(void **state)
 {
 	struct old o = old_new();
@@ -341,6 +391,8 @@ int main(void)
 		cmocka_unit_test(files_are_deleted_by_path_by_disposition_and_at_close),
 		cmocka_unit_test(a_file_is_renamed_by_its_handle),
 		cmocka_unit_test(a_pipe_speaks_through_transactions_or_writes),
+		cmocka_unit_test(messages_only_an_exploit_sends_are_told),
+		cmocka_unit_test(a_transaction_continued_as_what_it_is_is_nothing),
 		cmocka_unit_test(two_connections_of_a_client_do_not_share_a_handle),
 		cmocka_unit_test(one_direction_alone_is_told_untrusted),
 		cmocka_unit_test(no_length_that_lies_is_believed),

@@ -20,7 +20,7 @@ static const char *const lines[] = {
 	"4.000000000 rpc tcp 10.1.2.3:50311 > 10.9.0.1:445 do=call uuid=367abb81-9844-35f1-ad32-98f038001003 opnum=12 count=1 ctx=2 via=pipe level=6 rflags=1 stub=300 pipe=\"svcctl\" user=\"CORP\\\\alice\" text=\"PSEXESVC\"",
 	"4.000000000 logon tcp 10.1.2.3:50311 > 10.9.0.1:445 via=smb mech=ntlm result=failed status=3221225581 challenge=1122334455667788 proof=99 user=\"alice\" ws=\"PC1\"",
 	"4.000000000 krb udp 10.1.2.3:50311 > 10.9.0.1:88 type=13 ticket=23 kflags=1 cname=\"alice\" sname=\"MSSQL/db\" realm=\"CORP\"",
-	"4.000000000 ldap tcp 10.1.2.3:50311 > 10.9.0.1:389 do=search scope=2 filter=\"(adminCount=1)\"",
+	"4.000000000 ldap tcp 10.1.2.3:50311 > 10.9.0.1:389 do=search scope=2 dflags=1 filter=\"(adminCount=1)\"",
 	"4.000000000 dns udp 10.1.2.3:50311 > 10.9.0.1:53 qid=7 qtype=252 addr=10.0.0.9 name=\"corp.example\"",
 	"4.000000000 http tcp 10.1.2.3:50311 > 10.9.0.1:5985 count=3 status=200 method=\"POST\" path=\"/wsman\"",
 	"4.000000000 rdp tcp 10.1.2.3:50311 > 10.9.0.1:3389 asked=3 chosen=2 cookie=\"alice\"",
