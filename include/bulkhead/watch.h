@@ -39,7 +39,7 @@ enum bh_svc_class {
 	X(REPLICA_CHANGE, "replica-change") X(NETLOGON_TRY, "netlogon-try") X(PASSWORD_SET, "password-set") \
 	X(ACCOUNT_CHANGE, "account-change") X(SECRET_READ, "secret-read") X(COERCE, "coerce")             \
 	X(COERCE_ALONE, "coerce-alone") X(PERSIST, "persist") X(DNS_PLUGIN, "dns-plugin")                 \
-	X(CERT_REQUEST, "certificate-request") X(SHADOW_COPY, "shadow-copy")
+	X(CERT_REQUEST, "certificate-request") X(SHADOW_COPY, "shadow-copy") X(REG_OPEN, "registry-open")
 enum bh_rpc_class {
 #define X(id, name) BH_RPCC_##id,
 	BH_RPC_CLASSES(X)

@@ -383,6 +383,8 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		relieved = true;
 	} else if (relieved) {
 		f->weight /= 10;
+		if (!f->hard)
+			f->severity = BH_SEV_INFO; /* what the declared role is for is no news; it stays on record */
 	}
 	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;

@@ -190,7 +190,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		if (e->hops + 1 > hops)
 			hops = (uint8_t)(e->hops < 200 ? e->hops + 1 : 200);
 		v = weigh(m, e, account, how, s->ev->at, made);
-		if (v > w) {
+		/* of equal weight, the one that came last is the likelier cause */
+		if (v > w || (best && v == w && e->at > best->at)) {
 			w = v;
 			best = e;
 		}
