@@ -202,7 +202,7 @@ static void udp_packet(struct dns *s, const struct bh_dissect_in *in, const stru
 	ev.app = BH_APP_DNS;
 	ev.outcome = 0;
 	ev.flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (ev.u.dns.flags & BH_DNS_F_ANSWER)
+	if ((ev.u.dns.flags & BH_DNS_F_ANSWER) && (in->flags & BH_EVF_TWOWAY))
 		ev.flags |= BH_EVF_TWOWAY;
 	if (dns_port(ev.sport) && !dns_port(ev.dport))
 		bh_event_swap(&ev);

@@ -109,7 +109,7 @@ static void tell_logon(struct bh_stream *u, struct bh_stream_conn *c, enum bh_lo
 	if (result == BH_LOGON_OK && m->told_ok)
 		return;
 	m->told_ok = result == BH_LOGON_OK;
-	bh_stream_event(c, BH_EV_LOGON, BH_APP_HTTP, status != 0, &ev);
+	bh_stream_event(c, BH_EV_LOGON, BH_APP_HTTP, c->heard[1], &ev);
 	ev.u.logon = m->rq.l;
 	ev.u.logon.via = BH_LOGON_HTTP;
 	ev.u.logon.result = (uint8_t)result;

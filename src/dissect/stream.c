@@ -69,7 +69,7 @@ void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool
 	ret->app = (uint16_t)app;
 	ret->outcome = 0;
 	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (answered)
+	if (answered && c->heard[0] && c->heard[1])
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->untrusted[0] || c->untrusted[1])
 		ret->flags |= BH_EVF_UNTRUSTED;
@@ -128,7 +128,7 @@ static struct bh_stream_conn *conn_of(struct bh_stream *u, const struct bh_disse
 	c->mine = u->mine + i * u->ops->mine;
 	memset(c->mine, 0, u->ops->mine);
 	c->late = !(in->flags & BH_EVF_TWOWAY);
-	if (u->ops->server_port)
+	if (u->ops->server_port && c->late)
 		c->swapped = u->ops->server_port(in->proto->sport) && !u->ops->server_port(in->proto->dport);
 	u->connections++;
 	return c;
@@ -147,7 +147,7 @@ void bh_stream_packet(void *state, const struct bh_dissect_in *in, const struct 
 	c->proto = *in->proto;
 	if (c->swapped)
 		bh_event_swap(&c->proto);
-	c->answers |= d == 1;
+	c->heard[d] = true;
 	c->bytes[d] += in->pkt->payload_wire;
 	u->cur = c;
 	if (!c->off[d])
