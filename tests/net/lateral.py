@@ -143,7 +143,7 @@ class Lateral(daemon.Test):
                     if e['event_type'] == 'alert':
                         e['seen'], e['who'] = float(at), e['src_ip']
                         e['name'], e['level'] = e['bulkhead']['evidence'][0]['detector'], LEVELS.index(e['alert']['metadata']['signature_severity'][0])
-                        e['victims'] = {t['ip'] for t in e['bulkhead'].get('targets', [])} | {e.get('dest_ip')}
+                        e['victims'] = {t['ip'] for t in e['bulkhead'].get('targets', [])}
                         out.append(e)
         except OSError:
             pass
@@ -190,7 +190,7 @@ class Lateral(daemon.Test):
         self.until(look, seconds)
         for name in names:
             a = found.get(name)
-            self.ok(a, '%s: %s names %s' % (title, name, who), [(x['name'], x['who'], sorted(map(str, x['victims'])), x['level']) for x in self.alerts() if ip in (x['who'], x.get('dest_ip'))])
+            self.ok(a, '%s: %s names %s' % (title, name, who), [(x['name'], x['who'], sorted(x['victims']), LEVELS[x['level']]) for x in self.alerts() if ip in (x['who'], x.get('dest_ip'))])
             if a:
                 print('#   %s; record %.1f ms after its packet' % (a['bulkhead']['evidence'][0]['text'], 1000 * (a['seen'] - self.when(a))), flush=True)
 
@@ -205,9 +205,12 @@ class Lateral(daemon.Test):
         """True when a program is missing: the case is skipped with that reason"""
         missing = [p for p in paths if not (os.path.exists(p) or victims.program(p) if p[0] == '/' else shutil.which(p))]
         if missing:
-            self.n += 1
-            print('ok %d - %s # skip %s is missing; tools/setup and tools/test provide it' % (self.n, title, ', '.join(missing)), flush=True)
+            self.skip(title, ', '.join(missing) + ' missing; tools/setup and tools/test provide it')
         return bool(missing)
+
+    def skip(self, title, why):
+        self.n += 1
+        print('ok %d - %s # skip %s' % (self.n, title, why), flush=True)
 
     # ---- cases ----
     def execution(self):
@@ -217,11 +220,13 @@ class Lateral(daemon.Test):
             self.tool(ns, 'psexec.py', '%s:%s@%s' % ('administrator' if at == 'win' else 'root', PASSWORD, self.net.ip(at)), 'cmd')
         self.tool('smbexec', 'smbexec.py', target % self.net.ip('win'), stdin=b'exit\n')
         self.tool('atexec', 'atexec.py', target % self.net.ip('win'), 'whoami')
-        self.expect('psexec over SMB2.1', 'psexec', 'win', 'exec.svc', 'share.exe')
-        self.expect('psexec over SMB1', 'psexec1', 'old', 'exec.svc', 'share.exe')
-        self.expect('psexec over sealed SMB3', 'psexec-enc', 'sealed', 'exec.enc')
-        self.expect('smbexec', 'smbexec', 'win', 'exec.svc')
-        self.expect('atexec', 'atexec', 'win', 'exec.task')
+        # CreateServiceW alone is medium; Samba refuses it, so nothing is started over SMB1
+        self.expect('psexec over SMB2.1', 'psexec', 'win', 'exec.svc', least=3)
+        self.expect('psexec over SMB2.1', 'psexec', 'win', 'share.exe', least=2)
+        self.expect('psexec over SMB1', 'psexec1', 'old', 'exec.svc', 'share.exe', least=2)
+        self.expect('psexec over sealed SMB3', 'psexec-enc', 'sealed', 'exec.enc', least=3)
+        self.expect('smbexec', 'smbexec', 'win', 'exec.svc', least=3)
+        self.expect('atexec', 'atexec', 'win', 'exec.task', least=3)
         self.end(4)
         if self.everything:
             self.tool('services', 'services.py', target % self.net.ip('win'), 'create', '-name', 'updater', '-display', 'Updater', '-path', 'c:\\u.exe')
@@ -241,8 +246,8 @@ class Lateral(daemon.Test):
         self.tool('secrets', 'secretsdump.py', win)
         self.expect('samrdump and lookupsid', 'dir', 'clear', 'enum.dir')
         self.expect('reg add Run', 'reg', 'win', 'hide')
-        self.expect('reg save SAM', 'save', 'win', 'hide')
-        self.expect('secretsdump', 'secrets', 'win', 'hide')
+        self.expect('reg save SAM', 'save', 'win', 'hide', least=3)
+        self.expect('secretsdump', 'secrets', 'win', 'hide', least=3)
         self.end(10)
 
     def controller(self):
@@ -467,7 +472,10 @@ class Lateral(daemon.Test):
         for case in every if self.everything or only else quick:
             if not only or case.__name__ in only:
                 t = time.time()
-                case()
+                try:
+                    case()
+                except lab.Unavailable as e:
+                    self.skip(case.__name__, e)
                 self.end(0.1)
                 print('# %s: %.1f s' % (case.__name__, time.time() - t), flush=True)
         time.sleep(0.5)
@@ -523,6 +531,9 @@ def main():
     t = Lateral()
     try:
         return int(t.run())
+    except lab.Unavailable as e:
+        print('1..0 # skip %s' % e)
+        return 77
     finally:
         t.net.down()
 

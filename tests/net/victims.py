@@ -71,14 +71,16 @@ class Servers:
     def accounts(self, d, users, hashed=False):
         """Environment in which these accounts exist, with the password where hashed"""
         secret = subprocess.run(['openssl', 'passwd', '-6', PASSWORD], capture_output=True, text=True).stdout.strip() if hashed else 'x'
+        wrapped = lab.wrappers(d)
         with open(d + '/passwd', 'w') as f:
             for i, user in enumerate(users):
                 f.write('%s:%s:%d:%d::%s:/bin/sh\n' % (user, secret, i and 20000 + i, 0 if i == 0 else 65534, '/root' if i == 0 else '/nonexistent'))
             f.write('nobody:x:65534:65534::/nonexistent:/bin/false\nsshd:x:64000:65534::/run/sshd:/bin/false\nftp:x:64001:65534::/nonexistent:/bin/false\n')
         with open(d + '/group', 'w') as f:
             f.write('root:x:0:\nnogroup:x:65534:\n')
-        wrap = {'LD_PRELOAD': 'libnss_wrapper.so', 'NSS_WRAPPER_PASSWD': d + '/passwd', 'NSS_WRAPPER_GROUP': d + '/group'}
-        return dict(lab.wrappers(d), **wrap, **({'LD_PRELOAD': 'libuid_wrapper.so:libnss_wrapper.so'} if lab.in_userns() else {}))
+        # the lab's own wrapping, where there is a single user id, with these accounts instead of the machine's
+        preload = 'libuid_wrapper.so:libnss_wrapper.so' if lab.in_userns() else 'libnss_wrapper.so'
+        return {**wrapped, 'LD_PRELOAD': preload, 'NSS_WRAPPER_PASSWD': d + '/passwd', 'NSS_WRAPPER_GROUP': d + '/group'}
 
     def sshd(self, host):
         d, key, hostkey = self.folder('ssh-' + host), self.keys + '/id', self.keys + '/host'
