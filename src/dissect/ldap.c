@@ -372,6 +372,8 @@ static void ntlm(struct bh_pdu *u, struct bh_pdu_conn *c, const uint8_t *p, size
 	if (m.type != 3)
 		return;
 	l->proof = m.proof;
+	if (m.old)
+		l->challenge = 0;
 	memcpy(l->user, m.user, sizeof l->user);
 	memcpy(l->workstation, m.workstation, sizeof l->workstation);
 	l->result = BH_LOGON_TRIED;

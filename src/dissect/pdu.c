@@ -44,6 +44,7 @@ void bh_pdu_counters(const struct bh_pdu *u, void (*each)(void *ctx, const char 
 	each(ctx, "resyncs", u->resyncs);
 	each(ctx, "reordered", u->order.reordered);
 	each(ctx, "holes", u->order.holes);
+	each(ctx, "strange", u->order.strange);
 	each(ctx, "evicted_windows", u->order.evicted);
 	each(ctx, "connections", u->connections);
 	each(ctx, "evicted_connections", u->conns.evicted);
@@ -232,14 +233,17 @@ void bh_pdu_packet(struct bh_pdu *u, const struct bh_dissect_in *in, const struc
 	u->out = out;
 	c = conn_of(u, in);
 	d = in->dir ^ c->swapped;
+	if (!bh_order_fits(&u->order, &c->dir[d].order, in->pkt)) {
+		u->in = NULL;
+		u->out = NULL;
+		return;
+	}
 	c->proto = *in->proto;
 	if (c->swapped)
 		bh_event_swap(&c->proto);
 	c->heard[d] = true;
 	u->cur = c;
-	if (in->pkt->tcp.flags & BH_TCP_ACK)
-		bh_order_acked(&u->order, &c->dir[!d].order, !d, in->pkt->tcp.ack, &to);
-	bh_order_segment(&u->order, &c->dir[d].order, d, in, &to);
+	bh_order_packet(&u->order, (struct bh_order_dir *[]){&c->dir[0].order, &c->dir[1].order}, d, in, &to);
 	u->in = NULL;
 	u->out = NULL;
 }

@@ -182,6 +182,8 @@ static void token(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, unsigne
 	memcpy(t->user, m.user, sizeof t->user);
 	memcpy(t->workstation, m.workstation, sizeof t->workstation);
 	t->proof = m.proof;
+	if (m.old)
+		t->challenge = 0;
 	t->mech = m.user[0] ? BH_MECH_NTLM : BH_MECH_ANONYMOUS;
 	tell_logon(t, c, BH_LOGON_TRIED, 0);
 }

@@ -130,9 +130,11 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	s->out = out;
 	c = conn_of(s, in);
 	d = in->dir ^ c->swapped;
-	c->asks |= d == 0;
-	c->answers |= d == 1;
-	bh_smb_segment(s, c, d);
+	if (bh_order_fits(&s->order, &c->dir[d].order, in->pkt)) {
+		c->asks |= d == 0;
+		c->answers |= d == 1;
+		bh_smb_segment(s, c, d);
+	}
 	s->in = NULL;
 	s->out = NULL;
 }
@@ -161,6 +163,7 @@ static void counters(
 #undef X
 	each(ctx, "holes", s->order.holes);
 	each(ctx, "reordered", s->order.reordered);
+	each(ctx, "strange", s->order.strange);
 	each(ctx, "window_evicted", s->order.evicted);
 	each(ctx, "evicted_connections", s->conns.evicted);
 	each(ctx, "evicted_handles", s->handles.evicted);
