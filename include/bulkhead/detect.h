@@ -21,7 +21,7 @@ enum bh_severity_level { BH_SEV_INFO, BH_SEV_LOW, BH_SEV_MEDIUM, BH_SEV_HIGH, BH
 enum bh_step { BH_STEP_ALERT = 1, BH_STEP_SHIELD = 2, BH_STEP_CONTAIN = 3, BH_STEP_ISOLATE = 4 };
 
 /* What of the conversation was seen that a finding is from. */
-enum bh_seen_how { BH_SEEN_WHOLE, BH_SEEN_LATE, BH_SEEN_ONE_WAY, BH_SEEN_PARTLY, BH_SEEN_HOWS }; /* PARTLY: over a gap, or the answers never */
+enum bh_seen_how { BH_SEEN_WHOLE, BH_SEEN_LATE, BH_SEEN_ONE_WAY, BH_SEEN_PARTLY, BH_SEEN_GAPS, BH_SEEN_HOWS }; /* PARTLY: over a gap, or the answers never; GAPS: there were some before */
 const char *bh_seen_how_name(unsigned how);
 
 #define BH_FINDING_TARGETS 16

@@ -76,7 +76,9 @@ static uint8_t vantage(const struct bh_event *ev)
 		return BH_SEEN_PARTLY;
 	if (!(ev->flags & BH_EVF_TWOWAY))
 		return BH_SEEN_ONE_WAY;
-	return (ev->flags & BH_EVF_LATE) || (ev->kind == BH_EV_RPC && (ev->u.rpc.flags & BH_RPC_F_LATE)) ? BH_SEEN_LATE : BH_SEEN_WHOLE;
+	if ((ev->flags & BH_EVF_LATE) || (ev->kind == BH_EV_RPC && (ev->u.rpc.flags & BH_RPC_F_LATE)))
+		return BH_SEEN_LATE;
+	return ev->flags & BH_EVF_GAPS ? BH_SEEN_GAPS : BH_SEEN_WHOLE;
 }
 
 /* ---- telling ---- */

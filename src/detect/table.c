@@ -56,7 +56,7 @@ const char *bh_severity_name(unsigned severity)
 
 const char *bh_seen_how_name(unsigned how)
 {
-	static const char *const names[BH_SEEN_HOWS] = {"both directions", "joined late", "one direction", "over a gap or one direction"};
+	static const char *const names[BH_SEEN_HOWS] = {"both directions", "joined late", "one direction", "over a gap or one direction", "with gaps"};
 
 	return names[how < BH_SEEN_HOWS ? how : 0];
 }

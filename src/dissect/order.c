@@ -157,6 +157,7 @@ static void segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, cons
 
 	if (!t->begun) {
 		t->begun = true;
+		t->headless = t->heard && (int32_t)(seq - t->acked) > 0;
 		t->seq = seq;
 	}
 	if (t->heard && !near(seq, t->seq)) { /* the other side says that this is the place, so what was believed before was not of it */

@@ -22,6 +22,7 @@ struct bh_order_dir { /* one direction of a connection; zero = nothing seen */
 	uint32_t acked; /* the other side has this much */
 	uint16_t window; /* 1 + its window, 0 = none */
 	bool begun, heard; /* heard: acked is known */
+	bool headless;	   /* what came first here was not seen */
 };
 
 struct bh_order_window {

@@ -79,6 +79,8 @@ void bh_pdu_event(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned kind, unsign
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->dir[0].untrusted || c->dir[1].untrusted)
 		ret->flags |= BH_EVF_UNTRUSTED;
+	if (c->gaps || c->dir[0].order.headless || c->dir[1].order.headless)
+		ret->flags |= BH_EVF_GAPS;
 }
 
 void bh_pdu_emit(struct bh_pdu *u, const struct bh_event *ev)
@@ -180,6 +182,7 @@ static void missing(void *ctx, unsigned d, uint32_t n)
 		whole(u, c, d);
 		return;
 	}
+	c->gaps = true;
 	lose(u, t);
 }
 

@@ -25,6 +25,7 @@ struct bh_pdu_conn {
 	bool swapped;	       /* the flow was joined late, and its initiator as captured is the server */
 	bool heard[2];	       /* payload of the client, of the server */
 	bool late;	       /* joined after its start */
+	bool gaps;	       /* bytes that matter were missing at any time */
 	struct bh_pdu_stream dir[2]; /* client to server, server to client */
 	uint8_t *mine;		     /* the dissector's bytes, zeroed with the connection */
 	uint8_t *kept[2];

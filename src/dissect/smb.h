@@ -140,6 +140,7 @@ struct smb_conn {
 	uint16_t dialect;
 	uint8_t msg_next;
 	bool swapped, asks, answers, told_smb1; /* asks, answers: the client, the server was heard */
+	bool gaps;				/* bytes that matter were missing at any time */
 	uint64_t challenge; /* SMB1 without extended security: of the NEGOTIATE answer */
 	struct smb_stream dir[2]; /* client to server, server to client */
 	uint64_t mid[MSGS];

@@ -142,6 +142,8 @@ void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, unsign
 		ev->flags |= BH_EVF_TWOWAY;
 	if (!c->answers || c->dir[0].untrusted || c->dir[1].untrusted)
 		ev->flags |= BH_EVF_UNTRUSTED;
+	if (c->gaps || c->dir[0].order.headless || c->dir[1].order.headless)
+		ev->flags |= BH_EVF_GAPS;
 }
 
 static void begin(

@@ -396,6 +396,7 @@ static void missing(struct smb *s, struct smb_conn *c, unsigned d, uint32_t n)
 
 	while (n && t->phase >= PH_PAD)
 		n -= pass(s, c, t, NULL, n);
+	c->gaps |= n > 0;
 	if (n && (t->phase != PH_LOST || !t->untrusted))
 		lose(s, t, true);
 }

@@ -74,6 +74,8 @@ void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->untrusted[0] || c->untrusted[1])
 		ret->flags |= BH_EVF_UNTRUSTED;
+	if (c->gaps)
+		ret->flags |= BH_EVF_GAPS;
 }
 
 void bh_stream_emit(struct bh_stream *u, const struct bh_event *ev)
@@ -99,7 +101,7 @@ static void missing(void *ctx, unsigned d, uint32_t n)
 	if (u->cur->off[d])
 		return;
 	u->gaps++;
-	u->cur->untrusted[d] = true;
+	u->cur->untrusted[d] = u->cur->gaps = true;
 	u->ops->missing(u, u->cur, d, n);
 }
 

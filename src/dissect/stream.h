@@ -18,6 +18,7 @@ struct bh_stream_conn {
 	bool late;	       /* joined after its start */
 	bool off[2];	       /* heard enough: set by the dissector */
 	bool untrusted[2];     /* bytes were missing: cleared by the dissector */
+	bool gaps;	       /* bytes were missing at any time */
 	struct bh_order_dir order[2];
 	uint8_t *mine; /* the dissector's bytes, zeroed with the connection */
 };

@@ -422,7 +422,7 @@ static inline void rig_segment(
 		.payload = p,
 		.payload_len = (uint32_t)len,
 		.payload_wire = (uint32_t)wire,
-		.tcp = {.seq = seq, .flags = BH_TCP_ACK}};
+		.tcp = {.seq = seq, .ack = r->seq[!dir], .flags = BH_TCP_ACK}};
 	struct bh_event proto = r->proto;
 
 	if (r->server_first) {

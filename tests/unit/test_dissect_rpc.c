@@ -582,6 +582,8 @@ static void after_a_gap_the_next_message_is_found(void **state)
 		say_call(r, 3 + i, 0, 19, NULL);
 	assert_true(r->n > 3);
 	assert_int_equal(nth(r, BH_EV_RPC, BH_RPC_CALL, 0)->u.rpc.opnum, 12);
+	assert_true(nth(r, BH_EV_RPC, BH_RPC_CALL, 1)->flags & BH_EVF_GAPS);
+	assert_int_equal(nth(r, BH_EV_RPC, BH_RPC_BIND, 0)->flags & BH_EVF_GAPS, 0);
 	done(r);
 }
 

@@ -60,12 +60,12 @@ static void expect_victim(const struct rig *r, uint32_t size, unsigned rand)
 	assert_int_equal(e->u.smb.rand_read, BH_RAND_NO);
 	assert_int_equal(e->u.smb.rand_written, rand);
 	assert_int_equal(e->u.smb.flags, BH_SMB_F_EXISTED);
-	assert_int_equal(e->flags, BH_EVF_TWOWAY);
+	assert_int_equal(e->flags & ~BH_EVF_GAPS, BH_EVF_TWOWAY);
 	e = rig_nth(r, BH_SMB_RENAME, 0);
 	assert_non_null(e);
 	assert_string_equal(e->u.smb.name, "dir/a.txt");
 	assert_string_equal(e->u.smb.name2, "dir/a.txt.locked");
-	assert_int_equal(e->flags, BH_EVF_TWOWAY);
+	assert_int_equal(e->flags & ~BH_EVF_GAPS, BH_EVF_TWOWAY);
 }
 
 static void a_victim_file_gives_session_tree_open_close_and_rename(void **state)
@@ -219,6 +219,29 @@ static void a_gap_costs_one_message_and_marks_facts_until_found_again(void **sta
 	say_victim(t, "dir\\a.txt", "dir\\a.txt.locked", 0x90, 20000);
 	rig_play(&r, t, lost, 1460);
 	expect_victim(&r, 20000, BH_RAND_WEAK);
+	assert_true(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS); /* but for the mark that it is not all */
+	rig_close(&r);
+	free(t);
+}
+
+static void an_answer_missing_before_the_first_one_seen_is_a_gap(void **state)
+{
+	struct talk *t = talk_new();
+	struct rig r;
+	bool answered = false;
+
+	say_start(t);
+	say_victim(t, "dir\\a.txt", "dir\\a.txt.locked", 0x70, 20000);
+	rig_open(&r);
+	for (size_t m = 0; m < t->n; m++)
+		if (t->msg[m].dir && !answered) {
+			answered = true;
+			r.seq[1] += t->msg[m].len;
+		} else {
+			rig_send(&r, t->msg[m].dir, t->b + t->msg[m].off, t->msg[m].len);
+		}
+	assert_non_null(rig_nth(&r, BH_SMB_CLOSE, 0));
+	assert_true(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS);
 	rig_close(&r);
 	free(t);
 }
@@ -246,6 +269,7 @@ static void a_hole_inside_content_does_not_lose_the_frame(void **state)
 	assert_int_equal(rig_counter(&r, "holes"), 2);
 	assert_int_equal(rig_counter(&r, "gaps"), 0);
 	expect_victim(&r, 40000, BH_RAND_WEAK);
+	assert_int_equal(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS, 0);
 	rig_close(&r);
 	free(t);
 }
@@ -846,6 +870,7 @@ int main(void)
 		cmocka_unit_test(each_message_may_be_cut_in_two_at_every_byte),
 		cmocka_unit_test(segments_out_of_order_and_sent_twice_change_nothing),
 		cmocka_unit_test(a_gap_costs_one_message_and_marks_facts_until_found_again),
+		cmocka_unit_test(an_answer_missing_before_the_first_one_seen_is_a_gap),
 		cmocka_unit_test(a_hole_inside_content_does_not_lose_the_frame),
 		cmocka_unit_test(late_join_knows_files_but_neither_user_nor_share),
 		cmocka_unit_test(who_made_the_handshake_is_the_client_whatever_his_port),
