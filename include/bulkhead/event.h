@@ -77,6 +77,7 @@ enum bh_outcome {
 #define BH_EVF_GUESS 0x01     /* class by port only: for display, never evidence */
 #define BH_EVF_TWOWAY 0x02    /* three-way handshake with correct acknowledgements, or request and reply, seen */
 #define BH_EVF_UNTRUSTED 0x04 /* parsed over a gap, or from a tunnel's inside */
+#define BH_EVF_LATE 0x08 /* the flow's start, or one side of it, was not seen */
 
 #define BH_SYN_OPTS 8
 struct bh_syn { /* of a flow's first packet, when that was a SYN */

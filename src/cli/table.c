@@ -13,7 +13,7 @@ const struct bh_command bh_commands[] = {
 	{"status", "[--json]", "mode, sensors, drops, what is cut and closed, drift", bh_cli_status},
 	{"counters", "[--json]", "packets let through and dropped, and what observe mode would drop", bh_cli_counters},
 	{"hosts", "[TEXT] [--json]", "who is on the network, with zone, role and score", bh_cli_hosts},
-	{"detectors", "[NAME] [--json]", "what is looked for, why, and what it mistakes", bh_cli_detectors},
+	{"detectors", "[NAME] [--json] | --watchlist", "what is looked for, why, and what it mistakes", bh_cli_detectors},
 	{"isolate", "TARGET [--scope host|segment|zone] [--shield|--contain|--island] [--ttl 4h] --reason TEXT [--dry-run] [--json]", "cut a host, network or zone, or a part of what it may; pins stay", bh_cli_isolate},
 	{"kill", "tcp|udp SRC:PORT DST:PORT [--ttl 10m] --reason TEXT [--dry-run] [--json]", "cut one connection", bh_cli_kill},
 	{"breaker", "CONDUIT normal|admin-off|pins-only [--ttl 4h] --reason TEXT [--dry-run] [--json]", "close a conduit, or what administers machines in it", bh_cli_breaker},

@@ -68,13 +68,15 @@ static int32_t prior_of(const struct bh_host *h)
 /* how well the conversation could be heard that the evidence is from */
 static uint8_t vantage(const struct bh_event *ev)
 {
+	if (ev->kind >= BH_EV_FLOW_NEW && ev->kind <= BH_EV_FLOW_END)
+		return !(ev->flags & BH_EVF_LATE) ? BH_SEEN_WHOLE : ev->u.flow.pkts[0] && ev->u.flow.pkts[1] ? BH_SEEN_LATE : BH_SEEN_ONE_WAY;
 	if (ev->kind < BH_EV_SMB || ev->kind > BH_EV_SSH)
 		return BH_SEEN_WHOLE;
 	if (ev->flags & BH_EVF_UNTRUSTED)
 		return BH_SEEN_PARTLY;
 	if (!(ev->flags & BH_EVF_TWOWAY))
 		return BH_SEEN_ONE_WAY;
-	return ev->kind == BH_EV_RPC && (ev->u.rpc.flags & BH_RPC_F_LATE) ? BH_SEEN_LATE : BH_SEEN_WHOLE;
+	return (ev->flags & BH_EVF_LATE) || (ev->kind == BH_EV_RPC && (ev->u.rpc.flags & BH_RPC_F_LATE)) ? BH_SEEN_LATE : BH_SEEN_WHOLE;
 }
 
 /* ---- telling ---- */
@@ -385,6 +387,8 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		relieved = true;
 	} else if (relieved) {
 		f->weight /= 10;
+		if (!f->hard)
+			f->severity = BH_SEV_INFO; /* what the declared role is for is no news; it stays on record */
 	}
 	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;

@@ -5,7 +5,8 @@
  * Failures per source, destination and protocol within a window: 10 of one account in 5 min, or 20 of any; SSH and FTP, whose failures
  * are read from sizes or are cheap mistakes of programs, 30 in 30 min and 20 in 15 min; or 80 in 5 min at any hosts, for whoever goes
  * round more of them than are remembered. A success after that, of an account that failed,
- * adds 1.5 bans: the password was found. One account that fails regularly, at least 20 s apart, is a password that expired in some
+ * adds 1.5 bans: the password was found. So is one that comes within 5 s of the first of five failures of the same account, at the pace
+ * of a program: told, and no more. To be let in as a guest is neither. One account that fails regularly, at least 20 s apart, is a password that expired in some
  * service: info, 0.2.
  */
 #include <stdio.h>
@@ -16,6 +17,7 @@ extern const struct bh_detector bh_detector_auth_brute;
 #define DESTS 16 /* guessing at many in turn must not push out its own records */
 #define NAMES 4
 #define ANYWHERE 80 /* in 5 min, at all destinations together */
+#define QUICK 5 /* failures of one account faster than a person types */
 
 struct dest {
 	struct bh_dest d;
@@ -34,7 +36,7 @@ struct mine {
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dst && (s->ev->u.logon.result == BH_LOGON_FAILED || s->ev->u.logon.result == BH_LOGON_OK);
+	return s->dst && (s->ev->u.logon.result == BH_LOGON_FAILED || s->ev->u.logon.result == BH_LOGON_OK) && !bh_as_guest(&s->ev->u.logon);
 }
 
 static struct dest *dest_of(struct mine *m, const struct bh_sight *s)
@@ -57,16 +59,16 @@ static void limits(unsigned via, bh_ns *ret_window, uint32_t *ret_one, uint32_t 
 	*ret_all = via == BH_LOGON_SSH ? 30 : 20;
 }
 
-static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, uint32_t anywhere, struct bh_finding *f)
+static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, bool quick, uint32_t anywhere, struct bh_finding *f)
 {
 	const struct bh_ev_logon *l = &s->ev->u.logon;
 	bool stale = !found && !anywhere && !d->several && d->slow + 1 >= d->failed;
 	char a[80], b[80], u[80];
 
 	bh_finding_init(f, &bh_detector_auth_brute, s);
-	f->weight = stale ? 20 : found ? 300 : bh_detector_auth_brute.weight;
-	f->severity = stale ? BH_SEV_INFO : found ? BH_SEV_HIGH : BH_SEV_MEDIUM;
-	f->step = found ? BH_STEP_SHIELD : BH_STEP_ALERT;
+	f->weight = stale ? 20 : found && !quick ? 300 : bh_detector_auth_brute.weight;
+	f->severity = stale ? BH_SEV_INFO : found && !quick ? BH_SEV_HIGH : BH_SEV_MEDIUM;
+	f->step = found && !quick ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	f->count = anywhere ? anywhere : d->failed;
 	bh_strcpy(f->user, sizeof f->user, found ? l->user : d->user);
 	snprintf(f->text, sizeof f->text, "%u failed %s logons from %s to %s%s%s%s", f->count, bh_logon_via_name(d->via), bh_host_text(s->src, &s->ev->src, a),
@@ -74,6 +76,8 @@ static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, uint32
 	snprintf(f->detail, sizeof f->detail, "within %llu s; status 0x%x%s%s", (unsigned long long)(bh_apart(s->ev->at, d->first) / BH_SEC(1)), l->status,
 		l->workstation[0] ? "; calls itself " : "", l->workstation);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
+	if (quick)
+		d->failed = 0; /* the next ones are counted anew */
 	return 1;
 }
 
@@ -97,10 +101,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		return 0;
 	limits(d->via, &window, &max_one, &max_all);
 	if (l->result == BH_LOGON_OK) {
-		if (!d->burst || !bh_within(s->ev->at, d->last, window) || (l->user[0] && d->user[0] && !tried(d, account)))
+		bool quick = !d->burst && d->failed >= QUICK && !d->several && d->account == account && bh_within(s->ev->at, d->first, BH_SEC(5));
+
+		if (!quick && (!d->burst || !bh_within(s->ev->at, d->last, window) || (l->user[0] && d->user[0] && !tried(d, account))))
 			return 0;
 		d->burst = false;
-		return alarm_on(s, d, true, 0, ret_finding);
+		return alarm_on(s, d, true, quick, 0, ret_finding);
 	}
 	if (!d->failed || !bh_within(s->ev->at, d->last, window)) {
 		d->first = s->ev->at;
@@ -125,7 +131,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	if (all < max_all && one < max_one && anywhere < ANYWHERE)
 		return 0;
 	d->burst = true;
-	return alarm_on(s, d, false, all < max_all && one < max_one ? anywhere : 0, ret_finding);
+	return alarm_on(s, d, false, false, all < max_all && one < max_one ? anywhere : 0, ret_finding);
 }
 
 const struct bh_detector bh_detector_auth_brute = {

@@ -2,7 +2,8 @@
 /*
  * auth.spray (C2) - few passwords against many accounts, or many names asked for at a KDC
  *
- * Distinct accounts with at most three failures each: 8 in 10 min, 20 in 24 h; names the KDC does not know: 5 in 5 min. A success of one
+ * Distinct accounts with at most three failures each: 8 in 10 min, 20 in 24 h. Beside three that failed, an account let in as a guest
+ * only, because the server knows no such user, counts as one that did not get in. Names the KDC does not know: 5 in 5 min. A success of one
  * of them afterwards raises it. Hosts that log on for many people - terminal servers, gateways, proxies - are declared as such.
  */
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct mine {
 	struct {
 		uint64_t key;
 		bh_ns at;
-		uint8_t failed;
+		uint8_t failed, guest; /* failed: guest included */
 	} account[32];
 	struct bh_recent unknown[8];
 	struct bh_fanout day;
@@ -31,9 +32,9 @@ static bool cares(const struct bh_sight *s)
 }
 
 /* distinct accounts that failed lately, not more than three times each */
-static unsigned accounts(struct mine *m, uint64_t key, bh_ns at)
+static unsigned accounts(struct mine *m, uint64_t key, bh_ns at, bool guest)
 {
-	unsigned put = 0, n = 0;
+	unsigned put = 0, n = 0, failed = 0;
 	bool found = false;
 
 	for (unsigned i = 0; i < BH_COUNT(m->account); i++) {
@@ -45,14 +46,20 @@ static unsigned accounts(struct mine *m, uint64_t key, bh_ns at)
 		}
 	}
 	if (!found)
-		m->account[put].failed = 0;
+		m->account[put].failed = m->account[put].guest = 0;
 	m->account[put].key = key;
 	m->account[put].at = at;
-	if (m->account[put].failed < 200)
+	if (m->account[put].failed < 200) {
 		m->account[put].failed++;
-	for (unsigned i = 0; i < BH_COUNT(m->account); i++)
-		n += bh_within(at, m->account[i].at, BH_MIN(10)) && m->account[i].failed <= 3;
-	return n;
+		m->account[put].guest += guest;
+	}
+	for (unsigned i = 0; i < BH_COUNT(m->account); i++) {
+		if (!bh_within(at, m->account[i].at, BH_MIN(10)) || m->account[i].failed > 3)
+			continue;
+		n++;
+		failed += m->account[i].guest < m->account[i].failed;
+	}
+	return failed < 3 ? failed : n; /* guests alone are a share that is open to all */
 }
 
 static bool failed_before(const struct mine *m, uint64_t key)
@@ -89,10 +96,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 {
 	const struct bh_ev_logon *l = &s->ev->u.logon;
 	uint64_t key = bh_word_key(l->user);
+	bool guest = bh_as_guest(l);
 	unsigned n, day, unknown = 0;
 	struct mine *m = mine;
 
-	if (l->result == BH_LOGON_OK) {
+	if (l->result == BH_LOGON_OK && !guest) {
 		if (!bh_within(s->ev->at, m->burst, BH_MIN(10)) || !failed_before(m, key))
 			return 0;
 		m->burst = 0;
@@ -100,7 +108,9 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	}
 	if (!failed_before(m, key) && m->n_names < 200)
 		snprintf(m->names[m->n_names++ % BH_COUNT(m->names)], sizeof m->names[0], "%.23s", l->user);
-	n = accounts(m, key, s->ev->at);
+	n = accounts(m, key, s->ev->at, guest);
+	if (guest && n < 8)
+		return 0;
 	/* the lowest bit of a key is always 1 */
 	day = bh_fanout_touch(&m->day, key >> 8, s->ev->at, BH_HOUR(24));
 	if (l->via == BH_LOGON_KERBEROS && l->status == KDC_UNKNOWN)

@@ -97,6 +97,13 @@ const char *bh_base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+bool bh_as_guest(const struct bh_ev_logon *l)
+{
+	const char *name = strrchr(l->user, '\\');
+
+	return l->result == BH_LOGON_OK && (l->flags & BH_SMB_F_GUEST) && l->user[0] && strcasecmp(name ? name + 1 : l->user, "guest") != 0;
+}
+
 bool bh_admin_share(const char *share)
 {
 	return strcasecmp(share, "ADMIN$") == 0 || (lower(share[0]) >= 'a' && lower(share[0]) <= 'z' && share[1] == '$' && !share[2]);

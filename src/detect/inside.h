@@ -64,6 +64,8 @@ static inline bool bh_has_role(const struct bh_host *h, unsigned role)
 {
 	return h && (h->roles & BH_ROLE_BIT(role));
 }
+/* Let in, but not as who he said he is: the server takes anybody, and the account or its password was wrong. */
+bool bh_as_guest(const struct bh_ev_logon *l);
 /* a connection that came to something */
 static inline bool bh_opened(const struct bh_event *ev)
 {

@@ -207,7 +207,7 @@ static void udp_packet(struct dns *s, const struct bh_dissect_in *in, const stru
 	ev.kind = BH_EV_DNS;
 	ev.app = BH_APP_DNS;
 	ev.outcome = 0;
-	ev.flags &= BH_EVF_UNTRUSTED;
+	ev.flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
 	if ((ev.u.dns.flags & BH_DNS_F_ANSWER) && (in->flags & BH_EVF_TWOWAY))
 		ev.flags |= BH_EVF_TWOWAY;
 	if (dns_port(ev.sport) && !dns_port(ev.dport))

@@ -391,7 +391,7 @@ static void udp_base(const struct bh_event *proto, bool answered, struct bh_even
 	memset(&ret->u, 0, sizeof ret->u);
 	ret->app = BH_APP_KERBEROS;
 	ret->outcome = 0;
-	ret->flags &= BH_EVF_UNTRUSTED;
+	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
 	if (answered)
 		ret->flags |= BH_EVF_TWOWAY;
 }

@@ -74,7 +74,7 @@ void bh_pdu_event(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned kind, unsign
 	ret->kind = (uint8_t)kind;
 	ret->app = (uint16_t)app;
 	ret->outcome = 0;
-	ret->flags &= BH_EVF_UNTRUSTED;
+	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
 	if (answered && c->heard[0] && c->heard[1])
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->dir[0].untrusted || c->dir[1].untrusted)

@@ -137,7 +137,7 @@ void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, unsign
 	ev->kind = (uint8_t)kind;
 	ev->app = BH_APP_SMB;
 	ev->outcome = 0;
-	ev->flags &= BH_EVF_UNTRUSTED;
+	ev->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
 	if (sure && c->asks && c->answers)
 		ev->flags |= BH_EVF_TWOWAY;
 	if (!c->answers || c->dir[0].untrusted || c->dir[1].untrusted)

@@ -311,6 +311,18 @@ static bool trans(const struct old_block *b, struct trans *ret)
 	return !w.bad;
 }
 
+/* A message that contradicts its protocol, and is nothing but an exploit. */
+static void odd(struct smb *s, struct smb_conn *c, const char *what)
+{
+	struct bh_event ev;
+
+	bh_smb_begin(s, c, &ev, BH_EV_SMB, c->answers);
+	ev.u.smb.op = BH_SMB_ODD;
+	ev.u.smb.dialect = 1;
+	bh_strcpy(ev.u.smb.name, sizeof ev.u.smb.name, what);
+	bh_smb_emit(s, &ev);
+}
+
 static void ask_trans(struct smb *s, struct smb_conn *c, const struct old_head *h, struct old_block *b, struct smb_extent *ext)
 {
 	struct smb_msg *m = NULL;
@@ -327,25 +339,18 @@ static void ask_trans(struct smb *s, struct smb_conn *c, const struct old_head *
 			return;
 		r = m->h;
 	} else {
-		if (!trans(b, &t) || t.setup[0] != TRANS_PIPE)
+		if (!trans(b, &t))
+			return;
+		/* what a patched server answers to this tells scanners and worms whether CVE-2017-0144 is open */
+		if (t.setup[0] == TRANS_PEEK && t.setup[1] == 0 && !by_fid(s, c, h, 0, &r)->opened)
+			odd(s, c, "a PeekNamedPipe of file 0, which is never open (asked: is MS17-010 missing)");
+		if (t.setup[0] != TRANS_PIPE)
 			return;
 		by_fid(s, c, h, t.setup[1], &r);
 		remember(s, c, h, b->cmd)->h = r;
 	}
 	bh_smb_flows(s, c, &c->dir[0], r, 1);
 	*ext = (struct smb_extent){t.data_off, t.data};
-}
-
-/* A message that contradicts its protocol, and is nothing but an exploit. */
-static void odd(struct smb *s, struct smb_conn *c, const char *what)
-{
-	struct bh_event ev;
-
-	bh_smb_begin(s, c, &ev, BH_EV_SMB, c->answers);
-	ev.u.smb.op = BH_SMB_ODD;
-	ev.u.smb.dialect = 1;
-	bh_strcpy(ev.u.smb.name, sizeof ev.u.smb.name, what);
-	bh_smb_emit(s, &ev);
 }
 
 static void ask_trans2(struct smb *s, struct smb_conn *c, const struct old_head *h, struct old_block *b)

@@ -32,6 +32,7 @@ enum old_cmd {
 	OLD_NT_RENAME = 0xa5,
 };
 #define TRANS_PIPE 0x26
+#define TRANS_PEEK 0x23
 
 struct old_head {
 	const uint8_t *p; /* header included */

@@ -69,7 +69,7 @@ void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool
 	ret->kind = (uint8_t)kind;
 	ret->app = (uint16_t)app;
 	ret->outcome = 0;
-	ret->flags &= BH_EVF_UNTRUSTED;
+	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
 	if (answered && c->heard[0] && c->heard[1])
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->untrusted[0] || c->untrusted[1])

@@ -111,6 +111,7 @@ void bh_flow_event(const struct bh_flow_table *t, const struct bh_flow *f, enum 
 	ret->outcome = f->outcome;
 	ret->flags = (uint8_t)((f->bits & BH_FLOW_TWOWAY ? BH_EVF_TWOWAY : 0) |
 			       (f->bits & BH_FLOW_GUESS ? BH_EVF_GUESS : 0) |
+			       (f->outcome == BH_OUT_MIDSTREAM ? BH_EVF_LATE : 0) |
 			       (f->bits & BH_FLOW_INNER ? BH_EVF_UNTRUSTED : 0));
 	ret->worker = t->conf.worker;
 	ret->mac_src = f->mac[0];
@@ -175,8 +176,9 @@ bh_ns bh_flow_due(const struct bh_flow *f)
 
 void bh_flow_fire(struct bh_flow_table *t, struct bh_flow *f, bh_ns at)
 {
+	/* whoever acknowledges was answered, and the answer is not shown here */
 	if (f->outcome == BH_OUT_NONE && f->state == ST_PENDING)
-		bh_flow_outcome(t, f, BH_OUT_SILENT, at, 0);
+		bh_flow_outcome(t, f, (f->tcp_flags[0] & (BH_TCP_ACK | BH_TCP_RST)) == BH_TCP_ACK ? BH_OUT_MIDSTREAM : BH_OUT_SILENT, at, 0);
 	else if (f->outcome == BH_OUT_NONE && f->state == ST_SYNACK)
 		bh_flow_outcome(t, f, BH_OUT_HANDSHAKE, at, 0);
 	else {
@@ -276,6 +278,8 @@ static void tell_new(struct bh_flow_table *t, const struct bh_flow *f, const str
 	bh_flow_event(t, f, BH_EV_FLOW_NEW, p->at, pkt_no, &ev);
 	if (f->state == ST_PENDING && p->what == BH_WHAT_TCP)
 		syn_of(p, &ev.u.flow.syn);
+	else if (p->what == BH_WHAT_TCP)
+		ev.flags |= BH_EVF_LATE;
 	t->conf.sink.emit(t->conf.sink.ctx, &ev);
 }
 

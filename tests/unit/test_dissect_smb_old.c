@@ -293,6 +293,25 @@ static void messages_only_an_exploit_sends_are_told(void **state)
 	free(o.t);
 }
 
+static void a_peek_at_a_file_that_cannot_be_open_is_told(void **state)
+{
+	struct old o = old_new();
+	const struct bh_event *e;
+	struct rig r;
+
+	start(&o);
+	old_trans(&o, 0x25, 2, 0x23, 0x4000, "", 0, "", 0); /* of a pipe whose opening was not seen */
+	old_trans(&o, 0x25, 2, 0x23, 0, "", 0, "", 0);
+	rig_open(&r);
+	rig_play(&r, o.t, 0, 1460);
+	e = rig_nth(&r, BH_SMB_ODD, 0);
+	assert_non_null(e);
+	assert_non_null(strstr(e->u.smb.name, "PeekNamedPipe"));
+	assert_null(rig_nth(&r, BH_SMB_ODD, 1));
+	rig_close(&r);
+	free(o.t);
+}
+
 static void a_transaction_continued_as_what_it_is_is_nothing(void **state)
 {
 	struct old o = old_new();
@@ -393,6 +412,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_renamed_by_its_handle),
 		cmocka_unit_test(a_pipe_speaks_through_transactions_or_writes),
 		cmocka_unit_test(messages_only_an_exploit_sends_are_told),
+		cmocka_unit_test(a_peek_at_a_file_that_cannot_be_open_is_told),
 		cmocka_unit_test(a_transaction_continued_as_what_it_is_is_nothing),
 		cmocka_unit_test(two_connections_of_a_client_do_not_share_a_handle),
 		cmocka_unit_test(one_direction_alone_is_told_untrusted),

@@ -245,6 +245,30 @@ static void one_direction_alone_is_midstream(void **state)
 	outcome_is(r, BH_OUT_MIDSTREAM, false);
 }
 
+static void an_acknowledgement_after_the_syn_means_that_an_answer_was_not_shown(void **state)
+{
+	struct rig *r = *state;
+
+	send(r, tcp(A, T, S, 100, 0, 0));
+	assert_int_equal(last(r, BH_EV_FLOW_NEW)->flags & BH_EVF_LATE, 0);
+	send(r, tcp(A, T + 1, K, 101, 501, 0));
+	assert_int_equal(r->log.kinds[BH_EV_FLOW_OUTCOME], 0);
+	bh_flow_advance(r->t, T + BH_SEC(4));
+	outcome_is(r, BH_OUT_MIDSTREAM, false);
+	assert_true(last(r, BH_EV_FLOW_OUTCOME)->flags & BH_EVF_LATE);
+	send(r, tcp(B, T + BH_SEC(4), K, 501, 101, 30));
+	assert_int_equal(r->log.kinds[BH_EV_FLOW_OUTCOME], 1);
+}
+
+static void a_conversation_joined_late_says_so_from_its_first_event(void **state)
+{
+	struct rig *r = *state;
+
+	send(r, tcp(A, T, K, 101, 501, 30));
+	assert_true(last(r, BH_EV_FLOW_NEW)->flags & BH_EVF_LATE);
+	assert_true(last(r, BH_EV_FLOW_OUTCOME)->flags & BH_EVF_LATE);
+}
+
 static void midstream_guesses_the_initiator_by_port(void **state)
 {
 	struct rig *r = *state;
@@ -522,6 +546,8 @@ int main(void)
 		T_(a_forged_synack_or_ack_proves_nothing),
 		T_(silence_is_told_after_three_seconds_without_a_packet_of_the_flow),
 		T_(an_answer_after_silence_is_not_a_second_outcome),
+		T_(an_acknowledgement_after_the_syn_means_that_an_answer_was_not_shown),
+		T_(a_conversation_joined_late_says_so_from_its_first_event),
 		T_(one_direction_alone_is_midstream),
 		T_(midstream_guesses_the_initiator_by_port),
 		T_(a_new_syn_on_a_closed_conversation_begins_the_next),
