@@ -10,6 +10,7 @@
  * is relieved. Plain file sessions are no edges: every file server would be a middle.
  */
 #include <stdio.h>
+#include <strings.h>
 #include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_chain_causal;
@@ -50,7 +51,7 @@ static unsigned technique(const struct bh_sight *s)
 	case BH_EV_FLOW_OUTCOME:
 		return s->first_contact && bh_opened(ev) && (s->cls == BH_SVC_RDP || s->cls == BH_SVC_SSH || s->cls == BH_SVC_VNC || s->cls == BH_SVC_TELNET) ? s->cls : 0;
 	case BH_EV_HTTP:
-		return ev->u.http.count >= 3 && strncmp(ev->u.http.path, "/wsman", 6) == 0 ? BH_SVC_WINRM : 0;
+		return ev->u.http.count >= 3 && strncasecmp(ev->u.http.path, "/wsman", 6) == 0 ? BH_SVC_WINRM : 0;
 	case BH_EV_SMB:
 		return ev->u.smb.op == BH_SMB_PIPE && ev->u.smb.count >= 2 && ev->u.smb.bytes_written >= 8192 ? EXEC : 0;
 	case BH_EV_RPC:
