@@ -46,8 +46,18 @@ def private():
     env = dict(os.environ, BULKHEAD_LAB='1', BULKHEAD_LAB_USERNS='0' if os.geteuid() == 0 else '1')
     child = subprocess.Popen(cmd + [sys.executable] + sys.argv, env=env)
     # Ctrl-C reaches the whole foreground group; here it is enough to wait for the inner program's end
+    def stop(signum, frame):
+        # unshare itself waits through a SIGTERM; the program inside clears up and ends
+        try:
+            with open('/proc/%d/task/%d/children' % (child.pid, child.pid)) as f:
+                inside = [int(p) for p in f.read().split()]
+            for pid in inside:
+                os.kill(pid, signal.SIGTERM)
+        except OSError:
+            child.kill()
+
     for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(sig, lambda s, f: child.terminate())
+        signal.signal(sig, stop)
     while True:
         try:
             sys.exit(child.wait() if child.returncode is None else child.returncode)

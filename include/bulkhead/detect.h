@@ -61,7 +61,7 @@ struct bh_detector {
 	int32_t weight;	 /* default, centibans */
 	bh_ns quiet;	 /* repeats about one host inside this time are held back and counted */
 	uint32_t wants;	 /* BH_WANTS(kind) | … */
-	uint32_t relief; /* roles of the source that multiply the weight by 0.1 and keep it at an alert */
+	uint32_t relief; /* roles of the source that make it info, a tenth of the weight, and no step */
 	size_t host_size;   /* of its entry about a source, 0 = keeps nothing */
 	uint32_t hosts;	    /* entries at most, 0 = as state.h says */
 	size_t shared_size; /* memory for all hosts together, zeroed at start: s->shared */

@@ -124,7 +124,7 @@ enum bh_logon_result {
 	BH_LOGON_RESULTS
 };
 struct bh_ev_logon {
-	uint64_t challenge; /* NTLM: the server's 8 bytes as a big-endian number, 0 = unseen */
+	uint64_t challenge; /* NTLM: the server's 8 bytes as a big-endian number, 0 = unseen; NTLMv1: never, or passwords could be tried on the two */
 	uint64_t proof;	    /* NTLM: hash of the response's first 16 bytes, 0 = unseen */
 	uint32_t status;    /* the protocol's own: NTSTATUS, Kerberos error, LDAP result, HTTP or FTP code; SSH: rounds refused */
 	uint8_t via, mech, result, flags; /* flags: BH_SMB_F_GUEST, BH_SMB_F_ENCRYPTED */

@@ -53,6 +53,7 @@ struct bh_host {
 	uint32_t flows_out, flows_in;
 	uint16_t zone;
 	bool verified;	/* a two-way exchange was seen */
+	uint8_t answers; /* BH_ANSWERS_*: what it was seen to serve */
 	bool onlink;	/* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
 	/* what an exchange touches */
 	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
@@ -97,6 +98,13 @@ void bh_state_pair(struct bh_state *s, struct bh_host *a, struct bh_host *b, uns
 void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes));
 /* The address is this MAC's beyond dispute: its own, no conflict open, not taken over lately. */
 bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now);
+/* What the host seems to be for by what it serves: roles to propose. Nothing is relieved by them. */
+#define BH_ANSWERS_KRB 0x01
+#define BH_ANSWERS_LDAP 0x02
+#define BH_ANSWERS_DNS 0x04
+#define BH_ANSWERS_DHCP 0x08
+#define BH_ANSWERS_FILES 0x10
+uint32_t bh_state_seems(const struct bh_host *h);
 /* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */

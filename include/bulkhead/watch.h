@@ -34,12 +34,12 @@ enum bh_svc_class {
 	X(WMI_EXEC, "wmi-exec") X(WMI_QUERY, "wmi-query") X(ACTIVATE, "activate")                         \
 	X(DCOM_NAMES, "dcom-names") X(DCOM_INVOKE, "dcom-invoke") X(REG_SAVE, "registry-save")            \
 	X(REG_SET, "registry-set") X(SHUTDOWN, "shutdown") X(LOG_CLEAR, "log-clear") X(ENUM, "enumerate") \
-	X(ENUM_ALL, "enumerate-all") X(SVC_OPEN, "service-open") X(EXPLOIT, "exploit") X(TOOL, "tool") \
+	X(ENUM_ALL, "enumerate-all") X(SVC_OPEN, "service-open") X(EXPLOIT, "exploit") X(TOOL, "tool") X(SELF_SERVICE, "self-service") \
 	X(ENUM_SESSIONS, "enumerate-sessions") X(REPLICATE, "replicate")                                  \
 	X(REPLICA_CHANGE, "replica-change") X(NETLOGON_TRY, "netlogon-try") X(PASSWORD_SET, "password-set") \
 	X(ACCOUNT_CHANGE, "account-change") X(SECRET_READ, "secret-read") X(COERCE, "coerce")             \
 	X(COERCE_ALONE, "coerce-alone") X(PERSIST, "persist") X(DNS_PLUGIN, "dns-plugin")                 \
-	X(CERT_REQUEST, "certificate-request") X(SHADOW_COPY, "shadow-copy")
+	X(CERT_REQUEST, "certificate-request") X(SHADOW_COPY, "shadow-copy") X(REG_OPEN, "registry-open")
 enum bh_rpc_class {
 #define X(id, name) BH_RPCC_##id,
 	BH_RPC_CLASSES(X)

@@ -51,7 +51,7 @@ static void one(const struct bh_detector *d)
 		d->name, d->title, d->doc, d->why, d->false_positives, d->attack, d->tactic, d->sid, bh_severity_name(d->severity),
 		d->weight / 100, d->weight % 100, families[d->family],
 		d->hard ? "; hard: may isolate alone, if the source is verified" : "; alone it never isolates", bh_duration_print(d->quiet, quiet));
-	printf("  relief       roles that cut the weight to a tenth:");
+	printf("  relief       roles that cut it to info and a tenth of the weight:");
 	for (unsigned r = 0; r < BH_ROLE_COUNT; r++)
 		if (d->relief & BH_ROLE_BIT(r))
 			printf(" %s", bh_role_name(r));

@@ -142,10 +142,15 @@ static void hosts_person(json_t *o)
 		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "contained")) ? "contained" : json_is_true(json_object_get(h, "island")) ? "on an island" :
 			json_is_true(json_object_get(h, "shielded")) ? "shielded" :
 			json_is_true(json_object_get(h, "identity_conflict")) ? "conflict" : json_is_true(json_object_get(h, "verified")) ? "" : "unverified";
-		char score[24];
+		char score[24], seems[96] = "";
+		struct bh_text t = bh_text(seems, sizeof seems);
+		json_t *role;
+		size_t k;
 
+		json_array_foreach(json_object_get(h, "seems"), k, role)
+			bh_putf(&t, "%s%s", k ? ", " : state[0] ? "; seems " : "seems ", json_string_value(role));
 		snprintf(score, sizeof score, "%lld", num(h, "score"));
-		printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", str(h, "ip"), str(h, "mac"), str(h, "name"), str(h, "zone"), score, state);
+		printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s%s\n" : "%s\t%s\t%s\t%s\t%s\t%s%s\n", str(h, "ip"), str(h, "mac"), str(h, "name"), str(h, "zone"), score, state, seems);
 	}
 	if (num(o, "left_out"))
 		fprintf(stderr, "%lld more; narrow it down: bulkhead hosts TEXT\n", num(o, "left_out"));

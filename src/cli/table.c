@@ -13,7 +13,7 @@ const struct bh_command bh_commands[] = {
 	{"status", "[--json]", "mode, sensors, drops, what is cut and closed, drift", bh_cli_status},
 	{"counters", "[--json]", "packets let through and dropped, and what observe mode would drop", bh_cli_counters},
 	{"hosts", "[TEXT] [--json]", "who is on the network, with zone, role and score", bh_cli_hosts},
-	{"detectors", "[NAME] [--json]", "what is looked for, why, and what it mistakes", bh_cli_detectors},
+	{"detectors", "[NAME] [--json] | --watchlist", "what is looked for, why, and what it mistakes", bh_cli_detectors},
 	{"isolate", "TARGET [--scope host|segment|zone] [--shield|--contain|--island] [--ttl 4h] --reason TEXT [--dry-run] [--json]", "cut a host, network or zone, or a part of what it may; pins stay", bh_cli_isolate},
 	{"kill", "tcp|udp SRC:PORT DST:PORT [--ttl 10m] --reason TEXT [--dry-run] [--json]", "cut one connection", bh_cli_kill},
 	{"breaker", "CONDUIT normal|admin-off|pins-only [--ttl 4h] --reason TEXT [--dry-run] [--json]", "close a conduit, or what administers machines in it", bh_cli_breaker},
@@ -57,13 +57,33 @@ int bh_cli_usage(const char *name, const char *more, int code)
 	return code;
 }
 
+/* bytes of the sequence at p that a terminal may have as they are; 0 = none: no control, no change of direction, nothing malformed */
+static size_t shown(const unsigned char *p)
+{
+	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p <= 0xdf ? 2 : (*p & 0xf0) == 0xe0 ? 3 : *p >= 0xf0 && *p <= 0xf4 ? 4 : 0;
+
+	if (!n || *p < 0x20 || *p == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0))
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	if (p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae)))
+		return 0;
+	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
+		return 0;
+	return n;
+}
+
 char *bh_cli_plain(char *s)
 {
-	for (unsigned char *p = (unsigned char *)s; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
+	for (unsigned char *p = (unsigned char *)s; *p;) {
+		size_t n = shown(p);
+
+		if (!n)
 			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
+		p += n ? n : 1;
 	}
 	return s;
 }

@@ -196,6 +196,17 @@ static unsigned cuts_of(const struct bh_plan *plan, const struct bh_host *h)
 	return under;
 }
 
+static void put_roles(struct bh_json *j, const char *key, uint32_t roles)
+{
+	if (!roles)
+		return;
+	bh_json_open(j, key, '[');
+	for (unsigned r = 0; r < BH_ROLE_COUNT; r++)
+		if (roles & BH_ROLE_BIT(r))
+			bh_json_str(j, NULL, bh_role_name(r));
+	bh_json_close(j, ']');
+}
+
 static void put_host(struct bh_json *j, const struct bh_api_view *v, const struct bh_host *h)
 {
 	unsigned fams;
@@ -209,13 +220,8 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	if (h->name[0])
 		bh_json_str(j, "name", h->name);
 	bh_json_str(j, "zone", h->zone == BH_ZONE_NONE ? "-" : v->policy->zones[h->zone].name);
-	if (h->roles) {
-		bh_json_open(j, "roles", '[');
-		for (unsigned r = 0; r < BH_ROLE_COUNT; r++)
-			if (h->roles & BH_ROLE_BIT(r))
-				bh_json_str(j, NULL, bh_role_name(r));
-		bh_json_close(j, ']');
-	}
+	put_roles(j, "roles", h->roles);
+	put_roles(j, "seems", bh_state_seems(h)); /* a proposal for the policy */
 	bh_json_bool(j, "verified", h->verified);
 	if (h->conflict_until > v->now)
 		bh_json_bool(j, "identity_conflict", true);

@@ -59,7 +59,7 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 	r = c->orders && lim.watch ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
 	if (r == 0)
 		r = open_shared(c);
-	if (r == 0 && bh_stories_open(c))
+	if (r == 0 && (bh_stories_open(c) || bh_apart_open(c)))
 		r = -ENOMEM;
 	if (r == 0)
 		r = bh_seen_open(opts->seed, &c->seen);
@@ -91,6 +91,7 @@ void bh_core_close(struct bh_core *c)
 	bh_gates_close(c);
 	for (size_t i = 0; i < BH_MAX_DETECTORS; i++)
 		free(c->shared[i]);
+	bh_apart_close(c);
 	bh_watch_free(c->watch);
 	free(c->stories);
 	free(c->orders);
@@ -130,6 +131,7 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
 	unsigned kind = s->ev->kind;
+	bool alone = bh_is_alone(s->ev);
 	struct bh_finding f;
 
 	if (!s->src || bh_core_is_self(c, &s->src->addr))
@@ -141,12 +143,17 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 
 		if (d->cares && !d->cares(s))
 			continue;
-		if (d->host_size && d->peer && s->dst && s->dst != s->src)
+		if (alone) {
+			mine[0] = bh_apart_of(c, i, &s->src->addr);
+			if (d->peer && s->dst && s->dst != s->src)
+				mine[1] = bh_apart_of(c, i, &s->dst->addr);
+		} else if (d->host_size && d->peer && s->dst && s->dst != s->src) {
 			bh_state_pair(c->state, s->src, s->dst, i, mine);
-		else if (d->host_size)
+		} else if (d->host_size) {
 			mine[0] = bh_state_bytes(c->state, s->src, i);
+		}
 		s->peer = mine[1];
-		s->shared = c->shared[i];
+		s->shared = alone ? bh_apart_shared(c, i) : c->shared[i];
 		if (!d->observe(s, mine[0], &f))
 			continue;
 		c->n.findings++;

@@ -35,6 +35,8 @@ struct bh_core {
 	uint32_t next_order, next_incident;
 	uint8_t asked[BH_EV_KINDS][BH_MAX_DETECTORS], n_asked[BH_EV_KINDS]; /* detectors that are not idle and want the kind */
 	void *shared[BH_MAX_DETECTORS];					    /* theirs for all hosts */
+	struct bh_apart *apart[BH_MAX_DETECTORS];			    /* apart.c; NULL = keeps nothing */
+	uint64_t apart_clock;
 	uint8_t mode;
 	uint64_t last_pkt; /* what timers find is dated by the last packet seen */
 	bh_ns now, sick_until; /* sick: the tap lost packets, attribution is capped */
@@ -51,6 +53,12 @@ struct bh_core {
 /* core.c */
 void bh_core_wants(struct bh_core *c); /* which detectors have anything to do under the policy */
 void bh_core_clock(struct bh_core *c, bh_ns at, bool ours); /* it is this late, or later */
+/* apart.c */
+bool bh_is_alone(const struct bh_event *ev); /* what a dissector heard from one side, which nobody answered */
+int bh_apart_open(struct bh_core *c) BH_MUST; /* -1 = out of memory */
+void bh_apart_close(struct bh_core *c);
+void *bh_apart_shared(struct bh_core *c, unsigned detector);
+void *bh_apart_of(struct bh_core *c, unsigned detector, const struct bh_addr *who); /* NULL = the detector keeps nothing of a source */
 /* posture.c */
 int bh_gates_open(struct bh_core *c) BH_MUST;
 void bh_gates_close(struct bh_core *c);

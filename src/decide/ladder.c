@@ -39,7 +39,9 @@ static unsigned attribution(const struct bh_core *c, const struct bh_sight *s, c
 	bool twoway = (ev->flags & BH_EVF_TWOWAY) && !(ev->flags & BH_EVF_UNTRUSTED);
 	unsigned a = 0;
 
-	if (blamed != s->src)
+	if (bh_is_alone(ev))
+		a = 0; /* nobody answered it: anybody may have sent it */
+	else if (blamed != s->src)
 		a = !twoway ? 0 : blamed->zone != BH_ZONE_NONE ? 2 : 1;
 	else if (foreign && !twoway)
 		a = 0;
@@ -387,6 +389,8 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		relieved = true;
 	} else if (relieved) {
 		f->weight /= 10;
+		if (!f->hard)
+			f->severity = BH_SEV_INFO; /* what the declared role is for is no news; it stays on record */
 	}
 	if (f->attribution == 0 && bh_mac_none(&f->mac))
 		f->severity = BH_SEV_INFO;

@@ -5,6 +5,7 @@
  *   replication asked for, or a replica added, by a host without role dc                     4.0 bans  DCSync, DCShadow
  *   netlogon authentication tried 5 times in 60 s, 50 times, or 5 and then a password set    2.5, 4.5, 4.5  ZeroLogon
  *   an account's password or data set, LSA secrets or the domain's backup key read           2.0
+ *   a password changed by its owner, the domain's backup key asked for (class self-service)  0.5, low: clients do both now and then
  *   the DNS server's general operation (a plug-in can be loaded by it)                       2.0
  * The tries at all controllers together count too, ten as five of one and 100 as 50.
  * A machine renews its own password with one or two tries: the password counts only after five. The source is shielded at once; it is
@@ -38,6 +39,7 @@ static bool cares(const struct bh_sight *s)
 	case BH_RPCC_PASSWORD_SET:
 	case BH_RPCC_ACCOUNT_CHANGE:
 	case BH_RPCC_SECRET_READ:
+	case BH_RPCC_SELF_SERVICE:
 	case BH_RPCC_DNS_PLUGIN:
 		return true;
 	}
@@ -79,6 +81,9 @@ static int32_t weigh(const struct bh_sight *s, struct mine *m, struct dest *d, c
 	case BH_RPCC_SECRET_READ:
 		*ret_did = "asked for secrets of";
 		return 200;
+	case BH_RPCC_SELF_SERVICE:
+		*ret_did = "changed a password or asked for the backup key at";
+		return 50;
 	}
 	*ret_did = "ran a general DNS server operation at";
 	return 200;
@@ -98,7 +103,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return 0;
 	bh_finding_init(f, &bh_detector_ad_critical, s);
 	f->weight = weight;
-	f->severity = weight >= 400 ? BH_SEV_CRITICAL : BH_SEV_HIGH;
+	f->severity = weight >= 400 ? BH_SEV_CRITICAL : weight >= 200 ? BH_SEV_HIGH : BH_SEV_LOW;
 	f->step = weight >= 250 ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	f->count = n;
 	bh_strcpy(f->user, sizeof f->user, s->ev->u.rpc.user);

@@ -3,7 +3,8 @@
  * auth.brute (C1) - password after password against one service
  *
  * Failures per source, destination and protocol within a window: 10 of one account in 5 min, or 20 of any; SSH and FTP, whose failures
- * are read from sizes or are cheap mistakes of programs, 30 in 30 min and 20 in 15 min. A success after that, of an account that failed,
+ * are read from sizes or are cheap mistakes of programs, 30 in 30 min and 20 in 15 min; or 80 in 5 min at any hosts, for whoever goes
+ * round more of them than are remembered. A success after that, of an account that failed,
  * adds 1.5 bans: the password was found. So is one that comes within 5 s of the first of five failures of the same account, at the pace
  * of a program: told, and no more. To be let in as a guest is neither. One account that fails regularly, at least 20 s apart, is a password that expired in some
  * service: info, 0.2.
@@ -15,6 +16,7 @@ extern const struct bh_detector bh_detector_auth_brute;
 
 #define DESTS 16 /* guessing at many in turn must not push out its own records */
 #define NAMES 4
+#define ANYWHERE 80 /* in 5 min, at all destinations together */
 #define QUICK 5 /* failures of one account faster than a person types */
 
 struct dest {
@@ -29,6 +31,7 @@ struct dest {
 };
 struct mine {
 	struct dest dest[DESTS];
+	struct bh_rate anywhere;
 };
 
 static bool cares(const struct bh_sight *s)
@@ -56,20 +59,20 @@ static void limits(unsigned via, bh_ns *ret_window, uint32_t *ret_one, uint32_t 
 	*ret_all = via == BH_LOGON_SSH ? 30 : 20;
 }
 
-static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, bool quick, struct bh_finding *f)
+static int alarm_on(const struct bh_sight *s, struct dest *d, bool found, bool quick, uint32_t anywhere, struct bh_finding *f)
 {
 	const struct bh_ev_logon *l = &s->ev->u.logon;
-	bool stale = !found && !d->several && d->slow + 1 >= d->failed;
+	bool stale = !found && !anywhere && !d->several && d->slow + 1 >= d->failed;
 	char a[80], b[80], u[80];
 
 	bh_finding_init(f, &bh_detector_auth_brute, s);
 	f->weight = stale ? 20 : found && !quick ? 300 : bh_detector_auth_brute.weight;
 	f->severity = stale ? BH_SEV_INFO : found && !quick ? BH_SEV_HIGH : BH_SEV_MEDIUM;
 	f->step = found && !quick ? BH_STEP_SHIELD : BH_STEP_ALERT;
-	f->count = d->failed;
+	f->count = anywhere ? anywhere : d->failed;
 	bh_strcpy(f->user, sizeof f->user, found ? l->user : d->user);
-	snprintf(f->text, sizeof f->text, "%u failed %s logons from %s to %s%s%s", d->failed, bh_logon_via_name(d->via), bh_host_text(s->src, &s->ev->src, a),
-		bh_host_text(s->dst, &s->ev->dst, b), bh_as(d->user, u), found ? ", then one succeeded" : stale ? ": perhaps a stored password that expired" : "");
+	snprintf(f->text, sizeof f->text, "%u failed %s logons from %s to %s%s%s%s", f->count, bh_logon_via_name(d->via), bh_host_text(s->src, &s->ev->src, a),
+		anywhere ? "many hosts, the last " : "", bh_host_text(s->dst, &s->ev->dst, b), bh_as(d->user, u), found ? ", then one succeeded" : stale ? ": perhaps a stored password that expired" : "");
 	snprintf(f->detail, sizeof f->detail, "within %llu s; status 0x%x%s%s", (unsigned long long)(bh_apart(s->ev->at, d->first) / BH_SEC(1)), l->status,
 		l->workstation[0] ? "; calls itself " : "", l->workstation);
 	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
@@ -91,7 +94,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	const struct bh_ev_logon *l = &s->ev->u.logon;
 	struct dest *d = dest_of(mine, s);
 	uint64_t account = bh_word_key(l->user);
-	uint32_t all, one, max_all, max_one;
+	uint32_t all, one, max_all, max_one, anywhere;
 	bh_ns window;
 
 	if (!d)
@@ -103,7 +106,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		if (!quick && (!d->burst || !bh_within(s->ev->at, d->last, window) || (l->user[0] && d->user[0] && !tried(d, account))))
 			return 0;
 		d->burst = false;
-		return alarm_on(s, d, true, quick, ret_finding);
+		return alarm_on(s, d, true, quick, 0, ret_finding);
 	}
 	if (!d->failed || !bh_within(s->ev->at, d->last, window)) {
 		d->first = s->ev->at;
@@ -124,10 +127,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	}
 	all = bh_rate_add(&d->all, 1, s->ev->at, window);
 	one = bh_rate_add(&d->one, 1, s->ev->at, window);
-	if (all < max_all && one < max_one)
+	anywhere = bh_rate_add(&((struct mine *)mine)->anywhere, 1, s->ev->at, BH_MIN(5));
+	if (all < max_all && one < max_one && anywhere < ANYWHERE)
 		return 0;
 	d->burst = true;
-	return alarm_on(s, d, false, false, ret_finding);
+	return alarm_on(s, d, false, false, all < max_all && one < max_one ? anywhere : 0, ret_finding);
 }
 
 const struct bh_detector bh_detector_auth_brute = {

@@ -10,6 +10,7 @@
  * is relieved. Plain file sessions are no edges: every file server would be a middle.
  */
 #include <stdio.h>
+#include <strings.h>
 #include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_chain_causal;
@@ -50,7 +51,7 @@ static unsigned technique(const struct bh_sight *s)
 	case BH_EV_FLOW_OUTCOME:
 		return s->first_contact && bh_opened(ev) && (s->cls == BH_SVC_RDP || s->cls == BH_SVC_SSH || s->cls == BH_SVC_VNC || s->cls == BH_SVC_TELNET) ? s->cls : 0;
 	case BH_EV_HTTP:
-		return ev->u.http.count >= 3 && strncmp(ev->u.http.path, "/wsman", 6) == 0 ? BH_SVC_WINRM : 0;
+		return ev->u.http.count >= 3 && strncasecmp(ev->u.http.path, "/wsman", 6) == 0 ? BH_SVC_WINRM : 0;
 	case BH_EV_SMB:
 		return ev->u.smb.op == BH_SMB_PIPE && ev->u.smb.count >= 2 && ev->u.smb.bytes_written >= 8192 ? EXEC : 0;
 	case BH_EV_RPC:
@@ -66,6 +67,8 @@ static bool cares(const struct bh_sight *s)
 {
 	if (!s->dst || s->src == s->dst)
 		return false;
+	if (s->ev->kind == BH_EV_RDP)
+		return s->ev->u.rdp.cookie[0];
 	if (s->ev->kind == BH_EV_LOGON)
 		return s->ev->u.logon.user[0] && s->ev->u.logon.result <= BH_LOGON_OK && s->ev->u.logon.via != BH_LOGON_KERBEROS;
 	return technique(s) != 0;
@@ -142,6 +145,22 @@ static int alarm_on(const struct bh_sight *s, const struct edge *e, int32_t w, u
 	return 1;
 }
 
+/* Who it was: known before what is executed, and just after a session that opens with it. */
+static void logged_on(const struct bh_sight *s, struct mine *m, struct mine *peer, const char *user)
+{
+	m->account = bh_word_key(user);
+	m->account_at = s->ev->dst;
+	snprintf(m->user, sizeof m->user, "%.20s", user);
+	for (unsigned i = 0; peer && i < RING; i++) {
+		struct edge *e = &peer->in[i];
+
+		if (!e->at || e->account || !bh_addr_eq(&e->from, &s->ev->src) || !bh_within(s->ev->at, e->at, BH_SEC(10)))
+			continue;
+		e->account = m->account;
+		bh_strcpy(e->user, sizeof e->user, m->user);
+	}
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	uint64_t dst = bh_addr_hash(&s->ev->dst, 1) | 1, account;
@@ -154,10 +173,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	uint8_t hops = 1;
 	bool again = false;
 
-	if (s->ev->kind == BH_EV_LOGON) {
-		m->account = bh_word_key(s->ev->u.logon.user);
-		m->account_at = s->ev->dst;
-		snprintf(m->user, sizeof m->user, "%.20s", s->ev->u.logon.user);
+	if (s->ev->kind == BH_EV_LOGON || s->ev->kind == BH_EV_RDP) {
+		logged_on(s, m, peer, s->ev->kind == BH_EV_RDP ? s->ev->u.rdp.cookie : s->ev->u.logon.user);
 		return 0;
 	}
 	account = bh_addr_eq(&m->account_at, &s->ev->dst) ? m->account : 0;
@@ -174,7 +191,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 		if (e->hops + 1 > hops)
 			hops = (uint8_t)(e->hops < 200 ? e->hops + 1 : 200);
 		v = weigh(m, e, account, how, s->ev->at, made);
-		if (v > w) {
+		/* of equal weight, the one that came last is the likelier cause */
+		if (v > w || (best && v == w && e->at > best->at)) {
 			w = v;
 			best = e;
 		}
@@ -203,7 +221,7 @@ const struct bh_detector bh_detector_chain_causal = {
 	.severity = BH_SEV_HIGH,
 	.weight = 300,
 	.quiet = BH_MIN(10),
-	.wants = BH_WANTS(BH_EV_FLOW_OUTCOME) | BH_WANTS(BH_EV_HTTP) | BH_WANTS(BH_EV_SMB) | BH_WANTS(BH_EV_RPC) | BH_WANTS(BH_EV_LOGON),
+	.wants = BH_WANTS(BH_EV_FLOW_OUTCOME) | BH_WANTS(BH_EV_HTTP) | BH_WANTS(BH_EV_SMB) | BH_WANTS(BH_EV_RPC) | BH_WANTS(BH_EV_LOGON) | BH_WANTS(BH_EV_RDP),
 	.relief = BH_ROLE_BIT(BH_ROLE_JUMP) | BH_ROLE_BIT(BH_ROLE_DEPLOY) | BH_ROLE_BIT(BH_ROLE_VDI),
 	.host_size = sizeof(struct mine),
 	.hosts = 16384,

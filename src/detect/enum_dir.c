@@ -6,8 +6,8 @@
  * groups (enumerate-all) four times, an LDAP search for service accounts, administrators, trusts or everybody twice, a zone transfer or
  * a look-up of domain controllers once, the service manager of another host opened twice for each host; a group of administrators
  * asked for by name as much as everybody. The same of the same host counts again at every eighth time only: a file browser asks for shares
- * three times over. Five, of two kinds or at three hosts, are told; asking for everybody is enough, and so is one kind forty times (SIDs
- * gone through). A kind is an operation. Sessions asked of 5 hosts, which is what attack-path mappers do, have more weight. What every logon does (SamrConnect5, LsarOpenPolicy2) is nothing.
+ * three times over. Five, of two kinds or at three hosts, are told; asking for everybody is enough, and so is one kind forty times, or hundreds
+ * of SIDs in one call (SIDs gone through). A kind is an operation. Sessions asked of 5 hosts, which is what attack-path mappers do, have more weight. What every logon does (SamrConnect5, LsarOpenPolicy2) is nothing.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -16,6 +16,7 @@
 extern const struct bh_detector bh_detector_enum_dir;
 
 #define WINDOW BH_MIN(5)
+#define MANY_SIDS 9000u /* bytes of arguments: some 250 SIDs; a window of permissions asks for a score */
 
 struct mine {
 	struct bh_rate calls;
@@ -64,6 +65,8 @@ static struct asked asked_of(const struct bh_sight *s)
 			return (struct asked){.kind = "service manager", .calls = 2, .per_host = true};
 		if (c.cls == BH_RPCC_ENUM && (bh_says(ev->u.rpc.text, "Domain Admins") || bh_says(ev->u.rpc.text, "Enterprise Admins")))
 			return (struct asked){.kind = "administrators by name", .calls = 5, .all = true};
+		if (c.cls == BH_RPCC_ENUM && ev->u.rpc.stub >= MANY_SIDS && strncmp(c.name, "LsarLookupSids", 14) == 0)
+			return (struct asked){.kind = c.name, .calls = 5, .all = true};
 		if (c.cls == BH_RPCC_ENUM_ALL)
 			return (struct asked){.kind = c.name, .calls = 4 + ev->u.rpc.count, .all = true};
 		if (c.cls == BH_RPCC_ENUM || c.cls == BH_RPCC_ENUM_SESSIONS)

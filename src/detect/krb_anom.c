@@ -2,9 +2,9 @@
 /*
  * krb.anom (C4) - an account's logon falls back to RC4
  *
- * 0.8 bans and an alert, no more, when an AS exchange is asked for and answered in RC4 (23): by an account that used AES before (4,096
- * accounts are remembered), or by a client that offers nothing better than RC4 first while naming other types too. The first is the
- * shape of a skeleton key or of a stolen hash used for a ticket; key tables made with RC4 only look like the second.
+ * An alert, no more, when a logon is asked for with RC4 (23) first, and answered in it or not at all: 0.8 bans of an account that used
+ * AES before (4,096 accounts are remembered), 0.4 of another. The first is the shape of a skeleton key or of a stolen hash used for
+ * a ticket; key tables made with RC4 only look like the second.
  */
 #include <stdio.h>
 #include "detect/inside.h"

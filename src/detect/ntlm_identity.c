@@ -3,8 +3,9 @@
  * ntlm.identity (C5) - the same proof in two places, or a name that is not the sender's
  *
  *   relay: a server's challenge, or a client's proof, seen in two connections between different hosts within 30 s; the host that is
- *   the server of one and the client of the other is blamed. Exact: 64 random bits do not repeat. 4,096 are remembered, of one pair of hosts one in each set of four. With one end
- *   the same in both it is address translation, not a relay                                                               4.0 bans
+ *   the server of one and the client of the other is blamed. Exact: 64 random bits do not repeat. 4,096 are remembered, of one pair
+ *   of hosts one in each set of four. With one end the same in both it is address translation, not a relay               4.0 bans
+ *   When its own logon came first, it may have been thrown back at it from a second address: told, and no shield
  *   a machine account used by a host whose known name is another                                                          2.5
  *   a workstation name that is not the sender's known name                                                                1.0
  *   an account known for a week from other hosts logs on from one it never used                                           0.8
@@ -21,7 +22,7 @@ extern const struct bh_detector bh_detector_ntlm_identity;
 #define ACCOUNTS 4096u
 
 struct proof {
-	uint64_t value;
+	uint64_t value, proof; /* proof: of the logon, beside its challenge */
 	bh_ns at;
 	struct bh_addr src, dst;
 };
@@ -83,7 +84,7 @@ static bool seen_elsewhere(struct proof table[SETS][WAYS], uint64_t value, const
 		!(bh_addr_eq(&p->src, &ev->dst) && bh_addr_eq(&p->dst, &ev->src));
 	*ret_other = *p;
 	if (p->value != value || !bh_within(ev->at, p->at, BH_SEC(30)))
-		*p = (struct proof){value, ev->at, ev->src, ev->dst};
+		*p = (struct proof){value, ev->u.logon.proof, ev->at, ev->src, ev->dst};
 	return other;
 }
 
@@ -93,13 +94,21 @@ static int relay(const struct bh_sight *s, struct shared *m, struct bh_finding *
 	const struct bh_ev_logon *l = &ev->u.logon;
 	struct proof other;
 	bool challenge = seen_elsewhere(m->proof[0], l->challenge, ev, &other);
+	bool middle; /* the first of A -> B and B -> C is told last */
 	char a[80], b[80], c[80];
 
+	/* who relays hands on both: another answer to the same challenge was made to look like it */
+	if (challenge && l->proof && other.proof && l->proof != other.proof)
+		challenge = false;
 	if (!challenge && !seen_elsewhere(m->proof[1], l->proof, ev, &other))
 		return 0;
 	finding(s, 400, BH_SEV_CRITICAL, f);
-	/* A -> B and B -> C, in whichever order they were seen */
-	if (bh_addr_eq(&other.src, &ev->dst)) {
+	/* A -> B and B -> C, in whichever order they are told */
+	middle = bh_addr_eq(&other.src, &ev->dst);
+	/* a proof is relayed after it was given: before that it can only have been B's own, thrown back at it from a second address */
+	if (middle ? other.at < ev->at : bh_addr_eq(&other.dst, &ev->src) && ev->at < other.at)
+		f->step = BH_STEP_ALERT;
+	if (middle) {
 		f->host = ev->dst;
 		f->peer = other.dst;
 		f->n_targets = 0;

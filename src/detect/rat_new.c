@@ -38,7 +38,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 
 	bh_finding_init(f, &bh_detector_rat_new, s);
 	f->weight = strict ? 200 : bh_detector_rat_new.weight;
-	f->severity = strict ? BH_SEV_HIGH : BH_SEV_MEDIUM;
+	/* without a policy nobody has said what is allowed */
+	f->severity = strict ? BH_SEV_HIGH : s->policy->sha256[0] ? BH_SEV_MEDIUM : BH_SEV_LOW;
 	f->step = strict ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	f->count = 1;
 	snprintf(f->text, sizeof f->text, "%s seen on %s (to %s), not allowed in %s", bh_app_name(s->ev->app), bh_host_text(s->src, &s->ev->src, a),

@@ -8,8 +8,9 @@
  * without reading, copies to another server read in another session.
  *
  * I2b: the names of 8 or more files grow by one number of characters, which is that of at least four in five: an appended
- * extension. That is hard (W 4.5). One more or less is the same number, as some clients pad a name to a multiple of four bytes. When the grown name is a new file of exactly the same length it may be a copy into a
- * folder with a longer name, and does not count.
+ * extension. That is hard (W 4.5). One more or less is the same number, as some clients pad a name to a multiple of four bytes.
+ * When the grown name is a new file of exactly the same length it may be a copy into another folder with a longer name, and does
+ * not count.
  */
 #include <stdio.h>
 #include <bulkhead/detect.h>

@@ -42,13 +42,16 @@ static bool wants(const struct bh_packet *pkt, uint16_t app)
 
 /* ---- messages ---- */
 
-/* A name at *b, which goes on behind it, as text; out may be NULL. 1 = none. all is the message, for names that point into it. */
+/*
+ * A name at *b, which goes on behind it, as text; out NULL: it is passed over. 1 = none. all is the message, for names that point
+ * into it. At most 255 bytes (RFC 1035 3.1), and who passes over it follows no pointer, or one packet could cost a million steps.
+ */
 static int name(struct bh_bytes all, struct bh_bytes *b, char *out, size_t size)
 {
 	struct bh_bytes at = *b;
 	bool jumped = false;
 	unsigned jumps = 0;
-	size_t len = 0;
+	size_t len = 0, bytes = 0;
 
 	for (;;) {
 		uint8_t n = bh_u8(&at);
@@ -61,12 +64,15 @@ static int name(struct bh_bytes all, struct bh_bytes *b, char *out, size_t size)
 				return 1;
 			if (!jumped)
 				*b = at;
+			if (!out)
+				return 0;
 			jumped = true;
 			at = bh_bytes(all.p + off, all.left - off);
 			continue;
 		}
 		p = bh_take(&at, n);
-		if (at.bad || n > 63)
+		bytes += n + 1u;
+		if (at.bad || n > 63 || bytes > 255)
 			return 1;
 		if (!n)
 			break;
@@ -202,7 +208,7 @@ static void udp_packet(struct dns *s, const struct bh_dissect_in *in, const stru
 	ev.app = BH_APP_DNS;
 	ev.outcome = 0;
 	ev.flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (ev.u.dns.flags & BH_DNS_F_ANSWER)
+	if ((ev.u.dns.flags & BH_DNS_F_ANSWER) && (in->flags & BH_EVF_TWOWAY))
 		ev.flags |= BH_EVF_TWOWAY;
 	if (dns_port(ev.sport) && !dns_port(ev.dport))
 		bh_event_swap(&ev);

@@ -24,6 +24,7 @@ struct side {
 struct conn {
 	struct side side[2];
 	uint8_t pending; /* the command that waits for an answer */
+	uint8_t passes;	 /* sent and not answered: a client may send ahead */
 	char user[64];
 };
 
@@ -61,7 +62,7 @@ static void command(struct conn *m)
 	if (!strncasecmp(s, "USER ", 5))
 		m->pending = USER;
 	else if (!strncasecmp(s, "PASS", 4))
-		m->pending = PASS;
+		m->pending = PASS, m->passes += m->passes < UINT8_MAX;
 	else if (!strncasecmp(s, "AUTH ", 5))
 		m->pending = AUTH;
 	else
@@ -85,12 +86,14 @@ static void reply(struct bh_stream *u, struct bh_stream_conn *c)
 	if (code < 200)
 		return;
 	c->untrusted[0] = c->untrusted[1] = false;
-	if (code == 230 && (m->pending == PASS || m->pending == USER))
-		tell(u, c, BH_LOGON_OK, 0);
-	else if ((code == 530 || code == 430) && (m->pending == PASS || m->pending == USER))
-		tell(u, c, BH_LOGON_FAILED, code);
+	if (code == 331 && m->passes)
+		return; /* to the USER before */
+	if ((code == 230 || code == 530 || code == 430) && (m->passes || m->pending == USER))
+		tell(u, c, code == 230 ? BH_LOGON_OK : BH_LOGON_FAILED, code == 230 ? 0 : code);
 	else if (code == 234 && m->pending == AUTH)
 		c->off[0] = c->off[1] = true;
+	if (m->passes && --m->passes)
+		return;
 	m->pending = NOTHING;
 }
 
@@ -146,6 +149,7 @@ static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, u
 	memset(m->side[d].start, 0, sizeof m->side[d].start);
 	m->side[d].len = sizeof m->side[d].start; /* up to the next end of line */
 	m->pending = NOTHING;
+	m->passes = 0;
 }
 
 static const struct bh_stream_ops ops = {

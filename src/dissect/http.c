@@ -109,7 +109,7 @@ static void tell_logon(struct bh_stream *u, struct bh_stream_conn *c, enum bh_lo
 	if (result == BH_LOGON_OK && m->told_ok)
 		return;
 	m->told_ok = result == BH_LOGON_OK;
-	bh_stream_event(c, BH_EV_LOGON, BH_APP_HTTP, status != 0, &ev);
+	bh_stream_event(c, BH_EV_LOGON, BH_APP_HTTP, c->heard[1], &ev);
 	ev.u.logon = m->rq.l;
 	ev.u.logon.via = BH_LOGON_HTTP;
 	ev.u.logon.result = (uint8_t)result;
@@ -160,13 +160,13 @@ static void basic(struct bh_ev_logon *l, const char *p, size_t n)
 	size_t len = 0;
 
 	memset(l->user, 0, sizeof l->user);
-	for (size_t i = 0; i < n && len + 1 < sizeof l->user; i++) {
+	for (size_t i = 0; i < n; i++) {
 		char c = p[i];
 		int d = c >= 'A' && c <= 'Z' ? c - 'A' : c >= 'a' && c <= 'z' ? c - 'a' + 26 : c >= '0' && c <= '9' ? c - '0' + 52 :
 			c == '+' ? 62 : c == '/' ? 63 : -1;
 
 		if (d < 0)
-			return;
+			break;
 		v = v << 6 | (uint32_t)d;
 		bits += 6;
 		if (bits < 8)
@@ -175,8 +175,10 @@ static void basic(struct bh_ev_logon *l, const char *p, size_t n)
 		c = (char)(v >> bits);
 		if (c == ':')
 			return;
-		l->user[len++] = c ? c : '?';
+		if (len + 1 < sizeof l->user)
+			l->user[len++] = c ? c : '?';
 	}
+	memset(l->user, 0, sizeof l->user); /* no colon: all of it may be a secret */
 }
 
 static void digest(struct bh_ev_logon *l, const char *p, size_t n)
@@ -202,7 +204,7 @@ static void token(struct conn *m, struct request *r, const char *p, size_t n, un
 	r->final = t.type == 3;
 	if (t.type != 3)
 		return;
-	r->l.challenge = m->challenge;
+	r->l.challenge = t.old ? 0 : m->challenge;
 	r->l.proof = t.proof;
 	memcpy(r->l.user, t.user, sizeof r->l.user);
 	memcpy(r->l.workstation, t.workstation, sizeof r->l.workstation);
@@ -246,10 +248,15 @@ static int request_line(struct conn *m, const char *p, size_t n, bool cut)
 	r->open = true;
 	r->head = k == 5 && p[0] == 'H';
 	field(r->e.method, sizeof r->e.method, p, k - 1);
-	if (end - path > 7 && !memcmp(path, "http://", 7)) {
-		q = memchr(path + 7, '/', (size_t)(end - path - 7));
+	/* of a whole URL only the path: in front of the host may be a password */
+	q = memmem(path, (size_t)(end - path), "://", 3);
+	if (q && !memchr(path, '/', (size_t)(q - path))) {
+		q = memchr(q + 3, '/', (size_t)(end - q - 3));
 		path = q ? q : end;
 	}
+	q = memrchr(path, '@', (size_t)(end - path));
+	if (q && path[0] != '/')
+		path = q + 1;
 	q = memchr(path, '?', (size_t)(end - path));
 	field(r->e.path, sizeof r->e.path, path, (size_t)((q ? q : end) - path));
 	r->wanted = !strncasecmp(r->e.path, "/wsman", 6) || !strcmp(r->e.method, "OPTIONS") || !strcmp(r->e.method, "PROPFIND");

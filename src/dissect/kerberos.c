@@ -437,7 +437,7 @@ static void udp_packet(struct krb *k, const struct bh_dissect_in *in)
 	t->proto = *in->proto;
 	if (kerberos_port(t->proto.sport) && !kerberos_port(t->proto.dport))
 		bh_event_swap(&t->proto);
-	udp_base(&t->proto, an_answer(&s), &base);
+	udp_base(&t->proto, an_answer(&s) && (in->flags & BH_EVF_TWOWAY), &base);
 	message(k, &base, &t->ask, &s);
 }
 

@@ -273,7 +273,7 @@ static void tell_search(struct bh_pdu *u, struct bh_pdu_conn *c, const struct bh
 {
 	struct bh_event ev;
 
-	bh_pdu_event(u, c, BH_EV_LDAP, BH_APP_LDAP, e->op == BH_LDAP_DONE, &ev);
+	bh_pdu_event(u, c, BH_EV_LDAP, BH_APP_LDAP, c->heard[1], &ev);
 	ev.u.ldap = *e;
 	bh_pdu_emit(u, &ev);
 }
@@ -354,7 +354,7 @@ static void tell_logon(struct bh_pdu *u, struct bh_pdu_conn *c, const struct bh_
 {
 	struct bh_event ev;
 
-	bh_pdu_event(u, c, BH_EV_LOGON, BH_APP_LDAP, l->result != BH_LOGON_TRIED, &ev);
+	bh_pdu_event(u, c, BH_EV_LOGON, BH_APP_LDAP, c->heard[1], &ev);
 	ev.u.logon = *l;
 	bh_pdu_emit(u, &ev);
 }
@@ -372,6 +372,8 @@ static void ntlm(struct bh_pdu *u, struct bh_pdu_conn *c, const uint8_t *p, size
 	if (m.type != 3)
 		return;
 	l->proof = m.proof;
+	if (m.old)
+		l->challenge = 0;
 	memcpy(l->user, m.user, sizeof l->user);
 	memcpy(l->workstation, m.workstation, sizeof l->workstation);
 	l->result = BH_LOGON_TRIED;

@@ -59,6 +59,7 @@ static void authenticate(const uint8_t *p, size_t n, struct bh_ntlm *r)
 	}
 	if (nt.len < 16)
 		nt = lm;
+	r->old = nt.len == 24;
 	if (nt.len >= 16 && nt.off <= n && n - nt.off >= 16)
 		r->proof = bh_hash(p + nt.off, 16, 0) | 1;
 }

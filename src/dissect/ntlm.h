@@ -8,6 +8,7 @@
 struct bh_ntlm {
 	uint64_t challenge; /* type 2: the server's, as a big-endian number */
 	uint64_t proof;	    /* type 3: hash of the response's first 16 bytes; 0 = none */
+	bool old;	    /* type 3: NTLMv1, where challenge and proof together are as good as the password's hash: tell only one */
 	uint8_t type;	    /* 1 negotiate, 2 challenge, 3 authenticate */
 	char user[64];	    /* type 3: domain\user, or user; "" = anonymous */
 	char workstation[32];

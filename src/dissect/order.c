@@ -101,12 +101,29 @@ static void drain(struct bh_order *o, struct bh_order_dir *t, unsigned d, bool f
 	}
 }
 
-void bh_order_acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
+static bool near(uint32_t a, uint32_t b)
 {
-	if (!t->begun && !t->owed) {
-		t->owed = true;
-		t->seq = ack;
-	}
+	return a - b + BH_ORDER_NEAR <= 2u * BH_ORDER_NEAR;
+}
+
+static uint32_t first_byte(const struct bh_packet *k)
+{
+	return k->tcp.seq + (k->tcp.flags & BH_TCP_SYN ? 1 : 0);
+}
+
+bool bh_order_fits(struct bh_order *o, const struct bh_order_dir *t, const struct bh_packet *k)
+{
+	if (!t->begun || !t->heard || near(first_byte(k), t->seq) || near(first_byte(k), t->acked))
+		return true;
+	o->strange++;
+	return false;
+}
+
+static void acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
+{
+	if (!t->heard || (int32_t)(ack - t->acked) > 0)
+		t->acked = ack;
+	t->heard = true;
 	while (t->window && (int32_t)(ack - t->seq) > 0)
 		drain(o, t, d, true, to);
 }
@@ -118,6 +135,9 @@ static bool hold(struct bh_order *o, struct bh_order_dir *t, uint32_t seq, const
 	if (n > BH_WINDOW_BYTES)
 		return false;
 	w = window_of(o, t);
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->seg[i].seq == seq && w->seg[i].len >= n)
+			return true; /* sent again */
 	if (w->n == BH_WINDOW_SEGS || w->used + n > BH_WINDOW_BYTES)
 		return false;
 	memcpy(w->data + w->used, p, n);
@@ -129,17 +149,26 @@ static bool hold(struct bh_order *o, struct bh_order_dir *t, uint32_t seq, const
 	return true;
 }
 
-void bh_order_segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, const struct bh_dissect_in *in, const struct bh_order_to *to)
+static void segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, const struct bh_dissect_in *in, const struct bh_order_to *to)
 {
 	const struct bh_packet *k = in->pkt;
-	uint32_t seq = k->tcp.seq + (k->tcp.flags & BH_TCP_SYN ? 1 : 0);
+	uint32_t seq = first_byte(k);
 	uint32_t cut = k->payload_wire > in->len ? k->payload_wire - in->len : 0;
 
 	if (!t->begun) {
 		t->begun = true;
-		t->headless = t->owed && (int32_t)(seq - t->seq) > 0;
+		t->headless = t->heard && (int32_t)(seq - t->acked) > 0;
 		t->seq = seq;
 	}
+	if (t->heard && !near(seq, t->seq)) { /* the other side says that this is the place, so what was believed before was not of it */
+		bh_order_done(o, t);
+		o->holes++;
+		to->missing(to->ctx, d, (int32_t)(seq - t->seq) > 0 ? seq - t->seq : UINT32_MAX);
+		t->seq = seq;
+	}
+	/* what the other side has, and was not seen here, is not sent again */
+	if (t->heard && !t->window && (int32_t)(t->acked - t->seq) > 0 && (int32_t)(seq - t->acked) >= 0)
+		skip(o, t, d, t->acked - t->seq, to);
 	while ((int32_t)(seq - t->seq) > 0) {
 		if (!cut && hold(o, t, seq, in->payload, in->len))
 			return;
@@ -153,4 +182,11 @@ void bh_order_segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, co
 	if (cut && (int32_t)(seq + in->len - t->seq) == 0)
 		skip(o, t, d, cut, to);
 	drain(o, t, d, false, to);
+}
+
+void bh_order_packet(struct bh_order *o, struct bh_order_dir *dir[2], unsigned d, const struct bh_dissect_in *in, const struct bh_order_to *to)
+{
+	if (in->pkt->tcp.flags & BH_TCP_ACK)
+		acked(o, dir[!d], !d, in->pkt->tcp.ack, to);
+	segment(o, dir[d], d, in, to);
 }

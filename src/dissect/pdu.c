@@ -44,6 +44,7 @@ void bh_pdu_counters(const struct bh_pdu *u, void (*each)(void *ctx, const char 
 	each(ctx, "resyncs", u->resyncs);
 	each(ctx, "reordered", u->order.reordered);
 	each(ctx, "holes", u->order.holes);
+	each(ctx, "strange", u->order.strange);
 	each(ctx, "evicted_windows", u->order.evicted);
 	each(ctx, "connections", u->connections);
 	each(ctx, "evicted_connections", u->conns.evicted);
@@ -74,7 +75,7 @@ void bh_pdu_event(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned kind, unsign
 	ret->app = (uint16_t)app;
 	ret->outcome = 0;
 	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (answered)
+	if (answered && c->heard[0] && c->heard[1])
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->dir[0].untrusted || c->dir[1].untrusted)
 		ret->flags |= BH_EVF_UNTRUSTED;
@@ -218,7 +219,8 @@ static struct bh_pdu_conn *conn_of(struct bh_pdu *u, const struct bh_dissect_in 
 	memset(c->mine, 0, u->ops->mine);
 	c->late = !(in->flags & BH_EVF_TWOWAY);
 	c->dir[0].lost = c->dir[1].lost = c->late; /* until a message is found; untrusted only after a gap */
-	if (u->ops->server_port)
+	/* who made the handshake is known; of others the port tells, which an attacker may choose as his own */
+	if (u->ops->server_port && c->late)
 		c->swapped = u->ops->server_port(in->proto->sport) && !u->ops->server_port(in->proto->dport);
 	u->connections++;
 	return c;
@@ -234,14 +236,17 @@ void bh_pdu_packet(struct bh_pdu *u, const struct bh_dissect_in *in, const struc
 	u->out = out;
 	c = conn_of(u, in);
 	d = in->dir ^ c->swapped;
+	if (!bh_order_fits(&u->order, &c->dir[d].order, in->pkt)) {
+		u->in = NULL;
+		u->out = NULL;
+		return;
+	}
 	c->proto = *in->proto;
 	if (c->swapped)
 		bh_event_swap(&c->proto);
-	c->answers |= d == 1;
+	c->heard[d] = true;
 	u->cur = c;
-	if (in->pkt->tcp.flags & BH_TCP_ACK)
-		bh_order_acked(&u->order, &c->dir[!d].order, !d, in->pkt->tcp.ack, &to);
-	bh_order_segment(&u->order, &c->dir[d].order, d, in, &to);
+	bh_order_packet(&u->order, (struct bh_order_dir *[]){&c->dir[0].order, &c->dir[1].order}, d, in, &to);
 	u->in = NULL;
 	u->out = NULL;
 }

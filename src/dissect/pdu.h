@@ -22,8 +22,8 @@ struct bh_pdu_stream {
 struct bh_pdu_conn {
 	uint64_t flow_id;
 	struct bh_event proto; /* of the last packet: client as source */
-	bool swapped;	       /* the initiator of the flow as captured is the server */
-	bool answers;	       /* the server was heard */
+	bool swapped;	       /* the flow was joined late, and its initiator as captured is the server */
+	bool heard[2];	       /* payload of the client, of the server */
 	bool late;	       /* joined after its start */
 	bool gaps;	       /* bytes that matter were missing at any time */
 	struct bh_pdu_stream dir[2]; /* client to server, server to client */
@@ -63,7 +63,10 @@ void bh_pdu_end(struct bh_pdu *u, uint64_t flow_id, const struct bh_event_sink *
 void bh_pdu_counters(const struct bh_pdu *u, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx);
 size_t bh_pdu_bytes(const struct bh_pdu *u);
 
-/* An event about the connection, client as source, its union zero. answered: the server's message confirms it (TWOWAY). */
+/*
+ * An event about the connection, client as source, its union zero. answered: the server's message confirms it (TWOWAY, when the
+ * client was heard, too: what a server alone said may be somebody else's in its name).
+ */
 void bh_pdu_event(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned kind, unsigned app, bool answered, struct bh_event *ret);
 void bh_pdu_emit(struct bh_pdu *u, const struct bh_event *ev);
 /* The other way round: who answered becomes who asked. */

@@ -23,7 +23,7 @@ struct learned {
 };
 struct conn {
 	struct bh_rpc_talk talk;
-	bool known, flipped; /* flipped: the initiator, as captured, is the server */
+	bool known, flipped; /* flipped: joined late, and the initiator, as captured, is the server */
 };
 struct rpc {
 	struct bh_pdu pdu;
@@ -136,7 +136,7 @@ static uint32_t length(const struct bh_pdu_conn *c, unsigned d, const uint8_t *p
 	return bh_rpc_length(p, c->dir[d].lost);
 }
 
-/* Who sends the first message that only one side may send is that side, whoever was seen to speak first. */
+/* Joined late: who sends the first message that only one side may send is that side, whoever was seen to speak first. */
 static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
 {
 	struct rpc *r = u->owner;
@@ -147,7 +147,7 @@ static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const u
 	m = mine(r);
 	if (!m->known) {
 		m->known = true;
-		m->flipped = bh_rpc_from_client(p[2]) != (d == 0);
+		m->flipped = c->late && bh_rpc_from_client(p[2]) != (d == 0);
 	}
 	bh_rpc_said(&m->talk, &to, d ^ m->flipped, p, n);
 	r->conn = NULL;

@@ -321,7 +321,7 @@ static size_t put(char *out, size_t size, size_t n, uint16_t u)
 	return n;
 }
 
-void bh_rpc_text(const struct bh_rpc_pdu *p, char *out, size_t size)
+void bh_rpc_text(const struct bh_rpc_pdu *p, unsigned most, char *out, size_t size)
 {
 	struct bh_bytes b = p->body;
 	const uint8_t *start = b.p;
@@ -329,7 +329,7 @@ void bh_rpc_text(const struct bh_rpc_pdu *p, char *out, size_t size)
 	size_t n = 0;
 
 	memset(out, 0, size);
-	while (b.left >= 16 && have < 3) {
+	while (b.left >= 16 && have < most) {
 		struct bh_bytes s;
 
 		const uint8_t *low = b.p + (p->big ? 2 : 0), *high = b.p + (p->big ? 0 : 2);

@@ -56,7 +56,7 @@ struct bh_rpc_map {
 unsigned bh_rpc_maps(struct bh_bytes stub, struct bh_rpc_map ret[BH_RPC_MAPS]);
 /* String bindings over TCP with an IPv4 address, anywhere in an answer of an object resolver. */
 unsigned bh_rpc_addrs(struct bh_bytes stub, struct bh_rpc_map ret[BH_RPC_ADDRS]);
-/* The first three strings of clear arguments, joined by ", "; out is zero-padded. */
-void bh_rpc_text(const struct bh_rpc_pdu *p, char *out, size_t size);
+/* The first strings of clear arguments, most of them, joined by ", "; out is zero-padded. */
+void bh_rpc_text(const struct bh_rpc_pdu *p, unsigned most, char *out, size_t size);
 
 #endif

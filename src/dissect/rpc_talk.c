@@ -14,6 +14,7 @@ static const struct bh_uuid none;
 static const struct bh_uuid epmapper = {{0xe1, 0xaf, 0x83, 0x08, 0x5d, 0x1f, 0x11, 0xc9, 0x91, 0xa4, 8, 0, 0x2b, 0x14, 0xa0, 0xfa}};
 static const struct bh_uuid exporter = {{0x99, 0xfc, 0xfe, 0xc4, 0x52, 0x60, 0x10, 0x1b, 0xbb, 0xcb, 0, 0xaa, 0, 0x21, 0x34, 0x7a}};
 static const struct bh_uuid activator = {{0, 0, 1, 0xa0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46}};
+static const struct bh_uuid tasks = {{0x86, 0xd3, 0x59, 0x49, 0x83, 0xc9, 0x40, 0x44, 0xb4, 0x24, 0xdb, 0x36, 0x32, 0x31, 0xfd, 0x0c}};
 
 static bool same(const struct bh_uuid *a, const struct bh_uuid *b)
 {
@@ -116,8 +117,9 @@ static void tell_call(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, con
 	ev.u.rpc.level = w->level;
 	ev.u.rpc.flags = w->flags;
 	ev.u.rpc.count = count;
+	/* a task is registered with path, XML, who may see it, account and password, and what is not given is not there */
 	if (w->clear && w->level < 6)
-		bh_rpc_text(w->clear, ev.u.rpc.text, sizeof ev.u.rpc.text);
+		bh_rpc_text(w->clear, same(&w->uuid, &tasks) ? 2 : 3, ev.u.rpc.text, sizeof ev.u.rpc.text);
 	c->n->calls++;
 	c->emit(c->ctx, &ev);
 }
@@ -182,6 +184,8 @@ static void token(struct bh_rpc_talk *t, const struct bh_rpc_carrier *c, unsigne
 	memcpy(t->user, m.user, sizeof t->user);
 	memcpy(t->workstation, m.workstation, sizeof t->workstation);
 	t->proof = m.proof;
+	if (m.old)
+		t->challenge = 0;
 	t->mech = m.user[0] ? BH_MECH_NTLM : BH_MECH_ANONYMOUS;
 	tell_logon(t, c, BH_LOGON_TRIED, 0);
 }

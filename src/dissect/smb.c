@@ -18,8 +18,8 @@
  *
  * All memory is taken at open: 2048 connections, 4096 handles, 256 windows for segments out of
  * order. Each table gives the slot used longest ago to whoever needs one, and counts that. The
- * client is the side that does not have port 445 or 139, whichever of the two spoke first in the
- * capture; on another port it is the initiator.
+ * client is who made the handshake. Where that was not seen it is the side that does not have port
+ * 445 or 139, whichever of the two spoke first in the capture; on another port the initiator.
  */
 #include <stdlib.h>
 
@@ -112,7 +112,7 @@ static struct smb_conn *conn_of(struct smb *s, const struct bh_dissect_in *in)
 	memset(c, 0, offsetof(struct smb_conn, head));
 	memset(c->mid, 0xff, sizeof c->mid);
 	c->flow_id = in->flow_id;
-	c->swapped = smb_port(in->proto->sport) && !smb_port(in->proto->dport);
+	c->swapped = !(in->flags & BH_EVF_TWOWAY) && smb_port(in->proto->sport) && !smb_port(in->proto->dport);
 	ends[c->swapped] = in->proto->src;
 	ends[!c->swapped] = in->proto->dst;
 	c->seed = bh_hash(ends, sizeof ends, s->seed);
@@ -130,9 +130,11 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	s->out = out;
 	c = conn_of(s, in);
 	d = in->dir ^ c->swapped;
-	if (d == 1)
-		c->answers = true;
-	bh_smb_segment(s, c, d);
+	if (bh_order_fits(&s->order, &c->dir[d].order, in->pkt)) {
+		c->asks |= d == 0;
+		c->answers |= d == 1;
+		bh_smb_segment(s, c, d);
+	}
 	s->in = NULL;
 	s->out = NULL;
 }
@@ -161,6 +163,7 @@ static void counters(
 #undef X
 	each(ctx, "holes", s->order.holes);
 	each(ctx, "reordered", s->order.reordered);
+	each(ctx, "strange", s->order.strange);
 	each(ctx, "window_evicted", s->order.evicted);
 	each(ctx, "evicted_connections", s->conns.evicted);
 	each(ctx, "evicted_handles", s->handles.evicted);

@@ -139,7 +139,8 @@ struct smb_conn {
 	uint32_t requests, clock;
 	uint16_t dialect;
 	uint8_t msg_next;
-	bool swapped, answers, told_smb1, gaps; /* gaps: bytes that matter were missing at any time */
+	bool swapped, asks, answers, told_smb1; /* asks, answers: the client, the server was heard */
+	bool gaps;				/* bytes that matter were missing at any time */
 	uint64_t challenge; /* SMB1 without extended security: of the NEGOTIATE answer */
 	struct smb_stream dir[2]; /* client to server, server to client */
 	uint64_t mid[MSGS];

@@ -10,6 +10,7 @@
  * direction has not been found again after a gap, and on everything from a connection whose answers
  * are not visible.
  */
+#include "pdu.h"
 #include "smb.h"
 
 /* ---- handles ---- */
@@ -124,27 +125,12 @@ struct smb_tree *bh_smb_tree(struct smb_conn *c, uint32_t id, bool make)
 
 /* ---- facts ---- */
 
-static void swap_ends(struct bh_event *ev)
-{
-	struct bh_addr a = ev->src;
-	struct bh_mac m = ev->mac_src;
-	uint16_t p = ev->sport;
-
-	ev->src = ev->dst;
-	ev->dst = a;
-	ev->mac_src = ev->mac_dst;
-	ev->mac_dst = m;
-	ev->sport = ev->dport;
-	ev->dport = p;
-	ev->ttl = 0; /* was the server's */
-}
-
 void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, unsigned kind, bool sure)
 {
 	if (s->in) {
 		c->proto = *s->in->proto;
 		if (c->swapped)
-			swap_ends(&c->proto);
+			bh_event_swap(&c->proto);
 	}
 	*ev = c->proto;
 	memset(&ev->u, 0, sizeof ev->u);
@@ -152,7 +138,7 @@ void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ev, unsign
 	ev->app = BH_APP_SMB;
 	ev->outcome = 0;
 	ev->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (sure)
+	if (sure && c->asks && c->answers)
 		ev->flags |= BH_EVF_TWOWAY;
 	if (!c->answers || c->dir[0].untrusted || c->dir[1].untrusted)
 		ev->flags |= BH_EVF_UNTRUSTED;

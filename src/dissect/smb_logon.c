@@ -68,6 +68,8 @@ void bh_smb_logon_ask(struct smb *s, struct smb_conn *c, struct smb_session *ses
 	memcpy(ses->user, m.user, sizeof ses->user);
 	memcpy(ses->workstation, m.workstation, sizeof ses->workstation);
 	ses->proof = m.proof;
+	if (m.old)
+		ses->challenge = 0;
 	ses->mech = m.user[0] ? BH_MECH_NTLM : BH_MECH_ANONYMOUS;
 	bh_smb_logon_tried(s, c, ses);
 }

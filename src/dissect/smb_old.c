@@ -125,7 +125,7 @@ static void ask_basic(struct smb *s, struct smb_conn *c, const struct old_head *
 	bh_put(&t, account[0] ? domain : "");
 	bh_put(&t, account[0] && domain[0] ? "\\" : "");
 	bh_put(&t, account);
-	ses->challenge = c->challenge;
+	ses->challenge = nt > 24 ? c->challenge : 0; /* see ntlm.h */
 	ses->mech = !account[0] ? BH_MECH_ANONYMOUS : ses->proof ? BH_MECH_NTLM : BH_MECH_PASSWORD;
 	bh_smb_logon_tried(s, c, ses);
 }

@@ -426,14 +426,11 @@ void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d)
 {
 	struct in_order o = {s, c};
 	const struct bh_order_to to = {bytes, hole, &o};
-	const struct bh_packet_tcp *k = &s->in->pkt->tcp;
 	struct smb_stream *t = &c->dir[d];
 
 	if (!t->order.begun) {
 		t->phase = PH_LOST;
 		t->shift = UINT64_MAX;
 	}
-	if (k->flags & BH_TCP_ACK)
-		bh_order_acked(&s->order, &c->dir[!d].order, !d, k->ack, &to);
-	bh_order_segment(&s->order, &t->order, d, s->in, &to);
+	bh_order_packet(&s->order, (struct bh_order_dir *[]){&c->dir[0].order, &c->dir[1].order}, d, s->in, &to);
 }

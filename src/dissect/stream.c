@@ -56,6 +56,7 @@ void bh_stream_counters(const void *state, void (*each)(void *ctx, const char *n
 	each(ctx, "malformed", u->malformed);
 	each(ctx, "gaps", u->gaps);
 	each(ctx, "reordered", u->order.reordered);
+	each(ctx, "strange", u->order.strange);
 	each(ctx, "evicted_windows", u->order.evicted);
 	each(ctx, "connections", u->connections);
 	each(ctx, "evicted_connections", u->conns.evicted);
@@ -69,7 +70,7 @@ void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool
 	ret->app = (uint16_t)app;
 	ret->outcome = 0;
 	ret->flags &= BH_EVF_UNTRUSTED | BH_EVF_LATE;
-	if (answered)
+	if (answered && c->heard[0] && c->heard[1])
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->untrusted[0] || c->untrusted[1])
 		ret->flags |= BH_EVF_UNTRUSTED;
@@ -130,7 +131,7 @@ static struct bh_stream_conn *conn_of(struct bh_stream *u, const struct bh_disse
 	c->mine = u->mine + i * u->ops->mine;
 	memset(c->mine, 0, u->ops->mine);
 	c->late = !(in->flags & BH_EVF_TWOWAY);
-	if (u->ops->server_port)
+	if (u->ops->server_port && c->late)
 		c->swapped = u->ops->server_port(in->proto->sport) && !u->ops->server_port(in->proto->dport);
 	u->connections++;
 	return c;
@@ -146,16 +147,20 @@ void bh_stream_packet(void *state, const struct bh_dissect_in *in, const struct 
 	u->out = out;
 	c = conn_of(u, in);
 	d = in->dir ^ c->swapped;
+	if (!bh_order_fits(&u->order, &c->order[d], in->pkt)) {
+		u->out = NULL;
+		return;
+	}
 	c->proto = *in->proto;
 	if (c->swapped)
 		bh_event_swap(&c->proto);
-	c->answers |= d == 1;
+	c->heard[d] = true;
 	c->bytes[d] += in->pkt->payload_wire;
 	u->cur = c;
-	if (!c->off[d])
-		bh_order_segment(&u->order, &c->order[d], d, in, &to);
-	if (c->off[d])
-		bh_order_done(&u->order, &c->order[d]);
+	bh_order_packet(&u->order, (struct bh_order_dir *[]){&c->order[0], &c->order[1]}, d, in, &to);
+	for (unsigned i = 0; i < 2; i++)
+		if (c->off[i])
+			bh_order_done(&u->order, &c->order[i]);
 	if (u->ops->counted)
 		u->ops->counted(u, c, d);
 	u->out = NULL;

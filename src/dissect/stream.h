@@ -13,8 +13,8 @@ struct bh_stream_conn {
 	struct bh_event proto; /* of the last packet: client as source */
 	bh_ns begun;	       /* first packet with payload */
 	uint64_t bytes[2];     /* payload on the wire: client to server, server to client */
-	bool swapped;	       /* the initiator of the flow as captured is the server */
-	bool answers;	       /* the server was heard */
+	bool swapped;	       /* the flow was joined late, and its initiator as captured is the server */
+	bool heard[2];	       /* payload of the client, of the server */
 	bool late;	       /* joined after its start */
 	bool off[2];	       /* heard enough: set by the dissector */
 	bool untrusted[2];     /* bytes were missing: cleared by the dissector */
@@ -54,7 +54,7 @@ void bh_stream_end(void *state, uint32_t flow_slot, uint64_t flow_id, const stru
 void bh_stream_counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx);
 size_t bh_stream_bytes(const void *state);
 
-/* An event about the connection, client as source, its union zero. answered: the server's message confirms it (TWOWAY). */
+/* An event about the connection, client as source, its union zero. answered: the server's message confirms it (TWOWAY, as in pdu.h). */
 void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool answered, struct bh_event *ret);
 void bh_stream_emit(struct bh_stream *u, const struct bh_event *ev);
 

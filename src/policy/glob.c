@@ -59,9 +59,24 @@ bool bh_glob_fits(const char *glob, const char *name)
 	return now[n];
 }
 
+/* "a.docx::$DATA" is a.docx, and another stream of it is part of it */
+static const char *file_of(const char *path, char *buf, size_t size)
+{
+	const char *slash = strrchr(path, '/'), *colon = strchr(slash ? slash : path, ':');
+
+	if (!colon || (size_t)(colon - path) >= size)
+		return path;
+	memcpy(buf, path, (size_t)(colon - path));
+	buf[colon - path] = 0;
+	return buf;
+}
+
 const struct bh_canary *bh_policy_canary_of(const struct bh_policy *p, const struct bh_addr *server,
 	const char *share, const char *path)
 {
+	char buf[256];
+
+	path = file_of(path, buf, sizeof buf);
 	for (size_t i = 0; i < p->n_canaries; i++) {
 		const struct bh_canary *c = &p->canaries[i];
 

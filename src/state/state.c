@@ -19,6 +19,7 @@
 #include "state/identity.h"
 #include "state/macs.h"
 #include "state/plane.h"
+#include "state/seems.h"
 
 #define NIL UINT32_MAX
 #define CONFLICT_HOLD BH_MIN(10)
@@ -463,6 +464,8 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->asked_for = bh_asked_for(s->asked, ev);
+	if (v->src && v->asked_for)
+		v->src->answers |= BH_ANSWERS_DHCP;
 	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
@@ -534,6 +537,8 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		}
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_touch(s, &ev->dst, ev->at);
+		if (v->dst)
+			v->dst->answers |= bh_answers_of(ev);
 		if (ev->flags & BH_EVF_TWOWAY) {
 			verify(s, v->src, ev->at);
 			verify(s, v->dst, ev->at);

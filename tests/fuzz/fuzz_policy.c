@@ -38,6 +38,24 @@ static void check_print(const struct bh_policy *p, char *one, char *two)
 	bh_policy_free(q);
 }
 
+/* what the wire asks of it, with names an attacker chose */
+static void ask(const struct bh_policy *p, const char *text, size_t size)
+{
+	struct bh_addr a = {{0}}, b = bh_addr_v4((const uint8_t[4]){10, 0, 0, 1});
+	char name[128] = {0}, share[64] = {0};
+
+	memcpy(name, text, size < sizeof name ? size : sizeof name - 1);
+	memcpy(share, text + size / 2, size / 2 < sizeof share ? size / 2 : sizeof share - 1);
+	if (size >= sizeof a)
+		memcpy(&a, text + size - sizeof a, sizeof a);
+	(void)bh_policy_canary_of(p, &b, share, name);
+	for (size_t i = 0; i < p->n_canaries; i++)
+		(void)bh_policy_canary_of(p, &b, p->canaries[i].share, name);
+	for (size_t i = 0; i < p->n_suppresses; i++)
+		(void)bh_policy_suppressed(p, p->suppresses[i].detector, &a, &b, name, p->suppresses[i].until + BH_HOUR(23));
+	(void)bh_policy_dark(p, &a);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char one[ROOM], two[ROOM];
@@ -63,6 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_diags(&d, text, size, one);
 		bh_diags_fini(&d);
 	}
+	if (p)
+		ask(p, text, size);
 	bh_policy_free(p);
 	return 0;
 }

@@ -265,6 +265,12 @@ static bool finding_matches(const struct bh_record *rec, char *words[], int n)
 			return false;
 		if (!strcmp(words[i], "weight") && rec->finding.weight != strtol(words[i + 1], NULL, 10))
 			return false;
+		if (!strcmp(words[i], "targets") && rec->finding.n_targets != strtoul(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "held") && rec->finding.held != strtoul(words[i + 1], NULL, 10))
+			return false;
+		if (!strcmp(words[i], "seen") && strcmp(bh_seen_how_name(rec->finding.vantage), words[i + 1]))
+			return false;
 		if (!strcmp(words[i], "attribution") && rec->finding.attribution != strtoul(words[i + 1], NULL, 10))
 			return false;
 	}

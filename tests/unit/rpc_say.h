@@ -213,10 +213,10 @@ static inline size_t ntlm(uint8_t *out, unsigned type, const char *user)
 		memcpy(out + 24, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
 		return 56;
 	}
-	out[20] = out[22] = 24; /* response */
+	out[20] = out[22] = 32; /* response */
 	out[24] = (uint8_t)n;
-	memset(out + n, 0x5a, 24);
-	n += 24;
+	memset(out + n, 0x5a, 32);
+	n += 32;
 	out[36] = out[38] = (uint8_t)(2 * u);
 	out[40] = (uint8_t)n;
 	for (size_t i = 0; i < u; i++, n += 2)

@@ -362,6 +362,7 @@ struct rig {
 	uint32_t seq[2];
 	uint64_t pkts, flow;
 	bool server_first; /* the flow's initiator is the server */
+	bool whole;	   /* its handshake was seen */
 };
 
 static inline void rig_emit(void *ctx, const struct bh_event *ev)
@@ -438,6 +439,7 @@ static inline void rig_segment(
 			.flow_id = r->flow,
 			.flow_slot = 3,
 			.dir = (uint8_t)(dir ^ r->server_first),
+			.flags = r->whole ? BH_EVF_TWOWAY : 0,
 			.payload = p,
 			.len = (uint32_t)len,
 			.proto = &proto},

@@ -12,10 +12,12 @@
 static void nothing_a_host_calls_itself_moves_the_terminals_cursor(void **state)
 {
 	char name[] = "pc\x1b]0;owned\a\r\n\x7f\xc2\x9b" "2J \xc3\xa9t\xc3\xa9", whole[] = "caf\xc3\xa9 \xe2\x82\xac", cut[] = "x\xc2";
+	char odd[] = "a\x9b" "b\xc0\x9b" "c\xe2\x80\xae" "exe.doc\xff" "d"; /* CSI in one byte and overlong; right to left */
 
 	assert_string_equal(bh_cli_plain(name), "pc?]0;owned?????" "?2J \xc3\xa9t\xc3\xa9");
 	assert_string_equal(bh_cli_plain(whole), "caf\xc3\xa9 \xe2\x82\xac");
-	assert_string_equal(bh_cli_plain(cut), "x\xc2");
+	assert_string_equal(bh_cli_plain(cut), "x?");
+	assert_string_equal(bh_cli_plain(odd), "a?b??c???exe.doc?d");
 }
 
 /* the exit code, with no daemon anywhere */

@@ -147,7 +147,7 @@ static void a_name_longer_than_its_place_is_cut(void **state)
 	struct msg m = {.n = 0};
 
 	put(&m, "\0\7\x81\x80\0\1\0\0\0\0\0\0", 12);
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		put(&m, "\x3f", 1);
 		memset(m.b + m.n, 'a', 63);
 		m.n += 63;
@@ -156,6 +156,24 @@ static void a_name_longer_than_its_place_is_cut(void **state)
 	rig_say(r, 1, m.b, m.n);
 	assert_int_equal(r->n, 1);
 	assert_int_equal(strlen(r->ev[0].u.dns.name), 127);
+	rig_close(r);
+}
+
+static void no_name_is_longer_than_255_bytes_however_it_is_pieced_together(void **state)
+{
+	struct rig *r = rig_open(&bh_dissector_dns, 53, true);
+
+	for (unsigned n = 126; n < 130; n++) {
+		struct msg m = {.n = 0};
+
+		put(&m, "\0\7\x81\x80\0\1\0\0\0\0\0\0\1x\xc0\x12\0\1", 18);
+		for (unsigned i = 0; i < n; i++)
+			put(&m, "\1a", 2);
+		put(&m, "\0\0\0\0\0", 5);
+		rig_say(r, 1, m.b, m.n);
+		assert_int_equal(r->n, 1);
+	}
+	assert_int_equal(rig_count(r, "udp_malformed"), 3);
 	rig_close(r);
 }
 
@@ -209,6 +227,7 @@ int main(void)
 		cmocka_unit_test(a_request_for_a_zone_is_told_alone_and_what_comes_once),
 		cmocka_unit_test(names_that_point_in_circles_and_lengths_that_lie_are_malformed),
 		cmocka_unit_test(a_name_longer_than_its_place_is_cut),
+		cmocka_unit_test(no_name_is_longer_than_255_bytes_however_it_is_pieced_together),
 		cmocka_unit_test(updates_and_other_kinds_are_counted),
 		cmocka_unit_test(the_client_is_the_source_when_the_server_is_seen_first),
 		cmocka_unit_test(over_tcp_a_gap_or_a_late_join_costs_only_what_was_lost),

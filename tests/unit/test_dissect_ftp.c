@@ -99,6 +99,19 @@ static void joined_late_and_over_a_gap_the_next_line_counts(void **state)
 	rig_close(r);
 }
 
+static void who_sends_ahead_is_counted_all_the_same(void **state)
+{
+	struct rig *r = rig_open(&bh_dissector_ftp, 21, false);
+
+	rig_text(r, 1, "220 ready\r\n");
+	rig_text(r, 0, "USER a\r\nPASS 1\r\nUSER a\r\nPASS 2\r\nUSER a\r\nPASS 3\r\n");
+	rig_text(r, 1, "331 p\r\n530 no\r\n331 p\r\n530 no\r\n331 p\r\n230 ok\r\n");
+	assert_int_equal(r->n, 3);
+	assert_int_equal(r->ev[1].u.logon.result, BH_LOGON_FAILED);
+	assert_int_equal(r->ev[2].u.logon.result, BH_LOGON_OK);
+	rig_close(r);
+}
+
 static void one_direction_and_lines_without_an_end_give_nothing(void **state)
 {
 	struct rig *r = rig_open(&bh_dissector_ftp, 21, false);
@@ -126,6 +139,7 @@ int main(void)
 		cmocka_unit_test(after_tls_nothing_is_read),
 		cmocka_unit_test(what_is_no_control_connection_is_given_up),
 		cmocka_unit_test(joined_late_and_over_a_gap_the_next_line_counts),
+		cmocka_unit_test(who_sends_ahead_is_counted_all_the_same),
 		cmocka_unit_test(one_direction_and_lines_without_an_end_give_nothing),
 	};
 

@@ -109,6 +109,26 @@ static void of_basic_credentials_only_the_name_is_taken(void **state)
 	rig_close(r);
 }
 
+/* the credentials and the lines of who puts his password where none belongs */
+static void a_password_in_an_unusual_place_is_not_told_either(void **state)
+{
+	static const char *const heads[] = {"GET ftp://alice:geheim@h/a HTTP/1.1\r\n", "OPTIONS https://alice:geheim@h HTTP/1.1\r\n",
+		"CONNECT alice:geheim@h:443 HTTP/1.1\r\n", "GET /a HTTP/1.1\r\n"};
+
+	for (size_t i = 0; i < BH_COUNT(heads); i++) {
+		struct rig *r = rig_open(&bh_dissector_http, 8080, false);
+
+		rig_text(r, 0, heads[i]);
+		rig_text(r, 0, "Authorization: Basic Z2VoZWltZ2VoZWlt\r\n\r\n"); /* geheimgeheim, no colon */
+		rig_text(r, 1, OK);
+		assert_int_equal(r->n, 2);
+		assert_string_equal(r->ev[1].u.logon.user, "");
+		for (size_t k = 0; k < r->n; k++)
+			assert_null(memmem(&r->ev[k], sizeof r->ev[k], "geheim", 6));
+		rig_close(r);
+	}
+}
+
 static void a_token_that_is_no_password_is_no_logon(void **state)
 {
 	struct rig *r = rig_open(&bh_dissector_http, 80, false);
@@ -250,6 +270,7 @@ int main(void)
 		cmocka_unit_test(other_requests_are_nobodys_business),
 		cmocka_unit_test(ntlm_is_told_at_its_proof_and_at_its_outcome),
 		cmocka_unit_test(of_basic_credentials_only_the_name_is_taken),
+		cmocka_unit_test(a_password_in_an_unusual_place_is_not_told_either),
 		cmocka_unit_test(a_token_that_is_no_password_is_no_logon),
 		cmocka_unit_test(many_requests_of_a_kind_are_told_by_doublings),
 		cmocka_unit_test(pipelined_requests_and_answers_in_one_segment_are_read),

@@ -256,6 +256,21 @@ static void an_answer_alone_is_told_for_what_it_says(void **state)
 	rig_close(r);
 }
 
+static void an_answer_nobody_was_seen_to_ask_for_confirms_nothing(void **state)
+{
+	for (unsigned udp = 0; udp < 2; udp++) {
+		struct rig *r = rig_open(&bh_dissector_kerberos, 88, udp);
+
+		r->late = true; /* nothing from the client, so the flow is not two-way */
+		say(r, 1, error(24));
+		assert_int_equal(r->n, 2);
+		assert_int_equal(r->ev[0].flags & BH_EVF_TWOWAY, 0);
+		assert_int_equal(r->ev[1].kind, BH_EV_LOGON);
+		assert_int_equal(r->ev[1].flags & BH_EVF_TWOWAY, 0);
+		rig_close(r);
+	}
+}
+
 static void the_client_is_the_source_also_when_the_server_is_seen_first(void **state)
 {
 	struct rig *r = rig_open(&bh_dissector_kerberos, 88, true);
@@ -331,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_service_ticket_is_told_with_the_name_of_the_answer),
 		cmocka_unit_test(a_request_without_an_answer_is_told_alone_at_the_end),
 		cmocka_unit_test(an_answer_alone_is_told_for_what_it_says),
+		cmocka_unit_test(an_answer_nobody_was_seen_to_ask_for_confirms_nothing),
 		cmocka_unit_test(the_client_is_the_source_also_when_the_server_is_seen_first),
 		cmocka_unit_test(after_a_gap_the_next_message_is_found),
 		cmocka_unit_test(joined_late_in_the_middle_of_a_message_it_waits_for_the_next),

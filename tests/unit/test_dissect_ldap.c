@@ -344,6 +344,20 @@ static void one_direction_gives_the_questions(void **state)
 	rig_close(r);
 }
 
+static void answers_without_questions_confirm_nothing(void **state)
+{
+	struct rig *r = rig_open(&bh_dissector_ldap, 389, false);
+
+	say(r, 1, entry(7, 40));
+	say(r, 1, answer(7, 0x65, 0, "", 0));
+	say(r, 1, answer(8, 0x61, 49, "", 0));
+	assert_int_equal(r->n, 2);
+	assert_int_equal(r->ev[0].u.ldap.op, BH_LDAP_DONE);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(r->ev[i].flags & BH_EVF_TWOWAY, 0);
+	rig_close(r);
+}
+
 static void lengths_that_lie_do_no_harm(void **state)
 {
 	struct ber f = present("cn"), good = search(5, "DC=corp", &f);
@@ -373,6 +387,7 @@ int main(void)
 		cmocka_unit_test(signed_messages_are_read_and_sealed_ones_stepped_over),
 		cmocka_unit_test(joined_late_and_over_a_gap_it_goes_on),
 		cmocka_unit_test(one_direction_gives_the_questions),
+		cmocka_unit_test(answers_without_questions_confirm_nothing),
 		cmocka_unit_test(lengths_that_lie_do_no_harm),
 	};
 

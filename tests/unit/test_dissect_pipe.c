@@ -199,6 +199,28 @@ static void one_direction_only_is_told_without_confirmation(void **state)
 	free(t);
 }
 
+static void without_any_answer_a_pipe_taken_for_open_confirms_nothing(void **state)
+{
+	struct talk *t = talk_new();
+	struct pdu p = create();
+	struct rig r;
+
+	for (unsigned i = 0; i < 17; i++)
+		plain(t, 0, 13, 0, t->mid++);
+	say_open(t);
+	say_bound(t);
+	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+	rig_open(&r);
+	for (size_t m = 0; m < t->n; m++)
+		if (t->msg[m].dir == 0)
+			rig_send(&r, 0, t->b + t->msg[m].off, t->msg[m].len);
+	for (size_t i = 0; i < r.n; i++)
+		assert_int_equal(r.ev[i].flags, BH_EVF_UNTRUSTED);
+	expect_create(&r, 0);
+	rig_close(&r);
+	free(t);
+}
+
 static void a_missing_piece_costs_the_message_and_no_more(void **state)
 {
 	struct talk *t = talk_new();
@@ -289,6 +311,7 @@ int main(void)
 		cmocka_unit_test(a_message_may_be_cut_into_writes_anywhere),
 		cmocka_unit_test(joined_after_the_open_the_pipe_is_known_by_its_bind),
 		cmocka_unit_test(one_direction_only_is_told_without_confirmation),
+		cmocka_unit_test(without_any_answer_a_pipe_taken_for_open_confirms_nothing),
 		cmocka_unit_test(a_missing_piece_costs_the_message_and_no_more),
 		cmocka_unit_test(without_its_bind_the_name_of_the_pipe_says_what_it_is_for),
 		cmocka_unit_test(a_pipe_with_another_language_is_left_alone),

@@ -175,6 +175,21 @@ static void a_call_is_told_with_interface_operation_and_strings(void **state)
 	done(r);
 }
 
+static void the_password_of_a_task_is_not_told(void **state)
+{
+	struct rig *r = rig();
+	struct pdu p = p_request(2, 0, 1, NULL);
+
+	say_bind(r, "86d35949-83c9-4044-b424-db363231fd0c");
+	p_int(&p, 4, 0); /* no path */
+	p_string(&p, "<Task/>");
+	p_string(&p, "alice");
+	p_string(&p, "geheim");
+	say(r, 0, p);
+	assert_string_equal(nth(r, BH_EV_RPC, BH_RPC_CALL, 0)->u.rpc.text, "<Task/>, alice");
+	done(r);
+}
+
 static void any_split_into_segments_gives_the_same_facts(void **state)
 {
 	for (size_t mss = 1; mss < 300; mss++) {
@@ -686,6 +701,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_is_told_with_interface_operation_and_strings),
+		cmocka_unit_test(the_password_of_a_task_is_not_told),
 		cmocka_unit_test(any_split_into_segments_gives_the_same_facts),
 		cmocka_unit_test(big_endian_is_read_the_other_way),
 		cmocka_unit_test(the_context_names_the_interface),

@@ -538,6 +538,26 @@ static void an_encrypted_session_is_told_once(void **state)
 	free(t);
 }
 
+/* what a web server was given to hand out, and a visitor who comes from port 445 */
+static void who_made_the_handshake_is_the_client_whatever_his_port(void **state)
+{
+	struct talk *t = talk_new();
+	struct rig r;
+
+	say_start(t);
+	say_compound(t, "d\\f", 3000);
+	for (unsigned whole = 0; whole < 2; whole++) {
+		rig_open(&r);
+		r.proto.sport = 8080;
+		r.server_first = true;
+		r.whole = whole;
+		rig_play(&r, t, 0, 1460);
+		assert_int_equal(r.n > 0, !whole);
+		rig_close(&r);
+	}
+	free(t);
+}
+
 static void one_direction_alone_gives_untrusted_facts(void **state)
 {
 	struct talk *t = talk_new();
@@ -853,6 +873,7 @@ int main(void)
 		cmocka_unit_test(an_answer_missing_before_the_first_one_seen_is_a_gap),
 		cmocka_unit_test(a_hole_inside_content_does_not_lose_the_frame),
 		cmocka_unit_test(late_join_knows_files_but_neither_user_nor_share),
+		cmocka_unit_test(who_made_the_handshake_is_the_client_whatever_his_port),
 		cmocka_unit_test(a_compound_of_related_commands_shares_one_handle),
 		cmocka_unit_test(seventeen_commands_in_a_frame_are_one_too_many),
 		cmocka_unit_test(an_interim_answer_leaves_the_question_open),

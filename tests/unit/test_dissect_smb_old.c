@@ -85,7 +85,8 @@ static void a_victim_file_is_told_as_by_the_newer_protocol(void **state)
 	assert_int_equal(r.logon[1].u.logon.result, BH_LOGON_OK);
 	assert_int_equal(r.logon[1].u.logon.mech, BH_MECH_NTLM);
 	assert_string_equal(r.logon[1].u.logon.user, "HALL\\anna");
-	assert_true(r.logon[1].u.logon.challenge == 0x1122334455667788);
+	/* passwords could be tried on the two together */
+	assert_true(r.logon[1].u.logon.challenge == 0);
 	assert_true(r.logon[1].u.logon.proof != 0);
 	assert_int_equal(rig_counter(&r, "malformed"), 0);
 	rig_close(&r);

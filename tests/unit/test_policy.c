@@ -443,6 +443,8 @@ static void a_canary_is_a_path_of_a_share_whatever_its_case(void **state)
 	assert_int_equal(p->n_canaries, 2);
 	assert_ptr_equal(bh_policy_canary_of(p, &here, "DATA", "accounts/ZZ-1.DOCX"), &p->canaries[0]);
 	assert_ptr_equal(bh_policy_canary_of(p, &here, "data", "accounts/zz-.docx"), &p->canaries[0]);
+	assert_ptr_equal(bh_policy_canary_of(p, &here, "data", "accounts/zz-1.docx::$DATA"), &p->canaries[0]);
+	assert_ptr_equal(bh_policy_canary_of(p, &here, "data", "accounts/zz-1.docx:more"), &p->canaries[0]);
 	assert_null(bh_policy_canary_of(p, &there, "data", "accounts/zz-1.docx"));
 	assert_null(bh_policy_canary_of(p, &here, "data", "accounts/old/zz-1.docx"));
 	assert_null(bh_policy_canary_of(p, &here, "data", "accounts/zz-x/1.docx"));

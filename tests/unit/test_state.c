@@ -242,6 +242,37 @@ static void fanout_counts_small_numbers_and_forgets_after_the_window(void **stat
 	assert_int_equal(bh_fanout_touch(&f, 77, BH_SEC(1) + BH_MIN(11), BH_MIN(5)), 1);
 }
 
+static void a_role_is_proposed_by_what_is_served_and_relieves_nothing(void **state)
+{
+	struct bh_policy *p;
+	struct bh_state *s = open_state(&p, 64);
+	struct bh_event ev = {.kind = BH_EV_KRB, .at = 5, .src = ip(1), .dst = ip(9), .proto = 17, .dport = 88, .flags = BH_EVF_TWOWAY, .u.krb.type = BH_KRB_AS_REP};
+	struct bh_sight v;
+
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(bh_state_seems(v.dst), 0);
+	ev.kind = BH_EV_LDAP;
+	memset(&ev.u, 0, sizeof ev.u);
+	ev.u.ldap.op = BH_LDAP_DONE;
+	ev.flags = 0; /* anybody could have sent that */
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(bh_state_seems(v.dst), 0);
+	ev.flags = BH_EVF_TWOWAY;
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(bh_state_seems(v.dst), BH_ROLE_BIT(BH_ROLE_DC));
+	assert_int_equal(v.dst->roles, 0);
+	ev.kind = BH_EV_SMB;
+	memset(&ev.u, 0, sizeof ev.u);
+	ev.u.smb.op = BH_SMB_TREE;
+	bh_strcpy(ev.u.smb.share, sizeof ev.u.smb.share, "data");
+	bh_state_step(s, &ev, &v);
+	for (unsigned i = 20; i < 23; i++)
+		exchange(s, i, 9, i, 10 + i);
+	assert_int_equal(bh_state_seems(v.dst), BH_ROLE_BIT(BH_ROLE_DC) | BH_ROLE_BIT(BH_ROLE_FILE));
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
 static void services_are_classed_by_port_and_protocol(void **state)
 {
 	struct bh_watch *w = bh_watch_builtin();
@@ -269,6 +300,7 @@ int main(void)
 		cmocka_unit_test(the_filter_rarely_takes_a_new_key_for_an_old_one),
 		cmocka_unit_test(the_filter_forgets_nothing_as_it_grows),
 		cmocka_unit_test(fanout_counts_small_numbers_and_forgets_after_the_window),
+		cmocka_unit_test(a_role_is_proposed_by_what_is_served_and_relieves_nothing),
 		cmocka_unit_test(services_are_classed_by_port_and_protocol),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
