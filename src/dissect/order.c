@@ -121,6 +121,8 @@ bool bh_order_fits(struct bh_order *o, const struct bh_order_dir *t, const struc
 
 static void acked(struct bh_order *o, struct bh_order_dir *t, unsigned d, uint32_t ack, const struct bh_order_to *to)
 {
+	if (!t->heard && !t->begun)
+		t->seq = ack; /* where it ought to begin */
 	if (!t->heard || (int32_t)(ack - t->acked) > 0)
 		t->acked = ack;
 	t->heard = true;
@@ -157,7 +159,7 @@ static void segment(struct bh_order *o, struct bh_order_dir *t, unsigned d, cons
 
 	if (!t->begun) {
 		t->begun = true;
-		t->headless = t->heard && (int32_t)(seq - t->acked) > 0;
+		t->headless = t->heard && (int32_t)(seq - t->seq) > 0;
 		t->seq = seq;
 	}
 	if (t->heard && !near(seq, t->seq)) { /* the other side says that this is the place, so what was believed before was not of it */
