@@ -42,7 +42,7 @@ static bool begins_so(const struct bh_packet *pkt)
 		return false;
 	if (len >= pkt->payload_wire) /* all of it, or a segment full of its beginning */
 		return len == pkt->payload_wire || pkt->payload_wire >= 512;
-	return pkt->payload_len - len < BH_RPC_HEAD || bh_rpc_length(pkt->payload + len, true);
+	return pkt->payload_len < len + BH_RPC_HEAD || bh_rpc_length(pkt->payload + len, true); /* len is at most 16384 */
 }
 
 static bool wants(const struct bh_packet *pkt, uint16_t app)

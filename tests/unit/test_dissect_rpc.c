@@ -666,14 +666,39 @@ static void lengths_that_lie_are_counted_and_read_nothing(void **state)
 			}
 }
 
+/* only as much memory as was captured, so that a sanitizer sees a read past it */
+static bool wants_of(struct pdu p, size_t wire, size_t captured)
+{
+	uint8_t *copy = malloc(captured);
+	struct bh_packet k = {.what = BH_WHAT_TCP, .payload = copy, .payload_len = (uint32_t)captured, .payload_wire = (uint32_t)wire, .sport = 50000,
+		.dport = 49200};
+	bool ret;
+
+	assert_non_null(copy);
+	p = p_end(p);
+	memcpy(copy, p.b, captured);
+	ret = bh_dissector_rpc.wants(&k, 0);
+	free(copy);
+	return ret;
+}
+
 static bool wants(struct pdu p, size_t wire)
 {
-	struct bh_packet k;
+	return wants_of(p, wire, wire < p.n ? wire : p.n);
+}
 
-	p = p_end(p);
-	k = (struct bh_packet){.what = BH_WHAT_TCP, .payload = p.b, .payload_len = (uint32_t)(wire < p.n ? wire : p.n),
-		.payload_wire = (uint32_t)wire, .sport = 50000, .dport = 49200};
-	return bh_dissector_rpc.wants(&k, 0);
+static void of_a_packet_the_capture_cut_only_what_is_there_is_read(void **state)
+{
+	struct pdu p = p_bind(11, 1, 0, SVCCTL);
+	size_t n = p.n;
+
+	p_raw(&p, p.b, n); /* two messages in a segment */
+	p.n = n;
+	for (size_t captured = 1; captured < n + 16; captured++)
+		assert_int_equal(wants_of(p, 2 * n, captured), captured >= 16);
+	p.b[n] = 4;
+	assert_true(wants_of(p, 2 * n, n + 15));
+	assert_false(wants_of(p, 2 * n, n + 16));
 }
 
 static void any_port_is_wanted_when_the_payload_is_a_message(void **state)
@@ -723,6 +748,7 @@ int main(void)
 		cmocka_unit_test(what_was_acknowledged_is_not_waited_for),
 		cmocka_unit_test(strings_of_automation_are_strings),
 		cmocka_unit_test(lengths_that_lie_are_counted_and_read_nothing),
+		cmocka_unit_test(of_a_packet_the_capture_cut_only_what_is_there_is_read),
 		cmocka_unit_test(any_port_is_wanted_when_the_payload_is_a_message),
 	};
 
