@@ -148,7 +148,7 @@ static bool worth_telling(const struct bh_ev_dns *e)
 
 /* ---- over TCP: a length of 2 bytes, then the message ---- */
 
-static uint32_t tcp_length(const struct bh_pdu_conn *c, unsigned d, const uint8_t *p)
+static uint32_t tcp_length(const struct bh_stream_conn *c, unsigned d, const uint8_t *p, bool lost)
 {
 	struct bh_bytes b = bh_bytes(p, 8);
 	uint16_t len = bh_be16(&b), flags;
@@ -158,7 +158,7 @@ static uint32_t tcp_length(const struct bh_pdu_conn *c, unsigned d, const uint8_
 	return len >= HEADER && (flags >> 11 & 15) <= LAST_OPCODE && bh_be16(&b) <= 1 ? len + 2u : 0;
 }
 
-static void tcp_message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
+static void tcp_message(struct bh_pdu *u, struct bh_stream_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
 {
 	struct conn *m = (struct conn *)c->mine;
 	struct bh_ev_dns e = {.id = 0};
@@ -166,7 +166,7 @@ static void tcp_message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, con
 	struct bh_event ev;
 	int r = parse(p + 2, n - 2, &e);
 
-	u->malformed += r == 1;
+	u->stream.malformed += r == 1;
 	s->other += r == 2;
 	if (r || !worth_telling(&e))
 		return;
@@ -176,9 +176,9 @@ static void tcp_message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, con
 		m->told = e.flags & BH_DNS_F_ANSWER;
 		m->id = e.id;
 	}
-	bh_pdu_event(u, c, BH_EV_DNS, BH_APP_DNS, e.flags & BH_DNS_F_ANSWER, &ev);
+	bh_stream_event(c, BH_EV_DNS, BH_APP_DNS, e.flags & BH_DNS_F_ANSWER, &ev);
 	ev.u.dns = e;
-	bh_pdu_emit(u, &ev);
+	bh_stream_emit(&u->stream, &ev);
 }
 
 static const struct bh_pdu_ops tcp_ops = {
@@ -223,7 +223,7 @@ static void dns_close(void *state)
 	struct dns *s = state;
 
 	if (s)
-		bh_pdu_fini(&s->tcp);
+		bh_stream_fini(&s->tcp.stream);
 	free(s);
 }
 
@@ -246,7 +246,7 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	struct dns *s = state;
 
 	if (in->pkt->what == BH_WHAT_TCP)
-		bh_pdu_packet(&s->tcp, in, out);
+		bh_stream_packet(&s->tcp.stream, in, out);
 	else
 		udp_packet(s, in, out);
 }
@@ -255,7 +255,7 @@ static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const st
 {
 	struct dns *s = state;
 
-	bh_pdu_end(&s->tcp, flow_id, out);
+	bh_stream_end(&s->tcp.stream, flow_slot, flow_id, out);
 }
 
 static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
@@ -273,7 +273,7 @@ static size_t memory_bytes(const void *state)
 {
 	const struct dns *s = state;
 
-	return sizeof *s + bh_pdu_bytes(&s->tcp);
+	return sizeof *s + bh_stream_bytes(&s->tcp.stream);
 }
 
 extern const struct bh_dissector bh_dissector_dns;

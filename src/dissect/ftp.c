@@ -142,7 +142,7 @@ static void bytes(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, con
 }
 
 /* the line is lost, and so is what it said */
-static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
+static bool missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
 {
 	struct conn *m = (struct conn *)c->mine;
 
@@ -150,6 +150,7 @@ static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, u
 	m->side[d].len = sizeof m->side[d].start; /* up to the next end of line */
 	m->pending = NOTHING;
 	m->passes = 0;
+	return true;
 }
 
 static const struct bh_stream_ops ops = {

@@ -458,16 +458,17 @@ static void bytes(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, con
 	}
 }
 
-static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
+static bool missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
 {
 	struct side *s = &((struct conn *)c->mine)->side[d];
 
 	if (s->mode == BODY && s->body >= n) {
 		s->body -= n;
-		return;
+		return false;
 	}
 	s->mode = FREE;
 	memset(s->line, 0, s->len);
+	return true;
 }
 
 static void end(struct bh_stream *u, struct bh_stream_conn *c)

@@ -254,7 +254,7 @@ static int parse(const uint8_t *p, size_t n, struct said *s)
 
 static void emit(struct krb *k, const struct bh_event *ev)
 {
-	k->tcp.facts++;
+	k->tcp.stream.facts++;
 	k->out->emit(k->out->ctx, ev);
 }
 
@@ -344,7 +344,7 @@ static bool an_answer(const struct said *s)
 
 /* ---- over TCP: a length of 4 bytes, then the message ---- */
 
-static uint32_t tcp_length(const struct bh_pdu_conn *c, unsigned d, const uint8_t *p)
+static uint32_t tcp_length(const struct bh_stream_conn *c, unsigned d, const uint8_t *p, bool lost)
 {
 	struct bh_bytes b = bh_bytes(p, 4);
 	uint32_t len = bh_be32(&b);
@@ -352,24 +352,24 @@ static uint32_t tcp_length(const struct bh_pdu_conn *c, unsigned d, const uint8_
 	return len >= 8 && len <= LONGEST && (p[4] & 0xe0) == APPLICATION(0) ? len + 4 : 0;
 }
 
-static void tcp_message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
+static void tcp_message(struct bh_pdu *u, struct bh_stream_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
 {
 	struct said s = {.error = 0};
 	struct bh_event base;
 
 	if (parse(p + 4, n - 4, &s)) {
-		u->malformed++;
+		u->stream.malformed++;
 		return;
 	}
-	bh_pdu_event(u, c, BH_EV_KRB, BH_APP_KERBEROS, an_answer(&s), &base);
+	bh_stream_event(c, BH_EV_KRB, BH_APP_KERBEROS, an_answer(&s), &base);
 	message(u->owner, &base, (struct ask *)c->mine, &s);
 }
 
-static void tcp_end(struct bh_pdu *u, struct bh_pdu_conn *c)
+static void tcp_end(struct bh_pdu *u, struct bh_stream_conn *c)
 {
 	struct bh_event base;
 
-	bh_pdu_event(u, c, BH_EV_KRB, BH_APP_KERBEROS, false, &base);
+	bh_stream_event(c, BH_EV_KRB, BH_APP_KERBEROS, false, &base);
 	unanswered(u->owner, &base, (struct ask *)c->mine);
 }
 
@@ -449,7 +449,7 @@ static void krb_close(void *state)
 
 	if (!k)
 		return;
-	bh_pdu_fini(&k->tcp);
+	bh_stream_fini(&k->tcp.stream);
 	bh_pool_fini(&k->udps);
 	free(k->udp);
 	free(k);
@@ -480,7 +480,7 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 
 	k->out = out;
 	if (in->pkt->what == BH_WHAT_TCP)
-		bh_pdu_packet(&k->tcp, in, out);
+		bh_stream_packet(&k->tcp.stream, in, out);
 	else
 		udp_packet(k, in);
 	k->out = NULL;
@@ -492,7 +492,7 @@ static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const st
 	uint32_t i = bh_pool_find(&k->udps, flow_id);
 
 	k->out = out;
-	bh_pdu_end(&k->tcp, flow_id, out);
+	bh_stream_end(&k->tcp.stream, flow_slot, flow_id, out);
 	if (i != BH_POOL_NONE) {
 		udp_forget(k, &k->udp[i]);
 		bh_pool_drop(&k->udps, i);
@@ -514,7 +514,7 @@ static size_t memory_bytes(const void *state)
 {
 	const struct krb *k = state;
 
-	return sizeof *k + bh_pdu_bytes(&k->tcp) + bh_pool_bytes(&k->udps) + k->udps.n * sizeof *k->udp;
+	return sizeof *k + bh_stream_bytes(&k->tcp.stream) + bh_pool_bytes(&k->udps) + k->udps.n * sizeof *k->udp;
 }
 
 extern const struct bh_dissector bh_dissector_kerberos;

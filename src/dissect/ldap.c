@@ -78,7 +78,7 @@ static enum kind kind_of(const uint8_t *p)
 	return NOTHING;
 }
 
-static uint32_t length(const struct bh_pdu_conn *c, unsigned d, const uint8_t *p)
+static uint32_t length(const struct bh_stream_conn *c, unsigned d, const uint8_t *p, bool lost)
 {
 	uint32_t total = 0;
 	struct bh_bytes b = bh_bytes(p, HEAD);
@@ -269,24 +269,24 @@ static struct search *search_of(struct conn *m, uint32_t id, bool make)
 	return old;
 }
 
-static void tell_search(struct bh_pdu *u, struct bh_pdu_conn *c, const struct bh_ev_ldap *e)
+static void tell_search(struct bh_pdu *u, struct bh_stream_conn *c, const struct bh_ev_ldap *e)
 {
 	struct bh_event ev;
 
-	bh_pdu_event(u, c, BH_EV_LDAP, BH_APP_LDAP, c->heard[1], &ev);
+	bh_stream_event(c, BH_EV_LDAP, BH_APP_LDAP, c->heard[1], &ev);
 	ev.u.ldap = *e;
-	bh_pdu_emit(u, &ev);
+	bh_stream_emit(&u->stream, &ev);
 }
 
 /* base, scope, aliases, two limits, only the types, filter, attributes */
-static void search_asked(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id, struct bh_bytes b)
+static void search_asked(struct bh_pdu *u, struct bh_stream_conn *c, uint32_t id, struct bh_bytes b)
 {
 	struct conn *m = (struct conn *)c->mine;
 	struct bh_ber base, scope, e;
 	struct search *s;
 
 	if (bh_ber_next(&b, &base) || base.tag != OCTETS || bh_ber_next(&b, &scope) || scope.tag != ENUMERATED) {
-		u->malformed++;
+		u->stream.malformed++;
 		return;
 	}
 	s = search_of(m, id, true);
@@ -326,7 +326,7 @@ static bool long_name(struct bh_bytes b)
 	return !b.bad && n > 1024;
 }
 
-static void search_answered(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id, const struct bh_ber *op, uint32_t total)
+static void search_answered(struct bh_pdu *u, struct bh_stream_conn *c, uint32_t id, const struct bh_ber *op, uint32_t total)
 {
 	struct search *s = search_of((struct conn *)c->mine, id, true);
 	struct bh_bytes b = op->in;
@@ -350,16 +350,16 @@ static void search_answered(struct bh_pdu *u, struct bh_pdu_conn *c, uint32_t id
 
 /* ---- binds ---- */
 
-static void tell_logon(struct bh_pdu *u, struct bh_pdu_conn *c, const struct bh_ev_logon *l)
+static void tell_logon(struct bh_pdu *u, struct bh_stream_conn *c, const struct bh_ev_logon *l)
 {
 	struct bh_event ev;
 
-	bh_pdu_event(u, c, BH_EV_LOGON, BH_APP_LDAP, c->heard[1], &ev);
+	bh_stream_event(c, BH_EV_LOGON, BH_APP_LDAP, c->heard[1], &ev);
 	ev.u.logon = *l;
-	bh_pdu_emit(u, &ev);
+	bh_stream_emit(&u->stream, &ev);
 }
 
-static void ntlm(struct bh_pdu *u, struct bh_pdu_conn *c, const uint8_t *p, size_t n)
+static void ntlm(struct bh_pdu *u, struct bh_stream_conn *c, const uint8_t *p, size_t n)
 {
 	struct bh_ev_logon *l = &((struct conn *)c->mine)->bind;
 	struct bh_ntlm m;
@@ -381,14 +381,14 @@ static void ntlm(struct bh_pdu *u, struct bh_pdu_conn *c, const uint8_t *p, size
 }
 
 /* version, name, [0] password or [3] SEQUENCE { mechanism, token } */
-static void bind_asked(struct bh_pdu *u, struct bh_pdu_conn *c, struct bh_bytes b)
+static void bind_asked(struct bh_pdu *u, struct bh_stream_conn *c, struct bh_bytes b)
 {
 	struct conn *m = (struct conn *)c->mine;
 	uint64_t challenge = m->bind.challenge;
 	struct bh_ber e, name, auth, mech;
 
 	if (bh_ber_next(&b, &e) || e.tag != INTEGER || bh_ber_next(&b, &name) || name.tag != OCTETS || bh_ber_next(&b, &auth)) {
-		u->malformed++;
+		u->stream.malformed++;
 		return;
 	}
 	m->binding = true;
@@ -409,7 +409,7 @@ static void bind_asked(struct bh_pdu *u, struct bh_pdu_conn *c, struct bh_bytes 
 	}
 }
 
-static void bind_answered(struct bh_pdu *u, struct bh_pdu_conn *c, const struct bh_ber *op)
+static void bind_answered(struct bh_pdu *u, struct bh_stream_conn *c, const struct bh_ber *op)
 {
 	static const uint8_t kerberos[] = {0x2a, 0x86, 0x48, 0x82, 0xf7, 0x12, 0x01, 0x02, 0x02}; /* the mechanism's name */
 	struct conn *m = (struct conn *)c->mine;
@@ -419,7 +419,7 @@ static void bind_answered(struct bh_pdu *u, struct bh_pdu_conn *c, const struct 
 	struct bh_ntlm n;
 
 	if (bh_ber_next(&b, &e) || e.tag != ENUMERATED) {
-		u->malformed++;
+		u->stream.malformed++;
 		return;
 	}
 	result = bh_ber_int(&e);
@@ -441,12 +441,12 @@ static void bind_answered(struct bh_pdu *u, struct bh_pdu_conn *c, const struct 
 
 /* ---- messages ---- */
 
-static void plain(struct bh_pdu *u, struct bh_pdu_conn *c, struct bh_bytes b, uint32_t total)
+static void plain(struct bh_pdu *u, struct bh_stream_conn *c, struct bh_bytes b, uint32_t total)
 {
 	struct bh_ber msg, id, op;
 
 	if (bh_ber_next(&b, &msg) || msg.tag != SEQUENCE || bh_ber_next(&msg.in, &id) || id.tag != INTEGER || bh_ber_next(&msg.in, &op)) {
-		u->malformed++;
+		u->stream.malformed++;
 		return;
 	}
 	switch (op.tag) {
@@ -467,7 +467,7 @@ static void plain(struct bh_pdu *u, struct bh_pdu_conn *c, struct bh_bytes b, ui
 	}
 }
 
-static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
+static void message(struct bh_pdu *u, struct bh_stream_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
 {
 	struct bh_bytes b = bh_bytes(p, n);
 
@@ -484,7 +484,7 @@ static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const u
 				break;
 		}
 	}
-	memset(c->kept[d], 0, n); /* there may have been a password in it */
+	bh_pdu_wipe(u, c, d); /* there may have been a password in it */
 }
 
 /* ---- the table's ---- */
@@ -498,42 +498,20 @@ static const struct bh_pdu_ops ops = {
 	.message = message,
 };
 
-static void ldap_close(void *state)
-{
-	if (state)
-		bh_pdu_fini(state);
-	free(state);
-}
-
 static void *ldap_open(uint64_t seed)
 {
 	struct bh_pdu *u = calloc(1, sizeof *u);
 
 	if (u && bh_pdu_init(u, &ops, CONN_BITS, WINDOW_BITS)) {
-		ldap_close(u);
+		bh_stream_close(u);
 		return NULL;
 	}
 	return u;
 }
 
-static void packet(void *state, const struct bh_dissect_in *in, const struct bh_event_sink *out)
-{
-	bh_pdu_packet(state, in, out);
-}
-
-static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const struct bh_event_sink *out)
-{
-	bh_pdu_end(state, flow_id, out);
-}
-
 static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
 {
 	bh_pdu_counters(state, each, ctx);
-}
-
-static size_t memory_bytes(const void *state)
-{
-	return sizeof(struct bh_pdu) + bh_pdu_bytes(state);
 }
 
 extern const struct bh_dissector bh_dissector_ldap;
@@ -542,9 +520,9 @@ const struct bh_dissector bh_dissector_ldap = {
 	.doc = "LDAP: binds as logons, searches with their filters and the size of their answers",
 	.wants = wants,
 	.open = ldap_open,
-	.close = ldap_close,
-	.packet = packet,
-	.flow_end = flow_end,
+	.close = bh_stream_close,
+	.packet = bh_stream_packet,
+	.flow_end = bh_stream_end,
 	.counters = counters,
-	.memory_bytes = memory_bytes,
+	.memory_bytes = bh_stream_bytes,
 };

@@ -148,9 +148,10 @@ static void bytes(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, con
 	c->off[1] = true;
 }
 
-static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
+static bool missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
 {
 	c->off[d] = true;
+	return true;
 }
 
 /* ---- the logon ---- */

@@ -31,7 +31,7 @@ struct rpc {
 	struct learned *learned;
 	uint64_t seed;
 	struct bh_rpc_counts n;
-	struct bh_pdu_conn *conn; /* during message() and end() */
+	struct bh_stream_conn *conn; /* during message() and end() */
 };
 
 static bool begins_so(const struct bh_packet *pkt)
@@ -61,7 +61,7 @@ static void begin(void *ctx, unsigned kind, bool answered, struct bh_event *ret)
 {
 	struct rpc *r = ctx;
 
-	bh_pdu_event(&r->pdu, r->conn, kind, BH_APP_MSRPC, answered, ret);
+	bh_stream_event(r->conn, kind, BH_APP_MSRPC, answered, ret);
 	if (mine(r)->flipped)
 		bh_event_swap(ret);
 }
@@ -70,7 +70,7 @@ static void emit(void *ctx, const struct bh_event *ev)
 {
 	struct rpc *r = ctx;
 
-	bh_pdu_emit(&r->pdu, ev);
+	bh_stream_emit(&r->pdu.stream, ev);
 }
 
 /* client none: whoever asks */
@@ -131,13 +131,13 @@ static struct bh_rpc_carrier carrier(struct rpc *r)
 
 /* ---- frames ---- */
 
-static uint32_t length(const struct bh_pdu_conn *c, unsigned d, const uint8_t *p)
+static uint32_t length(const struct bh_stream_conn *c, unsigned d, const uint8_t *p, bool lost)
 {
-	return bh_rpc_length(p, c->dir[d].lost);
+	return bh_rpc_length(p, lost);
 }
 
 /* Joined late: who sends the first message that only one side may send is that side, whoever was seen to speak first. */
-static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
+static void message(struct bh_pdu *u, struct bh_stream_conn *c, unsigned d, const uint8_t *p, uint32_t n, uint32_t total)
 {
 	struct rpc *r = u->owner;
 	struct bh_rpc_carrier to = carrier(r);
@@ -153,7 +153,7 @@ static void message(struct bh_pdu *u, struct bh_pdu_conn *c, unsigned d, const u
 	r->conn = NULL;
 }
 
-static void end(struct bh_pdu *u, struct bh_pdu_conn *c)
+static void end(struct bh_pdu *u, struct bh_stream_conn *c)
 {
 	struct rpc *r = u->owner;
 	struct bh_rpc_carrier to = carrier(r);
@@ -186,7 +186,7 @@ static void rpc_close(void *state)
 
 	if (!r)
 		return;
-	bh_pdu_fini(&r->pdu);
+	bh_stream_fini(&r->pdu.stream);
 	bh_pool_fini(&r->ports);
 	free(r->learned);
 	free(r);
@@ -212,14 +212,14 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 {
 	struct rpc *r = state;
 
-	bh_pdu_packet(&r->pdu, in, out);
+	bh_stream_packet(&r->pdu.stream, in, out);
 }
 
 static void flow_end(void *state, uint32_t flow_slot, uint64_t flow_id, const struct bh_event_sink *out)
 {
 	struct rpc *r = state;
 
-	bh_pdu_end(&r->pdu, flow_id, out);
+	bh_stream_end(&r->pdu.stream, flow_slot, flow_id, out);
 }
 
 static void counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
@@ -243,7 +243,7 @@ static size_t memory_bytes(const void *state)
 {
 	const struct rpc *r = state;
 
-	return sizeof *r + bh_pdu_bytes(&r->pdu) + bh_pool_bytes(&r->ports) + r->ports.n * sizeof *r->learned;
+	return sizeof *r + bh_stream_bytes(&r->pdu.stream) + bh_pool_bytes(&r->ports) + r->ports.n * sizeof *r->learned;
 }
 
 extern const struct bh_dissector bh_dissector_rpc;

@@ -212,16 +212,18 @@ static void bytes(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, con
 		sealed(u, c, d, n);
 }
 
-static void missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
+static bool missing(struct bh_stream *u, struct bh_stream_conn *c, unsigned d, uint32_t n)
 {
 	struct side *s = &((struct conn *)c->mine)->side[d];
 
 	if (s->phase == SEALED)
-		return;
-	if (s->phase == PACKETS && s->left > n)
+		return false;
+	if (s->phase == PACKETS && s->left > n) {
 		s->left -= n;
-	else
-		give_up(c);
+		return false;
+	}
+	give_up(c);
+	return true;
 }
 
 static void end(struct bh_stream *u, struct bh_stream_conn *c)

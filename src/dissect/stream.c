@@ -2,8 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pdu.h"
 #include "stream.h"
+
+static size_t size(const struct bh_stream_ops *ops)
+{
+	return (ops->mine + ops->more + 15) & ~(size_t)15;
+}
 
 int bh_stream_init(struct bh_stream *u, const struct bh_stream_ops *ops, unsigned conn_bits, unsigned window_bits)
 {
@@ -11,7 +15,7 @@ int bh_stream_init(struct bh_stream *u, const struct bh_stream_ops *ops, unsigne
 	if (bh_pool_init(&u->conns, conn_bits) || bh_order_init(&u->order, window_bits))
 		return -ENOMEM;
 	u->conn = calloc(u->conns.n, sizeof *u->conn);
-	u->mine = calloc(u->conns.n, ops->mine);
+	u->mine = calloc(u->conns.n, size(ops));
 	return u->conn && u->mine ? 0 : -ENOMEM;
 }
 
@@ -45,7 +49,7 @@ size_t bh_stream_bytes(const void *state)
 {
 	const struct bh_stream *u = state;
 
-	return sizeof *u + bh_pool_bytes(&u->conns) + bh_order_bytes(&u->order) + u->conns.n * (sizeof *u->conn + u->ops->mine);
+	return sizeof *u + bh_pool_bytes(&u->conns) + bh_order_bytes(&u->order) + u->conns.n * (sizeof *u->conn + size(u->ops));
 }
 
 void bh_stream_counters(const void *state, void (*each)(void *ctx, const char *name, uint64_t v), void *ctx)
@@ -56,10 +60,26 @@ void bh_stream_counters(const void *state, void (*each)(void *ctx, const char *n
 	each(ctx, "malformed", u->malformed);
 	each(ctx, "gaps", u->gaps);
 	each(ctx, "reordered", u->order.reordered);
+	each(ctx, "holes", u->order.holes);
 	each(ctx, "strange", u->order.strange);
 	each(ctx, "evicted_windows", u->order.evicted);
 	each(ctx, "connections", u->connections);
 	each(ctx, "evicted_connections", u->conns.evicted);
+}
+
+void bh_event_swap(struct bh_event *ev)
+{
+	struct bh_addr a = ev->src;
+	struct bh_mac m = ev->mac_src;
+	uint16_t p = ev->sport;
+
+	ev->src = ev->dst;
+	ev->dst = a;
+	ev->mac_src = ev->mac_dst;
+	ev->mac_dst = m;
+	ev->sport = ev->dport;
+	ev->dport = p;
+	ev->ttl = 0; /* was the other side's */
 }
 
 void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool answered, struct bh_event *ret)
@@ -74,7 +94,7 @@ void bh_stream_event(struct bh_stream_conn *c, unsigned kind, unsigned app, bool
 		ret->flags |= BH_EVF_TWOWAY;
 	if (c->untrusted[0] || c->untrusted[1])
 		ret->flags |= BH_EVF_UNTRUSTED;
-	if (c->gaps)
+	if (c->gaps || c->order[0].headless || c->order[1].headless)
 		ret->flags |= BH_EVF_GAPS;
 }
 
@@ -101,8 +121,8 @@ static void missing(void *ctx, unsigned d, uint32_t n)
 	if (u->cur->off[d])
 		return;
 	u->gaps++;
-	u->cur->untrusted[d] = u->cur->gaps = true;
-	u->ops->missing(u, u->cur, d, n);
+	if (u->ops->missing(u, u->cur, d, n))
+		u->cur->untrusted[d] = u->cur->gaps = true;
 }
 
 static void forget(struct bh_stream *u, struct bh_stream_conn *c)
@@ -128,9 +148,10 @@ static struct bh_stream_conn *conn_of(struct bh_stream *u, const struct bh_disse
 	memset(c, 0, sizeof *c);
 	c->flow_id = in->flow_id;
 	c->begun = in->at;
-	c->mine = u->mine + i * u->ops->mine;
+	c->mine = u->mine + i * size(u->ops);
 	memset(c->mine, 0, u->ops->mine);
 	c->late = !(in->flags & BH_EVF_TWOWAY);
+	/* who made the handshake is known; of others the port tells, which an attacker may choose as his own */
 	if (u->ops->server_port && c->late)
 		c->swapped = u->ops->server_port(in->proto->sport) && !u->ops->server_port(in->proto->dport);
 	u->connections++;

@@ -82,7 +82,7 @@ static inline void rig_say(struct rig *r, unsigned dir, const void *p, size_t n)
 
 	memcpy(copy, p, n);
 	if (!r->udp)
-		k.tcp = (struct bh_packet_tcp){.seq = r->seq[dir], .flags = BH_TCP_ACK};
+		k.tcp = (struct bh_packet_tcp){.seq = r->seq[dir], .ack = r->seq[!dir], .flags = BH_TCP_ACK};
 	r->seq[dir] += (uint32_t)n;
 	r->at += BH_MS(10);
 	r->proto.at = k.at = r->at;
