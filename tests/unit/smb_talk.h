@@ -26,6 +26,16 @@ struct talk {
 	uint8_t b[TALK_BYTES];
 };
 
+static inline struct talk *talk_new(void)
+{
+	struct talk *t = calloc(1, sizeof *t);
+
+	assert_non_null(t);
+	t->session = 0x4400000001;
+	t->tree = 5;
+	return t;
+}
+
 static inline void le(struct talk *t, unsigned bytes, uint64_t v)
 {
 	for (; bytes; bytes--, v >>= 8)
@@ -219,8 +229,8 @@ static inline void say_login(
 	frame_end(t);
 }
 
-/* the server's challenge, and the session's number with it */
-static inline void say_challenge(struct talk *t)
+/* the first SESSION_SETUP of a session, which has no number yet */
+static inline void say_first(struct talk *t, const void *blob, uint32_t n)
 {
 	uint64_t session = t->session;
 
@@ -230,11 +240,17 @@ static inline void say_challenge(struct talk *t)
 	le(t, 2, 25);
 	le(t, 10, 0);
 	le(t, 2, 88);
-	le(t, 2, 16);
+	le(t, 2, n);
 	le(t, 8, 0);
-	raw(t, "NTLMSSP\0\1\0\0\0\0\0\0", 16);
+	raw(t, blob, n);
 	frame_end(t);
 	t->session = session;
+}
+
+/* the server's challenge, and the session's number with it */
+static inline void say_challenge(struct talk *t)
+{
+	say_first(t, "NTLMSSP\0\1\0\0\0\0\0\0", 16);
 	frame_begin(t, 1);
 	command(t, 1, 1, 0xc0000016, t->mid++);
 	le(t, 2, 9);
@@ -411,6 +427,12 @@ static inline void rig_again(struct rig *r)
 static inline void rig_close(struct rig *r)
 {
 	bh_dissector_smb.close(r->state);
+}
+
+static inline void rig_done(struct rig *r, struct talk *t)
+{
+	rig_close(r);
+	free(t);
 }
 
 /* wire > len: the capture cut the packet */

@@ -10,22 +10,14 @@
 
 #define FID 0x77
 
-static struct talk *talk_new(void)
-{
-	struct talk *t = calloc(1, sizeof *t);
-
-	assert_non_null(t);
-	t->session = 0x4400000001;
-	t->tree = 5;
-	return t;
-}
-
-static void say_open(struct talk *t)
+/* The pipe is opened ... */
+static struct talk *opened(struct talk *t)
 {
 	say_negotiate(t, 0x0210);
 	say_login(t, "HALL", "anna", 0, 0);
 	say_tree(t, "\\\\files\\IPC$", 5, 2);
 	say_create(t, "svcctl", 0x12019f, 0, 1, 0, FID);
+	return t;
 }
 
 static void say_ioctl(struct talk *t, struct pdu ask, struct pdu answer)
@@ -67,12 +59,36 @@ static struct pdu create(void)
 	return p_end(p);
 }
 
-static void say_bound(struct talk *t)
+/* ... and bound */
+static struct talk *bound(struct talk *t)
 {
 	struct pdu ask = p_end(p_bind(11, 1, 0, SVCCTL)), answer = p_end(p_bind_ack(12, 1, (uint16_t[]){0, 0}, 1));
 
+	opened(t);
 	say_write(t, FID, 0, ask.b, (uint32_t)ask.n, 0);
 	say_read(t, FID, 0, answer.b, (uint32_t)answer.n);
+	return t;
+}
+
+static void say_create_service(struct talk *t)
+{
+	struct pdu p = create();
+
+	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+}
+
+static struct talk *called(struct talk *t)
+{
+	bound(t);
+	say_create_service(t);
+	return t;
+}
+
+static void play_client(struct rig *r, const struct talk *t)
+{
+	for (size_t m = 0; m < t->n; m++)
+		if (t->msg[m].dir == 0)
+			rig_send(r, 0, t->b + t->msg[m].off, t->msg[m].len);
 }
 
 static const struct bh_event *rpc(const struct rig *r, unsigned op)
@@ -99,13 +115,9 @@ static void expect_create(const struct rig *r, unsigned flags)
 
 static void a_call_over_writes_and_reads_of_a_pipe_is_told(void **state)
 {
-	struct talk *t = talk_new();
-	struct pdu p = create();
+	struct talk *t = called(talk_new());
 	const struct bh_event *e;
 
-	say_open(t);
-	say_bound(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
 	say_close(t, FID, 0);
 	for (size_t mss = 1; mss < 400; mss = mss < 150 ? mss + 1 : mss + 97) {
 		struct rig r;
@@ -128,10 +140,9 @@ static void a_call_over_writes_and_reads_of_a_pipe_is_told(void **state)
 
 static void a_transaction_carries_both_directions(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = opened(talk_new());
 	struct rig r;
 
-	say_open(t);
 	say_ioctl(t, p_bind(11, 1, 0, SVCCTL), p_bind_ack(12, 1, (uint16_t[]){0, 0}, 1));
 	say_ioctl(t, create(), p_fault(2, 0, 5));
 	rig_open(&r);
@@ -139,8 +150,7 @@ static void a_transaction_carries_both_directions(void **state)
 	expect_create(&r, 0);
 	assert_int_equal(rpc(&r, BH_RPC_BIND)->flags, BH_EVF_TWOWAY);
 	assert_int_equal(rpc(&r, BH_RPC_FAULT)->u.rpc.opnum, 12);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_message_may_be_cut_into_writes_anywhere(void **state)
@@ -148,91 +158,66 @@ static void a_message_may_be_cut_into_writes_anywhere(void **state)
 	struct pdu p = create();
 
 	for (uint32_t cut = 1; cut < p.n; cut++) {
-		struct talk *t = talk_new();
+		struct talk *t = bound(talk_new());
 		struct rig r;
 
-		say_open(t);
-		say_bound(t);
 		say_write(t, FID, 0, p.b, cut, 0);
 		say_write(t, FID, 0, p.b + cut, (uint32_t)p.n - cut, 0);
 		rig_open(&r);
 		rig_play(&r, t, 0, 1460);
 		expect_create(&r, 0);
-		rig_close(&r);
-		free(t);
+		rig_done(&r, t);
 	}
 }
 
 static void joined_after_the_open_the_pipe_is_known_by_its_bind(void **state)
 {
-	struct talk *t = talk_new();
-	struct pdu p = create();
+	struct talk *t = called(talk_new());
 	struct rig r;
 
-	say_open(t);
-	say_bound(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
 	rig_open(&r);
 	rig_play(&r, t, 8, 1460); /* from the write of the bind on */
 	expect_create(&r, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void one_direction_only_is_told_without_confirmation(void **state)
 {
-	struct talk *t = talk_new();
-	struct pdu p = create();
+	struct talk *t = called(talk_new());
 	struct rig r;
 
-	say_open(t);
-	say_bound(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
 	rig_open(&r);
-	for (size_t m = 0; m < t->n; m++)
-		if (t->msg[m].dir == 0)
-			rig_send(&r, 0, t->b + t->msg[m].off, t->msg[m].len);
+	play_client(&r, t);
 	assert_non_null(rpc(&r, BH_RPC_BIND));
 	assert_int_equal(rpc(&r, BH_RPC_BIND)->flags, BH_EVF_UNTRUSTED);
 	expect_create(&r, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void without_any_answer_a_pipe_taken_for_open_confirms_nothing(void **state)
 {
 	struct talk *t = talk_new();
-	struct pdu p = create();
 	struct rig r;
 
 	for (unsigned i = 0; i < 17; i++)
 		plain(t, 0, 13, 0, t->mid++);
-	say_open(t);
-	say_bound(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+	called(t);
 	rig_open(&r);
-	for (size_t m = 0; m < t->n; m++)
-		if (t->msg[m].dir == 0)
-			rig_send(&r, 0, t->b + t->msg[m].off, t->msg[m].len);
+	play_client(&r, t);
 	for (size_t i = 0; i < r.n; i++)
 		assert_int_equal(r.ev[i].flags, BH_EVF_UNTRUSTED);
 	expect_create(&r, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_missing_piece_costs_the_message_and_no_more(void **state)
 {
-	struct talk *t = talk_new();
-	struct pdu p = create();
+	struct talk *t = called(talk_new());
 	uint8_t *first;
 	struct rig r;
 
-	say_open(t);
-	say_bound(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
 	for (unsigned i = 0; i < 12; i++)
-		say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+		say_create_service(t);
 	rig_open(&r);
 	for (size_t m = 0; m < t->n; m++) {
 		first = t->b + t->msg[m].off;
@@ -244,31 +229,26 @@ static void a_missing_piece_costs_the_message_and_no_more(void **state)
 		rig_send(&r, t->msg[m].dir, first, t->msg[m].len);
 	}
 	expect_create(&r, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void without_its_bind_the_name_of_the_pipe_says_what_it_is_for(void **state)
 {
-	struct talk *t = talk_new();
-	struct pdu p = create();
+	struct talk *t = opened(talk_new());
 	struct rig r;
 
-	say_open(t);
-	say_write(t, FID, 0, p.b, (uint32_t)p.n, 0);
+	say_create_service(t);
 	rig_open(&r);
 	rig_play(&r, t, 0, 1460);
 	expect_create(&r, BH_RPC_F_ASSUMED | BH_RPC_F_LATE);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_pipe_with_another_language_is_left_alone(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = opened(talk_new());
 	struct rig r;
 
-	say_open(t);
 	for (unsigned i = 0; i < 4; i++)
 		say_write(t, FID, 0, i & 1 ? "\5\0no message of ours" : "whoami\r\n", i & 1 ? 20 : 8, 0);
 	rig_open(&r);
@@ -276,8 +256,7 @@ static void a_pipe_with_another_language_is_left_alone(void **state)
 	assert_null(rpc(&r, BH_RPC_BIND));
 	assert_null(rpc(&r, BH_RPC_CALL));
 	assert_int_equal(rig_counter(&r, "rpc_malformed"), 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_file_whose_tree_was_not_seen_keeps_its_content(void **state)
@@ -299,8 +278,7 @@ static void a_file_whose_tree_was_not_seen_keeps_its_content(void **state)
 	assert_non_null(e);
 	assert_int_equal(e->u.smb.bytes_written, sizeof data);
 	assert_int_equal(e->u.smb.rand_written, BH_RAND_SMALL);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 int main(void)

@@ -10,16 +10,6 @@
 #define RW 0x12019fu
 #define DEL 0x10000u
 
-static struct talk *talk_new(void)
-{
-	struct talk *t = calloc(1, sizeof *t);
-
-	assert_non_null(t);
-	t->session = 0x4400000001;
-	t->tree = 5;
-	return t;
-}
-
 static void say_start(struct talk *t)
 {
 	say_negotiate(t, 0x0210);
@@ -94,8 +84,7 @@ static void a_victim_file_gives_session_tree_open_close_and_rename(void **state)
 	assert_string_equal(e->u.smb.share, "data");
 	assert_string_equal(e->u.smb.user, "HALL\\anna");
 	expect_victim(&r, 20000, BH_RAND_WEAK);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void any_split_of_the_bytes_into_segments_gives_the_same_facts(void **state)
@@ -147,8 +136,7 @@ static void each_message_may_be_cut_in_two_at_every_byte(void **state)
 			assert_int_equal(r.n, 6);
 			expect_victim(&r, 2500, BH_RAND_SMALL);
 		}
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void segments_out_of_order_and_sent_twice_change_nothing(void **state)
@@ -184,8 +172,7 @@ static void segments_out_of_order_and_sent_twice_change_nothing(void **state)
 	expect_victim(&r, 20000, BH_RAND_WEAK);
 	assert_true(rig_counter(&r, "reordered") > 10);
 	assert_int_equal(rig_counter(&r, "gaps"), 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_gap_costs_one_message_and_marks_facts_until_found_again(void **state)
@@ -220,8 +207,7 @@ static void a_gap_costs_one_message_and_marks_facts_until_found_again(void **sta
 	rig_play(&r, t, lost, 1460);
 	expect_victim(&r, 20000, BH_RAND_WEAK);
 	assert_true(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS); /* but for the mark that it is not all */
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void an_answer_missing_before_the_first_one_seen_is_a_gap(void **state)
@@ -242,8 +228,7 @@ static void an_answer_missing_before_the_first_one_seen_is_a_gap(void **state)
 		}
 	assert_non_null(rig_nth(&r, BH_SMB_CLOSE, 0));
 	assert_true(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_hole_inside_content_does_not_lose_the_frame(void **state)
@@ -270,8 +255,7 @@ static void a_hole_inside_content_does_not_lose_the_frame(void **state)
 	assert_int_equal(rig_counter(&r, "gaps"), 0);
 	expect_victim(&r, 40000, BH_RAND_WEAK);
 	assert_int_equal(rig_nth(&r, BH_SMB_CLOSE, 0)->flags & BH_EVF_GAPS, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void late_join_knows_files_but_neither_user_nor_share(void **state)
@@ -300,8 +284,7 @@ static void late_join_knows_files_but_neither_user_nor_share(void **state)
 		assert_memory_equal(&r.ev[i].src, &r.proto.src, 16);
 		assert_memory_equal(&r.ev[i].mac_src, &r.proto.mac_src, 6);
 	}
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 /* create + write + close in one frame, related; answers in one frame too */
@@ -373,8 +356,7 @@ static void seventeen_commands_in_a_frame_are_one_too_many(void **state)
 	rig_play(&r, t, 0, 1460);
 	assert_int_equal(rig_counter(&r, "malformed"), 1);
 	assert_int_equal(rig_counter(&r, "messages"), 16);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void an_interim_answer_leaves_the_question_open(void **state)
@@ -401,8 +383,7 @@ static void an_interim_answer_leaves_the_question_open(void **state)
 	rig_play(&r, t, t->n - 1, 1460);
 	assert_non_null(rig_nth(&r, BH_SMB_OPEN, 0));
 	assert_string_equal(rig_nth(&r, BH_SMB_OPEN, 0)->u.smb.share, "data");
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void what_the_server_refuses_is_no_fact(void **state)
@@ -426,8 +407,7 @@ static void what_the_server_refuses_is_no_fact(void **state)
 	assert_int_equal(r.n, 3);
 	assert_int_equal(r.ev[2].u.smb.op, BH_SMB_OPEN);
 	assert_string_equal(r.ev[2].u.smb.name, "own");
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void deletion_is_told_once_by_disposition_or_at_close(void **state)
@@ -461,8 +441,7 @@ static void deletion_is_told_once_by_disposition_or_at_close(void **state)
 	e = rig_nth(&r, BH_SMB_TRUNCATE, 0);
 	assert_non_null(e);
 	assert_string_equal(e->u.smb.name, "four");
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_rename_before_the_close_keeps_the_opened_name_in_it(void **state)
@@ -487,8 +466,7 @@ static void a_rename_before_the_close_keeps_the_opened_name_in_it(void **state)
 	assert_non_null(e);
 	assert_string_equal(e->u.smb.name, "a");
 	assert_string_equal(e->u.smb.name2, "c");
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_failed_login_names_the_user_and_a_guest_is_marked(void **state)
@@ -507,8 +485,7 @@ static void a_failed_login_names_the_user_and_a_guest_is_marked(void **state)
 	assert_string_equal(r.ev[1].u.smb.user, "carol");
 	assert_int_equal(r.ev[1].u.smb.flags, BH_SMB_F_GUEST);
 	assert_int_equal(r.ev[1].u.smb.dialect, 0x0311);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void an_encrypted_session_is_told_once(void **state)
@@ -534,8 +511,7 @@ static void an_encrypted_session_is_told_once(void **state)
 	assert_int_equal(r.ev[2].u.smb.flags, BH_SMB_F_ENCRYPTED);
 	assert_string_equal(r.ev[2].u.smb.user, "HALL\\anna");
 	assert_int_equal(rig_counter(&r, "encrypted"), 6);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 /* what a web server was given to hand out, and a visitor who comes from port 445 */
@@ -576,8 +552,7 @@ static void one_direction_alone_gives_untrusted_facts(void **state)
 	assert_int_equal(e->flags, BH_EVF_UNTRUSTED);
 	assert_string_equal(e->u.smb.name, "d/f");
 	assert_int_equal(e->u.smb.rand_written, BH_RAND_SMALL);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void files_open_at_the_end_of_the_flow_are_closed(void **state)
@@ -602,8 +577,7 @@ static void files_open_at_the_end_of_the_flow_are_closed(void **state)
 	assert_int_equal(e->flags, 0);
 	assert_int_equal(e->flow_id, 9);
 	assert_non_null(rig_nth(&r, BH_SMB_DELETE, 0));
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_pipe_is_opened_but_is_no_file(void **state)
@@ -621,8 +595,7 @@ static void a_pipe_is_opened_but_is_no_file(void **state)
 	assert_non_null(rig_nth(&r, BH_SMB_OPEN, 0));
 	assert_string_equal(rig_nth(&r, BH_SMB_OPEN, 0)->u.smb.share, "IPC$");
 	assert_null(rig_nth(&r, BH_SMB_CLOSE, 0));
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_long_path_keeps_its_tail(void **state)
@@ -641,8 +614,7 @@ static void a_long_path_keeps_its_tail(void **state)
 	assert_non_null(e);
 	assert_int_equal(strlen(e->u.smb.name), 127);
 	assert_string_equal(e->u.smb.name + 127 - 8, "/end.txt");
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void tables_stay_at_their_size_and_the_oldest_goes(void **state)
@@ -680,8 +652,7 @@ static void tables_stay_at_their_size_and_the_oldest_goes(void **state)
 	}
 	assert_int_equal(rig_counter(&r, "evicted_connections"), 2900 + 1 - 2048);
 	assert_int_equal(bh_dissector_smb.memory_bytes(r.state), memory);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void more_questions_than_the_table_holds_are_counted(void **state)
@@ -703,8 +674,7 @@ static void more_questions_than_the_table_holds_are_counted(void **state)
 		rig_send(&r, 0, t->b + t->msg[0].off, t->msg[0].len);
 	}
 	assert_int_equal(rig_counter(&r, "evicted_messages"), 36);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void old_smb_is_told_by_one_login(void **state)
@@ -725,8 +695,7 @@ static void old_smb_is_told_by_one_login(void **state)
 	assert_int_equal(r.n, 1);
 	assert_int_equal(r.ev[0].u.smb.dialect, 1);
 	assert_int_equal(rig_counter(&r, "smb1"), 3);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_logon_is_told_with_its_challenge_and_outcome(void **state)
@@ -756,29 +725,17 @@ static void a_logon_is_told_with_its_challenge_and_outcome(void **state)
 			assert_int_equal(r.logon[k].u.logon.mech, BH_MECH_NTLM);
 			assert_string_equal(r.logon[k].u.logon.user, "HALL\\anna");
 		}
-		rig_close(&r);
-		free(t);
+		rig_done(&r, t);
 	}
 }
 
 static void a_kerberos_logon_is_one_round_and_nobody_is_anonymous(void **state)
 {
 	struct talk *t = talk_new();
-	uint64_t session = t->session;
 	struct rig r;
 
 	say_negotiate(t, 0x0311);
-	frame_begin(t, 0);
-	t->session = 0;
-	command(t, 1, 0, 0, t->mid);
-	le(t, 2, 25);
-	le(t, 10, 0);
-	le(t, 2, 88);
-	le(t, 2, 20);
-	le(t, 8, 0);
-	raw(t, "\x60\x12\6\x09\x2a\x86\x48\x86\xf7\x12\1\2\2\1\0\x6e\3\x30\1\0", 20);
-	frame_end(t);
-	t->session = session;
+	say_first(t, "\x60\x12\6\x09\x2a\x86\x48\x86\xf7\x12\1\2\2\1\0\x6e\3\x30\1\0", 20);
 	frame_begin(t, 1);
 	command(t, 1, 1, 0, t->mid++);
 	le(t, 2, 9);
@@ -793,8 +750,7 @@ static void a_kerberos_logon_is_one_round_and_nobody_is_anonymous(void **state)
 	assert_int_equal(r.logon[0].u.logon.result, BH_LOGON_OK);
 	assert_int_equal(r.logon[2].u.logon.mech, BH_MECH_ANONYMOUS);
 	assert_int_equal(r.logon[2].u.logon.result, BH_LOGON_OK);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void the_first_bytes_of_a_file_are_hashed(void **state)
@@ -831,8 +787,7 @@ static void the_first_bytes_of_a_file_are_hashed(void **state)
 		e = rig_nth(&r, BH_SMB_CLOSE, 0);
 		assert_non_null(e);
 		assert_true(e->u.smb.head == (rows[i].hashed ? bh_hash(data, rows[i].hashed, 0) : 0));
-		rig_close(&r);
-		free(t);
+		rig_done(&r, t);
 	}
 }
 
@@ -854,8 +809,7 @@ static void without_its_tree_a_file_is_still_told(void **state)
 	e = rig_nth(&r, BH_SMB_CLOSE, 0);
 	assert_non_null(e);
 	assert_int_equal(e->u.smb.magic_written, BH_MAGIC_EXEC);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 int main(void)

@@ -9,17 +9,6 @@
 #include "dissect/smb_size.h"
 #include "smb_talk.h"
 
-#define SESSION 0x7700000001
-
-static struct talk *talk_new(void)
-{
-	struct talk *t = calloc(1, sizeof *t);
-
-	assert_non_null(t);
-	t->session = SESSION;
-	return t;
-}
-
 /* a message of that size inside; on the wire only its head counts, so long ones are made short */
 static void sealed(struct talk *t, unsigned dir, uint32_t size)
 {
@@ -42,11 +31,15 @@ static void pair(struct talk *t, uint32_t ask, uint32_t answer)
 	sealed(t, 1, answer);
 }
 
-static void say_encrypted(struct talk *t)
+/* a session that is encrypted from here on */
+static struct talk *encrypted(void)
 {
+	struct talk *t = talk_new();
+
 	say_negotiate(t, 0x0311);
 	say_login(t, "HALL", "anna", 0, 4);
 	pair(t, 72 + 2 * 18, 80); /* TREE_CONNECT */
+	return t;
 }
 
 static void play(struct rig *r, const struct talk *t)
@@ -58,12 +51,10 @@ static void play(struct rig *r, const struct talk *t)
 
 static void a_file_read_written_and_renamed_is_told_by_its_sizes(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 120 + 2 * 9, 152);
 	pair(t, 113, 80 + 30000);
 	pair(t, 112 + 30032, 80);
@@ -91,18 +82,15 @@ static void a_file_read_written_and_renamed_is_told_by_its_sizes(void **state)
 	assert_int_equal(rig_counter(&r, "size_pairs"), 8);
 	assert_int_equal(rig_counter(&r, "size_explained"), 8);
 	assert_int_equal(rig_counter(&r, "size_other"), 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_write_of_another_size_repeats_nothing_and_a_read_is_used_up(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 132, 152);
 	pair(t, 113, 80 + 10000);
 	pair(t, 112 + 10101, 80); /* more than 1 %, but a footer */
@@ -118,18 +106,15 @@ static void a_write_of_another_size_repeats_nothing_and_a_read_is_used_up(void *
 	assert_int_equal(e->u.smb.count, 1);
 	e = rig_nth(&r, BH_SMB_CLOSE, 1);
 	assert_int_equal(e->u.smb.count, 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void an_interim_answer_is_waited_for_and_a_refusal_is_not(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 140, 73); /* no such file */
 	pair(t, 132, 152);
 	sealed(t, 0, 112 + 60000);
@@ -142,18 +127,15 @@ static void an_interim_answer_is_waited_for_and_a_refusal_is_not(void **state)
 	assert_int_equal(e->u.smb.bytes_written, 60000);
 	assert_int_equal(e->u.smb.name_len, 6);
 	assert_int_equal(rig_counter(&r, "size_other"), 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void overlapping_writes_add_up_and_what_fits_two_requests_is_other(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 132, 152);
 	for (unsigned i = 0; i < 4; i++)
 		sealed(t, 0, 112 + 40000 + i);
@@ -170,18 +152,15 @@ static void overlapping_writes_add_up_and_what_fits_two_requests_is_other(void *
 	assert_int_equal(e->u.smb.bytes_written, 160006);
 	assert_null(rig_nth(&r, BH_SMB_CLOSE, 1));
 	assert_int_equal(rig_counter(&r, "size_other"), 2);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void with_two_files_open_a_close_has_no_bytes(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 132, 152);
 	pair(t, 138, 152);
 	pair(t, 113, 80 + 5000);
@@ -193,18 +172,15 @@ static void with_two_files_open_a_close_has_no_bytes(void **state)
 	assert_int_equal(e->u.smb.bytes_written, 0);
 	assert_int_equal(e->u.smb.name_len, 0);
 	assert_int_equal(e->u.smb.count, 1); /* that is the session's, whoever's handle it was */
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_tool_copied_and_a_pipe_bound_and_called_are_told(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 144, 152);
 	pair(t, 56432, 80);
 	pair(t, 88, 124);
@@ -230,18 +206,15 @@ static void a_tool_copied_and_a_pipe_bound_and_called_are_told(void **state)
 	assert_int_equal(e->u.smb.count, 2);
 	assert_null(rig_nth(&r, BH_SMB_PIPE, 2));
 	assert_null(rig_nth(&r, BH_SMB_CLOSE, 1)); /* a pipe is no file */
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void calls_by_ioctl_count_too(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 132, 152);
 	pair(t, 192, 180); /* bind and answer at once */
 	pair(t, 196, 160);
@@ -250,18 +223,15 @@ static void calls_by_ioctl_count_too(void **state)
 	e = rig_nth(&r, BH_SMB_PIPE, 1);
 	assert_non_null(e);
 	assert_int_equal(e->u.smb.count, 2);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_deletion_is_told_and_times_are_not(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	const struct bh_event *e;
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 150, 152);
 	pair(t, 136, 66); /* 40 bytes: basic information */
 	pair(t, 97, 66);
@@ -271,17 +241,14 @@ static void a_deletion_is_told_and_times_are_not(void **state)
 	assert_non_null(e);
 	assert_int_equal(e->u.smb.name_len, 15);
 	assert_null(rig_nth(&r, BH_SMB_RENAME, 0));
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void looking_around_makes_no_facts(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	struct rig r;
 
-	(void)state;
-	say_encrypted(t);
 	for (unsigned i = 0; i < 4; i++) {
 		pair(t, 130 + 2 * i, 152);
 		pair(t, 98, 2000);
@@ -293,18 +260,15 @@ static void looking_around_makes_no_facts(void **state)
 	assert_null(rig_nth(&r, BH_SMB_OPEN, 0));
 	assert_null(rig_nth(&r, BH_SMB_CLOSE, 0));
 	assert_int_equal(rig_counter(&r, "size_other"), 0);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void a_late_join_a_gap_and_one_direction_tell_nothing_wrong(void **state)
 {
-	struct talk *t = talk_new();
+	struct talk *t = encrypted();
 	struct rig r;
 	size_t after;
 
-	(void)state;
-	say_encrypted(t);
 	pair(t, 132, 152);
 	after = t->n;
 	pair(t, 113, 80 + 700);
@@ -331,8 +295,7 @@ static void a_late_join_a_gap_and_one_direction_tell_nothing_wrong(void **state)
 	for (unsigned i = 0; i < 9; i++)
 		rig_send(&r, 0, t->b + t->msg[after].off, t->msg[after].len);
 	assert_int_equal(rig_counter(&r, "gaps"), 1);
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static void thousands_of_sessions_and_answers_to_nobody_stay_within_the_pool(void **state)
@@ -340,7 +303,6 @@ static void thousands_of_sessions_and_answers_to_nobody_stay_within_the_pool(voi
 	struct talk *t = talk_new();
 	struct rig r;
 
-	(void)state;
 	sealed(t, 0, 88);
 	sealed(t, 1, 124);
 	sealed(t, 1, 108); /* a lease break: nobody asked */
@@ -354,8 +316,7 @@ static void thousands_of_sessions_and_answers_to_nobody_stay_within_the_pool(voi
 	assert_int_equal(rig_counter(&r, "size_pairs"), 6000);
 	assert_int_equal(rig_counter(&r, "size_other"), 3000);
 	assert_int_equal(rig_counter(&r, "evicted_sizes"), 3000 - (1 << SIZE_BITS));
-	rig_close(&r);
-	free(t);
+	rig_done(&r, t);
 }
 
 static struct size_pair ask_answer(
@@ -386,7 +347,6 @@ static void every_pair_has_one_meaning_or_none(void **state)
 	const struct size_place busy = {.opened = true, .busy = true};
 	const struct size_place pipe = {.opened = true, .pipe = true, .ioctl = true};
 
-	(void)state;
 	for (size_t i = 0; i < BH_COUNT(want); i++)
 		assert_int_equal(ask_answer(&open, want[i].ask, want[i].answer).kind, want[i].kind);
 	assert_int_equal(ask_answer(&(struct size_place){0}, 152, 80).kind, SZ_PLAIN);
