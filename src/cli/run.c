@@ -78,91 +78,106 @@ out:
 		close(fd);
 }
 
-int bh_cli_run(int argc, char **argv)
+struct args {
+	struct bh_run_opts o;
+	const char *policy, *watch, *names[BH_LIVE_IFS];
+};
+
+/* 0, or the exit code with what there is to say said; *ret_help: there is nothing more to do */
+static int parse(struct args *a, int argc, char **argv, bool *ret_help)
 {
 	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"watchlist", 1, 0, 'W'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
 		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"help", 0, 0, 'h'}, {0}};
-	struct bh_run_opts o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET};
-	const char *policy_path = NULL, *watch_path = NULL, *names[BH_LIVE_IFS];
-	struct bh_policy *policy;
-	struct bh_watch *watch;
-	char host[65] = "bulkhead", base[65];
-	int c, r;
+	int c;
 
+	*ret_help = false;
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		switch (c) {
 		case 'p':
-			policy_path = optarg;
+			a->policy = optarg;
 			break;
 		case 'W':
-			watch_path = optarg;
+			a->watch = optarg;
 			break;
 		case 'i':
-			if (split(optarg, names, BH_LIVE_IFS, &o.n_ifaces))
+			if (split(optarg, a->names, BH_LIVE_IFS, &a->o.n_ifaces))
 				return BH_EXIT_USAGE;
 			break;
 		case 'm':
-			o.mode = bh_cli_parse_mode(optarg);
-			if (o.mode < 0) {
+			a->o.mode = bh_cli_parse_mode(optarg);
+			if (a->o.mode < 0) {
 				fprintf(stderr, "bulkhead: '%s' is no mode: observe, ask or auto\n", optarg);
 				return BH_EXIT_USAGE;
 			}
 			break;
 		case 'e':
-			o.eve_path = optarg;
+			a->o.eve_path = optarg;
 			break;
 		case 'w':
-			o.workers = optarg[strspn(optarg, "0123456789")] || strlen(optarg) > 4 ? 0 : (unsigned)strtoul(optarg, NULL, 10);
-			if (o.workers < 1 || o.workers > BH_SHM_WORKERS) {
+			a->o.workers = optarg[strspn(optarg, "0123456789")] || strlen(optarg) > 4 ? 0 : (unsigned)strtoul(optarg, NULL, 10);
+			if (a->o.workers < 1 || a->o.workers > BH_SHM_WORKERS) {
 				fprintf(stderr, "bulkhead: --workers takes 1 to %d, not '%s'\n", BH_SHM_WORKERS, optarg);
 				return BH_EXIT_USAGE;
 			}
 			break;
 		case 's':
-			o.socket_path = optarg;
+			a->o.socket_path = optarg;
 			break;
 		case 'd':
-			o.state_dir = optarg;
+			a->o.state_dir = optarg;
 			break;
 		case 'S':
-			o.strict = true;
+			a->o.strict = true;
 			break;
 		case 'n':
-			o.no_enforcer = true;
+			a->o.no_enforcer = true;
 			break;
 		case 'b':
-			o.bridge = true;
+			a->o.bridge = true;
 			break;
 		case 't':
-			o.share_table = true;
+			a->o.share_table = true;
 			break;
 		case 'h':
+			*ret_help = true;
 			return bh_cli_usage("run", more, 0);
 		default:
 			return bh_cli_usage("run", more, BH_EXIT_USAGE);
 		}
 	}
-	if (optind != argc || !o.n_ifaces)
-		return bh_cli_usage("run", more, BH_EXIT_USAGE);
-	r = bh_cli_load_watch(watch_path, &watch);
+	return optind != argc || !a->o.n_ifaces ? bh_cli_usage("run", more, BH_EXIT_USAGE) : 0;
+}
+
+int bh_cli_run(int argc, char **argv)
+{
+	struct args a = {.o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET}};
+	struct bh_policy *policy;
+	struct bh_watch *watch;
+	char host[65] = "bulkhead", base[65];
+	bool help;
+	int r = parse(&a, argc, argv, &help);
+
+	if (r || help)
+		return r;
+	r = bh_cli_load_watch(a.watch, &watch);
 	if (r)
 		return r;
-	r = bh_cli_load_policy(policy_path, &policy);
+	r = bh_cli_load_policy(a.policy, &policy);
 	if (r) {
 		bh_watch_free(watch);
 		return r;
 	}
 	bh_strcpy(base, sizeof base, policy->sha256[0] ? policy->sha256 : "built-in");
-	o.base_sha256 = base;
-	if (o.state_dir)
-		kept(o.state_dir, base, &policy);
+	a.o.base_sha256 = base;
+	if (a.o.state_dir)
+		kept(a.o.state_dir, base, &policy);
 	(void)!gethostname(host, sizeof host - 1);
-	o.policy = policy;
-	o.watch = watch;
-	o.ifaces = names;
-	o.host = host;
-	r = bh_run(&o);
+	a.o.policy = policy;
+	a.o.watch = watch;
+	a.o.ifaces = a.names;
+	a.o.host = host;
+	r = bh_run(&a.o);
 	bh_policy_free(policy);
 	bh_watch_free(watch);
 	return r;
