@@ -99,6 +99,19 @@ static void joined_late_and_over_a_gap_the_next_line_counts(void **state)
 	rig_close(r);
 }
 
+static void what_follows_an_unseen_beginning_is_marked(void **state)
+{
+	struct rig *r = rig_open(&bh_dissector_ftp, 21, false);
+
+	rig_text(r, 1, "220 go\r\n");
+	rig_lose(r, 0, 10);
+	rig_text(r, 0, "USER bob\r\nPASS x\r\n");
+	rig_text(r, 1, "331 password?\r\n230 welcome\r\n");
+	assert_int_equal(r->n, 1);
+	assert_int_equal(r->ev[0].flags, BH_EVF_TWOWAY | BH_EVF_GAPS);
+	rig_close(r);
+}
+
 static void who_sends_ahead_is_counted_all_the_same(void **state)
 {
 	struct rig *r = rig_open(&bh_dissector_ftp, 21, false);
@@ -139,6 +152,7 @@ int main(void)
 		cmocka_unit_test(after_tls_nothing_is_read),
 		cmocka_unit_test(what_is_no_control_connection_is_given_up),
 		cmocka_unit_test(joined_late_and_over_a_gap_the_next_line_counts),
+		cmocka_unit_test(what_follows_an_unseen_beginning_is_marked),
 		cmocka_unit_test(who_sends_ahead_is_counted_all_the_same),
 		cmocka_unit_test(one_direction_and_lines_without_an_end_give_nothing),
 	};
