@@ -33,6 +33,10 @@ enum bh_ev_kind {
 	BH_EV_HTTP, /* only requests that manage a host (/wsman) or carry a logon */
 	BH_EV_RDP,
 	BH_EV_SSH,
+	BH_EV_RA,    /* router advertisement or redirect */
+	BH_EV_NAME,  /* names and addresses told without a server */
+	BH_EV_LINK,  /* LLDP, CDP */
+	BH_EV_USB,   /* a USB device came or went at an endpoint */
 	BH_EV_GAP,     /* something was lost before the core saw it */
 	BH_EV_COMMAND, /* an operator's order */
 	BH_EV_KERNEL,  /* what the enforcer says: applied, refused, expired, drift, repaired */
@@ -86,7 +90,10 @@ struct bh_syn { /* of a flow's first packet, when that was a SYN */
 	uint8_t wscale;	      /* 1 + shift; 0 = no such option */
 	uint8_t df;
 	uint8_t opts[BH_SYN_OPTS]; /* kinds in wire order, NOPs included, the end is not; 0 = no more */
-	uint8_t pad[2];
+	uint16_t ipid;		   /* IPv4 identification */
+	uint32_t tsval;		   /* of the timestamp option, 0 = none */
+	uint8_t ecn;		   /* asks for ECN: ECE and CWR set */
+	uint8_t pad[7];
 };
 struct bh_ev_flow {
 	bh_ns start;
@@ -95,6 +102,7 @@ struct bh_ev_flow {
 	uint8_t reason;		    /* enum bh_flow_end */
 	uint8_t pad[5];
 	struct bh_syn syn; /* FLOW_NEW only */
+	uint64_t print; /* FLOW_CLASS of TLS and SSH: hash of the client's fingerprint (JA3, HASSH), the same on all sensors; 0 = none */
 	char community_id[32]; /* "1:…" by nDPI; "" when not computed */
 };
 enum bh_flow_end { BH_END_NONE, BH_END_CLOSED, BH_END_TIMEOUT, BH_END_EVICTED, BH_END_SHUTDOWN, BH_END_COUNT };
@@ -154,6 +162,10 @@ struct bh_event {
 		struct bh_ev_http http;
 		struct bh_ev_rdp rdp;
 		struct bh_ev_ssh ssh;
+		struct bh_ev_ra ra;
+		struct bh_ev_name name;
+		struct bh_ev_link link;
+		struct bh_ev_usb usb;
 		struct bh_ev_gap gap;
 		struct bh_ev_command command;
 		struct bh_ev_kernel kernel;

@@ -34,7 +34,8 @@ static bool dhcp(struct bh_ev_dhcp *d)
 {
 	END(d->hostname);
 	END(d->vendor);
-	return d->type <= 8 && d->n_opts <= BH_DHCP_OPTS;
+	END(d->circuit);
+	return d->type <= (d->flags & BH_DHCP_F_V6 ? BH_DHCP6_RELAY_REPL : 8) && d->n_opts <= BH_DHCP_OPTS;
 }
 
 static bool smb(struct bh_ev_smb *s)
@@ -105,6 +106,34 @@ static bool ssh(struct bh_ev_ssh *s)
 	return true;
 }
 
+static bool name(struct bh_ev_name *n)
+{
+	END(n->name);
+	END(n->text);
+	return n->via < BH_NAME_VIAS && n->op < BH_NAME_OPS;
+}
+
+static bool link_layer(struct bh_ev_link *l)
+{
+	END(l->chassis);
+	END(l->port);
+	END(l->name);
+	END(l->text);
+	return l->via < BH_LINK_VIAS;
+}
+
+static bool usb(struct bh_ev_usb *u)
+{
+	END(u->host);
+	END(u->port);
+	END(u->iface);
+	END(u->serial);
+	END(u->vendor);
+	END(u->product);
+	END(u->user);
+	return u->op < BH_USB_OPS && u->via < BH_USB_VIAS;
+}
+
 static bool plausible(struct bh_event *ev, bh_ns now)
 {
 	if (ev->at > now + AHEAD || ev->app >= BH_APP_COUNT || ev->outcome >= BH_OUT_COUNT || ev->flow_id >> 53)
@@ -137,6 +166,14 @@ static bool plausible(struct bh_event *ev, bh_ns now)
 		return rdp(&ev->u.rdp);
 	case BH_EV_SSH:
 		return ssh(&ev->u.ssh);
+	case BH_EV_RA:
+		return ev->u.ra.op < BH_RA_OPS && ev->u.ra.prefix_bits <= 128;
+	case BH_EV_NAME:
+		return name(&ev->u.name);
+	case BH_EV_LINK:
+		return link_layer(&ev->u.link);
+	case BH_EV_USB:
+		return usb(&ev->u.usb);
 	case BH_EV_GAP:
 		return ev->u.gap.why < BH_GAP_COUNT;
 	default:

@@ -12,7 +12,7 @@ enum form { F_U8, F_U16, F_U32, F_U64, F_HEX64, F_NS, F_MAC, F_ADDR, F_STR, F_OP
 #define K(kind) (1u << BH_EV_##kind)
 #define FLOWS (K(FLOW_NEW) | K(FLOW_OUTCOME) | K(FLOW_CLASS) | K(FLOW_END))
 #define FACTS (K(SMB) | K(RPC) | K(LOGON) | K(KRB) | K(LDAP) | K(DNS) | K(HTTP) | K(RDP) | K(SSH))
-#define ENDS (FLOWS | K(ARP) | K(DHCP) | FACTS)
+#define ENDS (FLOWS | K(ARP) | K(DHCP) | FACTS | K(RA) | K(NAME) | K(LINK) | K(USB))
 #define ALL (~0u)
 
 static inline uint32_t kind_bit(unsigned kind)
@@ -67,6 +67,18 @@ static const char *ldap_word(unsigned v)
 
 	return n[v < BH_COUNT(n) ? v : 0];
 }
+static const char *ra_word(unsigned v)
+{
+	static const char *const n[] = {"none", "advert", "redirect"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
+static const char *link_word(unsigned v)
+{
+	static const char *const n[] = {"none", "lldp", "cdp"};
+
+	return n[v < BH_COUNT(n) ? v : 0];
+}
 static const char *via_word(unsigned v)
 {
 	static const char *const n[] = {"none", "tcp", "pipe"};
@@ -109,7 +121,13 @@ static const struct field fields[] = {
 	NUM("wscale", K(FLOW_NEW), u.flow.syn.wscale, F_U8),
 	NUM("df", K(FLOW_NEW), u.flow.syn.df, F_U8),
 	NUM("synopts", K(FLOW_NEW), u.flow.syn.opts, F_LIST),
+	NUM("ipid", K(FLOW_NEW), u.flow.syn.ipid, F_U16),
+	NUM("tsval", K(FLOW_NEW), u.flow.syn.tsval, F_U32),
+	NUM("ecn", K(FLOW_NEW), u.flow.syn.ecn, F_U8),
+	NUM("print", K(FLOW_CLASS), u.flow.print, F_HEX64),
 	NUM("op", K(ARP), u.arp.op, F_U8),
+	NUM("aflags", K(ARP), u.arp.flags, F_U8),
+	NUM("frame", K(ARP), u.arp.frame, F_MAC),
 	NUM("type", K(DHCP), u.dhcp.type, F_U8),
 	NUM("client", K(DHCP), u.dhcp.client, F_MAC),
 	NUM("xid", K(DHCP), u.dhcp.xid, F_U32),
@@ -120,7 +138,15 @@ static const struct field fields[] = {
 	NUM("dns", K(DHCP), u.dhcp.dns, F_ADDR),
 	NUM("lease", K(DHCP), u.dhcp.lease_s, F_U32),
 	NUM("dflags", K(DHCP), u.dhcp.flags, F_U8),
+	NUM("ciaddr", K(DHCP), u.dhcp.ciaddr, F_ADDR),
+	NUM("wanted", K(DHCP), u.dhcp.wanted, F_ADDR),
+	NUM("maxsize", K(DHCP), u.dhcp.max_size, F_U16),
+	NUM("cid", K(DHCP), u.dhcp.client_id, F_HEX64),
+	NUM("idtype", K(DHCP), u.dhcp.id_type, F_U8),
+	NUM("arch", K(DHCP), u.dhcp.arch, F_U16),
 	NUM("opts", K(DHCP), u.dhcp.opts, F_OPTS),
+	NUM("params", K(DHCP), u.dhcp.params, F_LIST),
+	NUM("circuit", K(DHCP), u.dhcp.circuit, F_STR),
 	NUM("host", K(DHCP), u.dhcp.hostname, F_STR),
 	NUM("vendor", K(DHCP), u.dhcp.vendor, F_STR),
 	WORD("do", K(SMB), u.smb.op, bh_smb_op_name, BH_SMB_OPS),
@@ -205,6 +231,50 @@ static const struct field fields[] = {
 	NUM("cookie", K(RDP), u.rdp.cookie, F_STR),
 	NUM("client", K(SSH), u.ssh.client, F_STR),
 	NUM("server", K(SSH), u.ssh.server, F_STR),
+	WORD("do", K(RA), u.ra.op, ra_word, BH_RA_OPS),
+	NUM("prefix", K(RA), u.ra.prefix, F_ADDR),
+	NUM("bits", K(RA), u.ra.prefix_bits, F_U8),
+	NUM("valid", K(RA), u.ra.valid_s, F_U32),
+	NUM("lifetime", K(RA), u.ra.lifetime_s, F_U16),
+	NUM("pref", K(RA), u.ra.preference, F_U8),
+	NUM("raflags", K(RA), u.ra.flags, F_U8),
+	NUM("dns", K(RA), u.ra.dns, F_ADDR),
+	NUM("dnstime", K(RA), u.ra.dns_s, F_U32),
+	NUM("mtu", K(RA), u.ra.mtu, F_U32),
+	NUM("lladdr", K(RA), u.ra.lladdr, F_MAC),
+	WORD("via", K(NAME), u.name.via, bh_name_via_name, BH_NAME_VIAS),
+	WORD("do", K(NAME), u.name.op, bh_name_op_name, BH_NAME_OPS),
+	NUM("addr", K(NAME), u.name.addr, F_ADDR),
+	NUM("qid", K(NAME), u.name.id, F_U16),
+	NUM("qtype", K(NAME), u.name.qtype, F_U16),
+	NUM("ttls", K(NAME), u.name.ttl_s, F_U32),
+	NUM("answers", K(NAME), u.name.answers, F_U8),
+	NUM("name", K(NAME), u.name.name, F_STR),
+	NUM("text", K(NAME), u.name.text, F_STR),
+	WORD("via", K(LINK), u.link.via, link_word, BH_LINK_VIAS),
+	NUM("mgmt", K(LINK), u.link.mgmt, F_ADDR),
+	NUM("caps", K(LINK), u.link.caps, F_U16),
+	NUM("native", K(LINK), u.link.native_vlan, F_U16),
+	NUM("ttls", K(LINK), u.link.ttl_s, F_U16),
+	NUM("chassis", K(LINK), u.link.chassis, F_STR),
+	NUM("port", K(LINK), u.link.port, F_STR),
+	NUM("name", K(LINK), u.link.name, F_STR),
+	NUM("text", K(LINK), u.link.text, F_STR),
+	WORD("do", K(USB), u.usb.op, bh_usb_op_name, BH_USB_OPS),
+	WORD("via", K(USB), u.usb.via, bh_usb_via_name, BH_USB_VIAS),
+	NUM("host", K(USB), u.usb.host, F_STR),
+	NUM("vid", K(USB), u.usb.vid, F_U16),
+	NUM("pid", K(USB), u.usb.pid, F_U16),
+	NUM("classes", K(USB), u.usb.classes, F_U8),
+	NUM("mac", K(USB), u.usb.mac, F_MAC),
+	NUM("iface", K(USB), u.usb.iface, F_STR),
+	NUM("port", K(USB), u.usb.port, F_STR),
+	NUM("serial", K(USB), u.usb.serial, F_STR),
+	NUM("vendor", K(USB), u.usb.vendor, F_STR),
+	NUM("product", K(USB), u.usb.product, F_STR),
+	NUM("user", K(USB), u.usb.user, F_STR),
+	NUM("boot", K(USB), u.usb.boot, F_HEX64),
+	NUM("seq", K(USB), u.usb.seq, F_U32),
 	NUM("lost", K(GAP), u.gap.lost, F_U64),
 	WORD("why", K(GAP), u.gap.why, gap_name, BH_GAP_COUNT),
 	WORD("verb", K(COMMAND), u.command.verb, bh_cmd_name, BH_CMD_COUNT),

@@ -9,10 +9,14 @@ static const char *const apps[BH_APP_COUNT] = {
 	BH_APPS(X)
 #undef X
 };
-static const char *const kinds[BH_EV_KINDS] = {"none", "tick", "flow-new", "flow-outcome", "flow-class", "flow-end", "arp", "dhcp", "smb", "rpc", "logon", "krb", "ldap", "dns", "http", "rdp", "ssh", "gap", "command", "kernel"};
+static const char *const kinds[BH_EV_KINDS] = {"none", "tick", "flow-new", "flow-outcome", "flow-class", "flow-end", "arp", "dhcp", "smb", "rpc", "logon", "krb", "ldap", "dns", "http", "rdp", "ssh", "ra", "name", "link", "usb", "gap", "command", "kernel"};
 static const char *const outcomes[BH_OUT_COUNT] = {"none", "success", "handshake", "refused", "unreachable", "silent", "midstream"};
 static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open", "write", "close", "rename", "delete", "truncate", "pipe", "odd"};
 static const char *const rpc_ops[BH_RPC_OPS] = {"none", "bind", "call", "fault", "map", "addr"};
+static const char *const name_vias[BH_NAME_VIAS] = {"none", "llmnr", "nbns", "mdns", "ssdp", "wsd", "smb", "browser"};
+static const char *const name_ops[BH_NAME_OPS] = {"none", "query", "answer", "claim"};
+static const char *const usb_ops[BH_USB_OPS] = {"none", "add", "remove"};
+static const char *const usb_vias[BH_USB_VIAS] = {"none", "companion", "sensor", "syslog"};
 static const char *const logon_vias[BH_LOGON_VIAS] = {"none", "smb", "rpc", "http", "ldap", "kerberos", "rdp", "ssh", "ftp"};
 static const char *const logon_mechs[BH_MECH_COUNT] = {"none", "ntlm", "kerberos", "password", "anonymous"};
 static const char *const logon_results[BH_LOGON_RESULTS] = {"none", "tried", "ok", "failed", "refused"};
@@ -147,4 +151,24 @@ const char *bh_proto_name(unsigned proto, char buf[4])
 	}
 	snprintf(buf, 4, "%u", proto & 0xff);
 	return buf;
+}
+
+const char *bh_name_via_name(unsigned via)
+{
+	return name_vias[via < BH_NAME_VIAS ? via : 0];
+}
+
+const char *bh_name_op_name(unsigned op)
+{
+	return name_ops[op < BH_NAME_OPS ? op : 0];
+}
+
+const char *bh_usb_op_name(unsigned op)
+{
+	return usb_ops[op < BH_USB_OPS ? op : 0];
+}
+
+const char *bh_usb_via_name(unsigned via)
+{
+	return usb_vias[via < BH_USB_VIAS ? via : 0];
 }

@@ -132,6 +132,15 @@ static void no_kind_passes_with_text_that_runs_on(void **state)
 		{.at = NOW, .kind = BH_EV_LOGON, .u.logon.mech = BH_MECH_COUNT},
 		{.at = NOW, .kind = BH_EV_LOGON, .u.logon.result = BH_LOGON_RESULTS},
 		{.at = NOW, .kind = BH_EV_LDAP, .u.ldap.op = BH_LDAP_OPS},
+		{.at = NOW, .kind = BH_EV_DHCP, .u.dhcp.type = 9},
+		{.at = NOW, .kind = BH_EV_DHCP, .u.dhcp = {.type = 14, .flags = BH_DHCP_F_V6}},
+		{.at = NOW, .kind = BH_EV_RA, .u.ra.op = BH_RA_OPS},
+		{.at = NOW, .kind = BH_EV_RA, .u.ra.prefix_bits = 129},
+		{.at = NOW, .kind = BH_EV_NAME, .u.name.via = BH_NAME_VIAS},
+		{.at = NOW, .kind = BH_EV_NAME, .u.name.op = BH_NAME_OPS},
+		{.at = NOW, .kind = BH_EV_LINK, .u.link.via = BH_LINK_VIAS},
+		{.at = NOW, .kind = BH_EV_USB, .u.usb.op = BH_USB_OPS},
+		{.at = NOW, .kind = BH_EV_USB, .u.usb.via = BH_USB_VIAS},
 	};
 	struct bh_shm *s = rings(1);
 	char line[BH_EVENT_TEXT];
@@ -148,6 +157,14 @@ static void no_kind_passes_with_text_that_runs_on(void **state)
 			ev.u.logon.via = ev.u.logon.mech = ev.u.logon.result = 1;
 		else if (kind == BH_EV_LDAP)
 			ev.u.ldap.op = 1;
+		else if (kind == BH_EV_RA)
+			ev.u.ra.op = ev.u.ra.prefix_bits = 1;
+		else if (kind == BH_EV_NAME)
+			ev.u.name.op = ev.u.name.via = 1;
+		else if (kind == BH_EV_LINK)
+			ev.u.link.via = 1;
+		else if (kind == BH_EV_USB)
+			ev.u.usb.op = ev.u.usb.via = 1;
 		else if (kind < BH_EV_RPC)
 			continue;
 		if (kind == BH_EV_GAP) {
