@@ -254,6 +254,25 @@ static void the_class_of_a_flow_carries_its_clients_fingerprint(void **state)
 	free(l.ev);
 }
 
+static void a_router_advertisement_passes_from_the_wire_to_its_fact(void **state)
+{
+	static const uint8_t ra[70] = {0x33, 0x33, [5] = 1, 2, [11] = 5, 0x86, 0xdd, 0x60, [19] = 16, 58, 255, 0xfe, 0x80, [37] = 5, 0xff, 2, [53] = 1,
+		134, [58] = 64, 0x80, 0, 30};
+	struct bh_frame f = {.data = ra, .caplen = sizeof ra, .wirelen = sizeof ra, .at = T, .link = BH_LINK_ETHERNET};
+	struct log l = {0};
+	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_ALL}, &l);
+	const struct bh_event *ev;
+
+	bh_worker_frames(w, &f, 1);
+	ev = only(&l, BH_EV_RA);
+	assert_int_equal(ev->u.ra.lifetime_s, 30);
+	assert_int_equal(ev->u.ra.flags, BH_RA_F_MANAGED);
+	assert_int_equal(ev->mac_src.b[5], 5);
+	assert_int_equal(ev->pkt, 1);
+	bh_worker_free(w);
+	free(l.ev);
+}
+
 static void one_worker_and_four_say_the_same(void **state)
 {
 	struct frames s = frames_new(30000);
@@ -568,6 +587,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conversation_is_told_from_first_packet_to_last),
 		cmocka_unit_test(the_class_of_a_flow_carries_its_clients_fingerprint),
+		cmocka_unit_test(a_router_advertisement_passes_from_the_wire_to_its_fact),
 		cmocka_unit_test(one_worker_and_four_say_the_same),
 		cmocka_unit_test(one_worker_and_four_say_the_same_about_real_captures),
 		cmocka_unit_test(events_never_go_back_in_time),
