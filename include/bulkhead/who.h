@@ -37,7 +37,7 @@ struct bh_ev_ra {
 	uint16_t lifetime_s; /* as a default router; 0 = none */
 	uint8_t prefix_bits, flags, op;
 	uint8_t preference; /* 0 medium, 1 high, 3 low (RFC 4191) */
-	struct bh_mac lladdr; /* source link-layer option */
+	struct bh_mac lladdr; /* source link-layer option; REDIRECT: the new first hop's */
 };
 
 #define BH_DHCP_OPTS 48
