@@ -3,8 +3,8 @@
  * NetBIOS names (RFC 1002 4.2) and the browser's announcements in NetBIOS datagrams (4.4, [MS-BRWS] 2.2)
  *
  * A name is 16 bytes, the last of which says what it is for; on the wire each half of a byte is a letter from A on. Told are
- * questions, answers, registrations and what a node says of itself when asked for its status. Of port 138 only announcements
- * of hosts and local master browsers are told, with the address that the datagram says is its source.
+ * questions, answers, registrations of names for one host alone, and what a node says of itself when asked for its status. Of
+ * port 138 only announcements of hosts and local master browsers are told, with the address that the datagram says is its source.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,8 +125,10 @@ static int question(struct bh_names *s, const struct bh_dissect_in *in, struct b
 		bh_names_emit(s, &ev, out);
 		return 0;
 	}
-	if (!m->additional || bh_dns_record(m, &r) || r.type != NB)
+	if (!m->additional || bh_dns_record(m, &r) || r.type != NB || r.len < 6)
 		return 1;
+	if (r.data[0] & GROUP_FLAG >> 8) /* of a workgroup: not its own */
+		return 2;
 	addresses(s, ev, &r, out);
 	return 0;
 }

@@ -296,6 +296,10 @@ static void nbns_tells_questions_answers_and_registrations(void **state)
 	rig_say(r, 1, no.b, no.n);
 	told(r, 4, BH_NAME_NBNS, BH_NAME_ANSWER, NULL, "WPAD", "00");
 	assert_int_equal(r->ev[4].u.name.answers, 0);
+	reg.b[reg.n - 6] = 0x80; /* the name of a workgroup is not its own */
+	rig_say(r, 0, reg.b, reg.n);
+	assert_int_equal(r->n, 5);
+	assert_int_equal(rig_count(r, "other"), 1);
 	every_way(r, &a);
 	every_way(r, &reg);
 	rig_close(r);
