@@ -20,12 +20,12 @@ struct bh_dissect_in {
 	const struct bh_packet *pkt;
 	uint64_t pkt_no;
 	bh_ns at;
-	uint64_t flow_id;   /* 0 for ARP */
+	uint64_t flow_id;   /* 0 for ARP and the like */
 	uint32_t flow_slot; /* stable index of the flow in its table; 0 for ARP */
 	uint8_t dir;	    /* 0 = initiator to responder */
 	uint8_t flags;	    /* BH_EVF_* of the flow */
 	uint16_t app;	    /* so far */
-	const uint8_t *payload;
+	const uint8_t *payload; /* NULL without a flow: read the packet's */
 	uint32_t len;
 	const struct bh_event *proto; /* pre-filled: at, pkt, tuple (initiator as source), MACs, vlan, worker, flow_id */
 };
@@ -34,8 +34,8 @@ struct bh_dissector {
 	const char *name, *doc;
 	/*
 	 * Asked about a TCP or UDP flow at its first packet, at its first BH_DISSECT_ASK packets that have a payload, and when
-	 * its class is final, until one dissector of the table, the first that says yes, has it. About ARP and neighbour
-	 * discovery: at every packet.
+	 * its class is final, until one dissector of the table, the first that says yes, has it. About ARP, neighbour
+	 * discovery and the link's own messages: at every packet.
 	 */
 	bool (*wants)(const struct bh_packet *pkt, uint16_t app);
 	void *(*open)(uint64_t seed);

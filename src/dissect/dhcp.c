@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "dhcp.h"
+#include "printed.h"
 
 #define BOOTREQUEST 1
 #define BOOTREPLY 2
@@ -64,18 +65,6 @@ void bh_dhcp_string(struct bh_bytes b, char *out, size_t size)
 	memcpy(out, b.p, n);
 }
 
-static char printed(uint8_t c)
-{
-	return (char)(c >= 0x20 && c < 0x7f ? c : '.');
-}
-
-void bh_dhcp_printed(struct bh_bytes b, char *out, size_t size)
-{
-	memset(out, 0, size);
-	for (size_t i = 0; i < b.left && i < size - 1; i++)
-		out[i] = printed(b.p[i]);
-}
-
 void bh_dhcp_domain(struct bh_bytes b, char *out, size_t size)
 {
 	size_t n = 0;
@@ -90,7 +79,7 @@ void bh_dhcp_domain(struct bh_bytes b, char *out, size_t size)
 		if (n && n < size - 1)
 			out[n++] = '.';
 		for (uint8_t i = 0; i < len && n < size - 1; i++)
-			out[n++] = printed(p[i]);
+			out[n++] = bh_printed_char(p[i]);
 	}
 }
 
@@ -133,7 +122,7 @@ static void relay(struct bh_ev_dhcp *d, struct bh_bytes b)
 		const uint8_t *p = bh_take(&b, len);
 
 		if (p && code == 1)
-			bh_dhcp_printed(bh_bytes(p, len), d->circuit, sizeof d->circuit);
+			bh_printed(bh_bytes(p, len), d->circuit, sizeof d->circuit);
 	}
 }
 

@@ -5,10 +5,9 @@
 
 #include <bulkhead/dissect.h>
 
-void bh_dhcp_string(struct bh_bytes b, char *out, size_t size);	 /* up to its first NUL */
-void bh_dhcp_printed(struct bh_bytes b, char *out, size_t size); /* what does not print as "." */
-void bh_dhcp_domain(struct bh_bytes b, char *out, size_t size);	 /* labels as in DNS, uncompressed; up to the first that is none */
-void bh_dhcp_param(struct bh_ev_dhcp *d, unsigned code);	 /* one more asked for; above 255 as 255 */
-uint64_t bh_dhcp_id(struct bh_bytes b);				 /* never 0; the same on all sensors */
+void bh_dhcp_string(struct bh_bytes b, char *out, size_t size); /* up to its first NUL */
+void bh_dhcp_domain(struct bh_bytes b, char *out, size_t size); /* labels as in DNS, uncompressed; up to the first that is none */
+void bh_dhcp_param(struct bh_ev_dhcp *d, unsigned code);	/* one more asked for; above 255 as 255 */
+uint64_t bh_dhcp_id(struct bh_bytes b);				/* never 0; the same on all sensors */
 
 #endif

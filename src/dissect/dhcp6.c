@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "dhcp.h"
+#include "printed.h"
 
 #define RELAYS_MAX 8
 #define ETHERNET 1
@@ -126,7 +127,7 @@ static void vendor(struct bh_ev_dhcp *d, struct bh_bytes b)
 	len = bh_be16(&b);
 	p = bh_take(&b, len);
 	if (p)
-		bh_dhcp_printed(bh_bytes(p, len), d->vendor, sizeof d->vendor);
+		bh_printed(bh_bytes(p, len), d->vendor, sizeof d->vendor);
 }
 
 static bool option(struct bh_ev_dhcp *d, unsigned code, struct bh_bytes b)
@@ -180,7 +181,7 @@ static bool unwrap(struct bh_ev_dhcp *d, struct bh_bytes *b)
 		if (code == OPT_RELAY_MSG && !inside.p)
 			inside = v;
 		else if (code == OPT_INTERFACE_ID)
-			bh_dhcp_printed(v, d->circuit, sizeof d->circuit);
+			bh_printed(v, d->circuit, sizeof d->circuit);
 	}
 	if (b->bad || !inside.p)
 		return false;
