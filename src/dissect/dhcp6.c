@@ -132,7 +132,7 @@ static void vendor(struct bh_ev_dhcp *d, struct bh_bytes b)
 
 static bool option(struct bh_ev_dhcp *d, unsigned code, struct bh_bytes b)
 {
-	if (d->n_opts < BH_DHCP_OPTS)
+	if (code && d->n_opts < BH_DHCP_OPTS) /* 0 is reserved */
 		d->opts[d->n_opts++] = code > 255 ? 255 : (uint8_t)code;
 	switch (code) {
 	case OPT_CLIENT_ID:

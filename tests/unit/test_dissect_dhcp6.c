@@ -262,6 +262,22 @@ static void what_is_cut_or_of_another_type_is_no_fact(void **state)
 	assert_int_equal(malformed, 1);
 }
 
+static void an_option_of_number_zero_is_not_listed(void **state)
+{
+	static const uint8_t order[] = {8, 6};
+	struct msg m = message(1);
+	struct box b;
+
+	opt(&m, 8, "\0\0", 2);
+	opt(&m, 0, "", 0);
+	opt(&m, 6, "\0\0\0\x17", 4);
+	b = run(m.b, m.n, false);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(b.ev.u.dhcp.n_opts, 2);
+	assert_memory_equal(b.ev.u.dhcp.opts, order, 2);
+	assert_int_equal(b.ev.u.dhcp.params[0], 23);
+}
+
 static void more_options_than_a_fact_holds_are_left_out(void **state)
 {
 	struct msg m = message(1);
@@ -285,6 +301,7 @@ int main(void)
 		cmocka_unit_test(relays_are_taken_off_up_to_eight_and_the_innermost_is_told),
 		cmocka_unit_test(a_relay_that_contradicts_itself_is_malformed),
 		cmocka_unit_test(what_is_cut_or_of_another_type_is_no_fact),
+		cmocka_unit_test(an_option_of_number_zero_is_not_listed),
 		cmocka_unit_test(more_options_than_a_fact_holds_are_left_out),
 	};
 
