@@ -47,7 +47,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	struct rogue *m = mine;
 	bool any, odd;
 
-	if (d->type != 2 && d->type != 5)
+	if ((d->flags & BH_DHCP_F_V6) || (d->type != 2 && d->type != 5)) /* DHCPv6 has other types */
 		return 0;
 	if (m->answers < UINT32_MAX)
 		m->answers++;

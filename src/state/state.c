@@ -375,7 +375,7 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	v->asked_for = bh_asked_for(s->asked, ev);
 	if (v->src && v->asked_for)
 		v->src->answers |= BH_ANSWERS_DHCP;
-	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
+	if ((ev->u.dhcp.flags & BH_DHCP_F_V6) || ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
