@@ -137,9 +137,10 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
 	unsigned kind = s->ev->kind;
 	bool alone = bh_is_alone(s->ev);
+	const struct bh_host *who = s->who ? s->who : s->src; /* the source may be what is claimed */
 	struct bh_finding f;
 
-	if (!s->src || bh_core_is_self(c, &s->src->addr))
+	if (!s->src || bh_core_is_self(c, &who->addr))
 		return;
 	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
 		unsigned i = c->asked[kind][k];
