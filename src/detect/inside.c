@@ -184,8 +184,7 @@ enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device
 		const struct bh_phost *h = &s->policy->hosts[i];
 
 		/* without its MAC a declared one may be this very device */
-		other |= (h->roles & roles) && !bh_mac_none(&h->mac) &&
-			 (d->zone == BH_ZONE_NONE || !h->n_addrs || bh_policy_zone_of(s->policy, &h->addrs[0]) == d->zone);
+		other |= (h->roles & roles) && !bh_mac_none(&h->mac) && h->n_addrs && d->zone != BH_ZONE_NONE && bh_policy_zone_of(s->policy, &h->addrs[0]) == d->zone;
 	}
 	return other ? BH_DECLARED_OTHER : BH_DECLARED_NONE;
 }

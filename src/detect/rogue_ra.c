@@ -107,7 +107,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (declared == BH_DECLARED_NONE && !another)
 		return 0;
 	m->n += m->n < UINT16_MAX;
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->u.ra.prefix, .what = BH_LIE_ROUTER, .n = (uint16_t)m->n};
+	if (declared == BH_DECLARED_OTHER)
+		s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->u.ra.prefix, .what = BH_LIE_ROUTER, .n = (uint16_t)m->n};
 	what_it_says(&s->ev->u.ra, &t);
 	bh_finding_init(f, &bh_detector_rogue_ra, s);
 	f->host = s->who->addr;
