@@ -52,6 +52,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 		bh_state_close(s);
 		return -ENOMEM;
 	}
+	bh_devices_declare(s->devices, policy);
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
@@ -200,6 +201,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
+	bh_devices_declare(s->devices, policy);
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
