@@ -101,20 +101,32 @@ enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct 
 	return h->conflict_until > at && !bh_mac_none(&h->kept) ? again(h, m, at, ret_owner) : c;
 }
 
+/* One in a zone rather than none, IPv4 rather than IPv6, and the one used last: of an address left behind somebody else may be the next owner. */
+static bool stands_better(const struct bh_host *a, const struct bh_host *b)
+{
+	unsigned x = (a->zone != BH_ZONE_NONE) * 2 + bh_addr_is4(&a->addr), y = (b->zone != BH_ZONE_NONE) * 2 + bh_addr_is4(&b->addr);
+
+	return x != y ? x > y : a->last > b->last;
+}
+
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at)
 {
 	struct bh_addr a = bh_addr_of_mac(&d->mac);
-	struct bh_host *h;
+	struct bh_host *h = NULL;
 
-	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++)
-		if ((h = bh_state_find(s, &d->addrs[i])) && bh_state_owns(h, &d->mac, at))
-			return h;
-	h = bh_state_touch(s, &a, at);
+	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++) {
+		struct bh_host *o = bh_state_find(s, &d->addrs[i]);
+
+		if (o && bh_state_owns(o, &d->mac, at) && (!h || stands_better(o, h)))
+			h = o;
+	}
+	if (!h)
+		h = bh_state_touch(s, &a, at);
 	if (h && bh_mac_none(&h->mac)) {
 		h->mac = d->mac;
 		h->onlink = true;
-		if (h->zone == BH_ZONE_NONE)
-			h->zone = d->zone;
 	}
+	if (h && h->zone == BH_ZONE_NONE)
+		h->zone = d->zone; /* perhaps known only since */
 	return h;
 }

@@ -408,6 +408,9 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	/* its frames reached it without a router: they share a wire */
+	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
+		bh_devices_zone(s->devices, v->far, v->dev->zone);
 	if (v->far && v->far->lie.what)
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
 }
