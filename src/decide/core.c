@@ -227,6 +227,7 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		/* fall through */
 	default:
 		bh_state_step(c->state, ev, &s);
+		bh_order_follow(c, &s, out);
 		bh_effect_step(c, ev, out);
 		detect(c, &s, out);
 	}
