@@ -72,12 +72,12 @@ static enum bh_claim again(struct bh_host *h, const struct bh_mac *m, bh_ns at, 
 	return at > h->kept_at && at - h->kept_at > GIVEN_UP ? BH_CLAIM_LEFT : BH_CLAIM_DISPUTED;
 }
 
-enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner)
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_device *known, struct bh_mac *ret_owner)
 {
 	enum bh_claim c = BH_CLAIM_SAME;
 	struct bh_device *d;
 
-	if (!h || !(d = bh_devices_touch(s->devices, m, at)))
+	if (!h || !(d = known && bh_mac_eq(&known->mac, m) ? known : bh_devices_touch(s->devices, m, at)))
 		return BH_CLAIM_NONE;
 	if (!bh_device_carry(d, &h->addr, at, how == BH_BY_FRAME)) {
 		if (bh_mac_eq(&h->mac, m)) {

@@ -41,7 +41,7 @@ struct bh_state {
 };
 
 enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };
-/* bind.c: m says it has the host's address. ret_owner: whose it was, when it was another's. */
-enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner);
+/* bind.c: m says it has the host's address. known: the sender's device, m's perhaps; may be NULL. ret_owner: whose it was, when it was another's. */
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_device *known, struct bh_mac *ret_owner);
 
 #endif

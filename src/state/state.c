@@ -347,7 +347,7 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	verify(s, v->src, ev->at);
 	verify(s, v->dst, ev->at);
 	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
-	(void)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_FRAME, ev->ttl, &v->owner);
+	(void)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_FRAME, ev->ttl, v->dev, &v->owner);
 	if (v->dst) {
 		uint64_t me = 1ull << (bh_addr_hash(&ev->src, 0) & 63);
 
@@ -361,8 +361,8 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
-	v->claim = (uint8_t)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_ARP, 0, &v->owner);
-	v->routes = (uint8_t)bh_device_several_nets(bh_devices_find(s->devices, &ev->mac_src));
+	v->claim = (uint8_t)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_ARP, 0, v->dev, &v->owner);
+	v->routes = (uint8_t)bh_device_several_nets(v->dev && bh_mac_eq(&v->dev->mac, &ev->mac_src) ? v->dev : bh_devices_find(s->devices, &ev->mac_src));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -380,7 +380,7 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
 		return;
-	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, &v->owner);
+	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, v->dev, &v->owner);
 	if (v->claim == BH_CLAIM_LEFT && v->asked_for)
 		h->moved_at = 0; /* what was given back and given anew is nobody else's */
 	if (ev->u.dhcp.hostname[0] && !h->declared)
