@@ -29,6 +29,7 @@ struct bh_classify_conf {
 struct bh_class {
 	uint16_t app; /* enum bh_app */
 	bool guess;
+	uint64_t print; /* of the client: first 8 bytes of its JA3 (TLS, QUIC) or HASSH (SSH), both MD5; 0 = none */
 };
 
 enum bh_class_step { BH_CLASS_MORE, BH_CLASS_FINAL };

@@ -74,6 +74,8 @@ enum bh_what {
 #define BH_TCP_RST 0x04
 #define BH_TCP_PSH 0x08
 #define BH_TCP_ACK 0x10
+#define BH_TCP_ECE 0x40
+#define BH_TCP_CWR 0x80
 
 struct bh_packet_tcp {
 	uint32_t seq, ack;

@@ -48,7 +48,7 @@ struct bh_dissector {
 	size_t (*memory_bytes)(const void *state);
 };
 
-#define BH_DISSECTORS_MAX 16
+#define BH_DISSECTORS_MAX 32
 #define BH_DISSECT_ASK 8
 extern const struct bh_dissector *const bh_dissectors[];
 extern const size_t bh_n_dissectors;

@@ -93,7 +93,7 @@ struct bh_syn { /* of a flow's first packet, when that was a SYN */
 	uint16_t ipid;		   /* IPv4 identification */
 	uint32_t tsval;		   /* of the timestamp option, 0 = none */
 	uint8_t ecn;		   /* asks for ECN: ECE and CWR set */
-	uint8_t pad[7];
+	uint8_t pad[3];
 };
 struct bh_ev_flow {
 	bh_ns start;

@@ -58,10 +58,10 @@ struct bh_gadgets *bh_gadgets_builtin(void); /* policies/gadgets.yaml as it was 
 const char *bh_gadgets_builtin_text(size_t *ret_len);
 void bh_gadgets_free(struct bh_gadgets *g);
 
-/* The class of a MAC; *ret_prefix: what says so, NULL for NONE and RANDOM. Group addresses are NONE. */
+/* The class of a MAC; *ret_prefix: what says so, NULL for NONE and RANDOM. Group addresses are NONE unless listed. */
 unsigned bh_gadgets_mac(const struct bh_gadgets *g, const struct bh_mac *m, const struct bh_mac_prefix **ret_prefix);
 const struct bh_tether *bh_gadgets_net(const struct bh_gadgets *g, const struct bh_addr *a); /* NULL = none */
-const struct bh_gadget *bh_gadgets_usb(const struct bh_gadgets *g, uint16_t vid, uint16_t pid); /* NULL = none */
+const struct bh_gadget *bh_gadgets_usb(const struct bh_gadgets *g, uint16_t vid, uint16_t pid); /* the first; NULL = none */
 /* One that asks for an address like this, NULL = none. */
 const struct bh_gadget *bh_gadgets_asks(const struct bh_gadgets *g, const struct bh_ev_dhcp *d);
 /* One that hands out addresses like this: a network of its own, and, if it has one, its short lease. */

@@ -4,7 +4,7 @@
  *
  * Why     Lateral movement is new edges between known hosts: without memory every connection looks alike.
  * Shape   Fixed pools made at open: hosts (LRU, verified hosts outlive unverified ones), a first-contact filter of two
- *         generations, a MAC table. Detectors keep per-host entries in planes, a capped pool each: only hosts that did what
+ *         generations, the devices (device.h). Detectors keep per-host entries in planes, a capped pool each: only hosts that did what
  *         the detector looks at have one.
  * Units   bh_ns of events. Caps in entries.
  * Errors  open: < 0 -errno. Nothing else fails: full tables evict and count.
@@ -14,7 +14,7 @@
 #ifndef BULKHEAD_STATE_H
 #define BULKHEAD_STATE_H
 
-#include <bulkhead/event.h>
+#include <bulkhead/device.h>
 #include <bulkhead/watch.h>
 
 #define BH_FAMILIES(X) X(R) X(C) X(L) X(I) X(U) X(X) X(O) X(P) X(CHAIN) X(H)
@@ -25,7 +25,7 @@ enum bh_family {
 		BH_FAM_COUNT
 };
 
-#define BH_STATE_PLANES 40
+#define BH_STATE_PLANES 48
 
 /* the evidence ledger of one host: written by decide, kept here so it lives and dies with the host */
 struct bh_ledger {
@@ -42,7 +42,7 @@ struct bh_ledger {
 	uint8_t asked, refused; /* proposals and refusals already told, bit per step */
 };
 
-#define BH_HOST_ADDRS 8
+#define BH_HOST_ADDRS BH_DEV_ADDRS
 struct bh_host {
 	/* what every event reads: one cache line */
 	_Alignas(64) struct bh_addr addr;
@@ -69,15 +69,18 @@ struct bh_host {
 
 struct bh_state;
 struct bh_state_limits {
-	uint32_t hosts;			       /* default 65536 */
+	uint32_t hosts, devices;	       /* default 65536 */
 	size_t plane_bytes[BH_STATE_PLANES];   /* of an entry, a detector each; 0 = none */
 	uint32_t plane_hosts[BH_STATE_PLANES]; /* entries; 0 = as many as 4 MiB hold, at least 512 */
 	uint32_t filter_bits; /* log2 of the first-contact filter's bits per generation, default 27 */
 	uint64_t seed;
-	const struct bh_watch *watch; /* outlives the state */
+	const struct bh_watch *watch; /* these outlive the state */
+	const struct bh_gadgets *gadgets;
+	const struct bh_ouis *ouis; /* may be NULL */
 };
 struct bh_state_counters {
-	uint64_t hosts, evicted, macs, mac_evicted, first_contacts, generations, conflicts;
+	uint64_t hosts, evicted, first_contacts, generations, conflicts;
+	struct bh_device_counters devices;
 	uint64_t plane_entries, plane_evicted; /* of all planes together */
 	uint64_t bytes;			       /* reserved */
 };
@@ -105,10 +108,24 @@ bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now);
 #define BH_ANSWERS_DHCP 0x08
 #define BH_ANSWERS_FILES 0x10
 uint32_t bh_state_seems(const struct bh_host *h);
+struct bh_devices *bh_state_devices(struct bh_state *s);
+/* An operator's word about a device: "approve", "retire", "rename=NAME", "owner=NAME", "note=TEXT", "tag=NAME", "untag=NAME". 1 = not understood. */
+int bh_state_device_set(struct bh_state *s, const struct bh_mac *m, const char *change, const char *by, bh_ns at) BH_MUST;
+/* The host that stands for a device: one of its own addresses, or the address its MAC makes. */
+struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at);
 /* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */
 
+/* What an ARP message, an advertisement or a lease does to the binding of its address. */
+enum bh_claim {
+	BH_CLAIM_NONE,	   /* nothing is claimed */
+	BH_CLAIM_SAME,	   /* as it was */
+	BH_CLAIM_FIRST,	   /* nobody had it */
+	BH_CLAIM_LEFT,	   /* another device had it, and has been silent for a minute */
+	BH_CLAIM_DISPUTED, /* another device has it, and is there */
+	BH_CLAIM_DECLARED  /* the policy says it is another's */
+};
 /* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
 struct bh_sight {
 	const struct bh_event *ev;
@@ -124,6 +141,15 @@ struct bh_sight {
 	uint8_t routes;	    /* ARP: the sender's MAC has addresses of several networks, a router's: 2 by its traffic, 1 by claims only */
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
+	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
+	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
+	uint8_t claim;		     /* enum bh_claim */
+	bool dev_new;		     /* first sight of dev, or the first in 30 days */
+	bool dev_shown;		     /* its present print has something new */
+	bool own;		     /* the source address is dev's own, and dev is no router */
+	const struct bh_gadgets *gadgets;
+	const struct bh_ouis *ouis;
+	struct bh_devices *devices;
 	void *peer, *shared; /* of the detector that is asked: dst's entry in its plane (when it asks for that), its memory for all hosts */
 };
 /* Folds the event into the state and fills the sight. Called once per event, before the detectors. */

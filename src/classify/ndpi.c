@@ -2,10 +2,11 @@
 /*
  * The adapter to nDPI, and the only file that sees its headers.
  *
- * What is asked of nDPI is one word per flow, so a flow is final as soon as its answer maps to one
- * of our applications: the names, certificates and versions it would go on to collect are not used
- * here, and most of its time goes there. Its numbers move between releases, so protocols are found
- * by name at start.
+ * What is asked of nDPI is one word per flow and the fingerprint of its client, so a flow is final as
+ * soon as its answer maps to one of our applications: the names, certificates and versions it would
+ * go on to collect are not used here, and most of its time goes there. Only SSH is known before its
+ * fingerprint is, and is shown a few packets more. Its numbers move between releases, so protocols
+ * are found by name at start.
  *
  * nDPI answers with a pair: a carrier (TLS, HTTP, DNS, QUIC) and what runs inside (a company,
  * mostly). The inner one counts if we have a name for it, else the carrier, else BH_APP_OTHER.
@@ -26,6 +27,7 @@
 
 #define MAX_TCP 16
 #define MAX_UDP 12
+#define MAX_PRINT 6 /* packets of an SSH flow, while its client's key exchange has not come */
 
 /* ---- names ---- */
 
@@ -208,6 +210,11 @@ static uint16_t carrier_id(ndpi_protocol r)
 {
 	return r.proto.master_protocol;
 }
+/* JA3 is gone, and what came instead is another hash of other things: none is better than one that compares to nothing */
+static const char *print_text(const struct ndpi_flow_struct *f, unsigned app)
+{
+	return app == BH_APP_SSH ? f->protos.ssh.hassh_client : "";
+}
 #else
 static struct ndpi_detection_module_struct *module_new(void)
 {
@@ -243,6 +250,18 @@ static uint16_t inner_id(ndpi_protocol r)
 static uint16_t carrier_id(ndpi_protocol r)
 {
 	return r.master_protocol;
+}
+/* The union these lie in belongs to the protocol found: ask only for that. */
+static const char *print_text(const struct ndpi_flow_struct *f, unsigned app)
+{
+	switch (app) {
+	case BH_APP_TLS:
+	case BH_APP_QUIC:
+		return f->protos.tls_quic.ja3_client;
+	case BH_APP_SSH:
+		return f->protos.ssh.hassh_client;
+	}
+	return "";
 }
 #endif
 
@@ -377,6 +396,33 @@ static void slot_give(struct bh_classify *c, uint16_t *io_slot)
 
 /* ---- answers ---- */
 
+/*
+ * The first half of an MD5 in hex of either case; 0 = there is none. A key exchange cut by a segment's end, as that of newer
+ * OpenSSH is, comes out as the MD5 of nothing: the same for all of them, so it is none.
+ */
+static uint64_t print_of(const char *hex)
+{
+	static const uint64_t nothing = 0xd41d8cd98f00b204;
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 16; i++) {
+		char ch = (char)(hex[i] | 0x20);
+
+		if (hex[i] >= '0' && hex[i] <= '9')
+			v = v << 4 | (unsigned)(hex[i] - '0');
+		else if (ch >= 'a' && ch <= 'f')
+			v = v << 4 | (unsigned)(ch - 'a' + 10);
+		else
+			return 0;
+	}
+	return v == nothing ? 0 : v;
+}
+
+static uint16_t app_of(const struct bh_classify *c, uint16_t id)
+{
+	return id < c->n_app_of ? c->app_of[id] : BH_APP_UNKNOWN;
+}
+
 static bool translate(const struct bh_classify *c, ndpi_protocol r,
 	const struct ndpi_flow_struct *f, struct bh_class *ret)
 {
@@ -384,9 +430,10 @@ static bool translate(const struct bh_classify *c, ndpi_protocol r,
 
 	if (!in && !out)
 		return false;
-	ret->app = in < c->n_app_of ? c->app_of[in] : 0;
+	ret->app = app_of(c, in);
+	ret->print = print_of(print_text(f, app_of(c, out ? out : in)));
 	if (!ret->app)
-		ret->app = out < c->n_app_of ? c->app_of[out] : 0;
+		ret->app = app_of(c, out);
 	if (!ret->app)
 		ret->app = BH_APP_OTHER;
 	ret->guess =
@@ -413,6 +460,7 @@ enum bh_class_step bh_classify_packet(struct bh_classify *c, uint16_t *io_slot, 
 {
 	struct ndpi_flow_struct *f;
 	struct slot *s;
+	bool known;
 
 	if (!*io_slot)
 		*io_slot = slot_take(c, owner);
@@ -420,11 +468,13 @@ enum bh_class_step bh_classify_packet(struct bh_classify *c, uint16_t *io_slot, 
 	f = state(c, *io_slot);
 	c->n.offered++;
 	s->offered++;
-	if (translate(c,
-		    inspect(c->mod, f, pkt->l3, pkt->l3_len > 65535 ? 65535 : (uint16_t)pkt->l3_len,
-			    pkt->at / 1000000),
-		    f, ret_class) &&
-		!ret_class->guess) {
+	known = translate(c,
+			inspect(c->mod, f, pkt->l3, pkt->l3_len > 65535 ? 65535 : (uint16_t)pkt->l3_len, pkt->at / 1000000), f,
+			ret_class) &&
+		!ret_class->guess;
+	if (known && ret_class->app == BH_APP_SSH && !*print_text(f, BH_APP_SSH) && s->offered < MAX_PRINT)
+		return BH_CLASS_MORE;
+	if (known) {
 		c->n.by_content++;
 		slot_give(c, io_slot);
 		return BH_CLASS_FINAL;

@@ -140,8 +140,10 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "flows_evicted", s->flows_evicted);
 	bh_json_u64(&j, "hosts", s->core.state.hosts);
 	bh_json_u64(&j, "hosts_evicted", s->core.state.evicted);
-	bh_json_u64(&j, "macs", s->core.state.macs);
-	bh_json_u64(&j, "macs_evicted", s->core.state.mac_evicted);
+	bh_json_u64(&j, "devices", s->core.state.devices.devices);
+	bh_json_u64(&j, "devices_known", s->core.state.devices.known);
+	bh_json_u64(&j, "devices_evicted", s->core.state.devices.evicted);
+	bh_json_u64(&j, "devices_refused", s->core.state.devices.refused);
 	bh_json_u64(&j, "first_contacts", s->core.state.first_contacts);
 	bh_json_u64(&j, "detector_entries", s->core.state.plane_entries);
 	bh_json_u64(&j, "detector_entries_evicted", s->core.state.plane_evicted);

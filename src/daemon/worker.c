@@ -64,6 +64,7 @@ static void class_final(
 	if (cl->guess)
 		f->bits |= BH_FLOW_GUESS;
 	bh_flow_event(w->flows, f, BH_EV_FLOW_CLASS, w->now, pkt_no, &ev);
+	ev.u.flow.print = cl->print;
 	w->out.emit(w->out.ctx, &ev);
 }
 

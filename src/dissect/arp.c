@@ -4,6 +4,9 @@
  *
  * A solicitation is told as op 1, an advertisement as op 2 with its target as the address that is claimed.
  *
+ * Who sent the frame is told when that is somebody else than the hardware address the message names: forgers and proxies
+ * differ there, nobody else does. Whether it went to a group says whether all of the wire heard it.
+ *
  * One fact per packet. Source and destination are what the message claims, hardware addresses
  * included; a probe (sender 0.0.0.0) claims nothing but is the first sign of a host, so it is told
  * too. A sender that is no single host (a group address, or no hardware address at all) is counted
@@ -12,6 +15,10 @@
 #include <stdlib.h>
 
 #include <bulkhead/dissect.h>
+
+#define NA_ROUTER 0x80
+#define NA_SOLICITED 0x40
+#define NA_OVERRIDE 0x20
 
 struct arp {
 	uint64_t facts, bogus;
@@ -40,13 +47,32 @@ static bool neighbour(const struct bh_packet *k, struct bh_event *ev)
 	ev->mac_src = bh_mac_none(&k->icmp.nd.lladdr) ? k->mac_src : k->icmp.nd.lladdr;
 	memset(&ev->mac_dst, 0, sizeof ev->mac_dst);
 	ev->u.arp.op = claim ? 2 : 1;
+	if (claim)
+		ev->u.arp.flags = (uint8_t)((k->icmp.nd.flags & NA_ROUTER ? BH_ARP_F_ROUTER : 0) |
+					    (k->icmp.nd.flags & NA_SOLICITED ? BH_ARP_F_SOLICITED : 0) |
+					    (k->icmp.nd.flags & NA_OVERRIDE ? BH_ARP_F_OVERRIDE : 0));
 	return true;
+}
+
+static void address_resolution(const struct bh_packet *k, struct bh_event *ev)
+{
+	ev->src = k->src;
+	ev->dst = k->dst;
+	ev->mac_src = k->arp.sha;
+	ev->mac_dst = k->arp.tha;
+	ev->u.arp.op = (uint8_t)k->arp.op;
 }
 
 static bool bogus(const struct bh_packet *k)
 {
 	return (k->arp.op != 1 && k->arp.op != 2) || bh_mac_none(&k->arp.sha) ||
 	       (k->arp.sha.b[0] & 1) || bh_addr_multicast(&k->src) || bh_addr_multicast(&k->dst);
+}
+
+/* By the frame: a message to a group of addresses in a frame to one device is heard by that device alone. */
+static bool to_group(const struct bh_packet *k)
+{
+	return bh_mac_none(&k->mac_dst) ? k->flags & BH_PKT_GROUP : k->mac_dst.b[0] & 1;
 }
 
 static void packet(void *state, const struct bh_dissect_in *in, const struct bh_event_sink *out)
@@ -62,16 +88,13 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 		a->bogus++;
 		return;
 	}
+	if (k->what == BH_WHAT_ARP)
+		address_resolution(k, &ev);
+	if (to_group(k))
+		ev.u.arp.flags |= BH_ARP_F_GROUP;
+	if (!bh_mac_eq(&k->mac_src, &ev.mac_src))
+		ev.u.arp.frame = k->mac_src;
 	a->facts++;
-	if (k->what == BH_WHAT_ICMP) {
-		out->emit(out->ctx, &ev);
-		return;
-	}
-	ev.src = k->src;
-	ev.dst = k->dst;
-	ev.mac_src = k->arp.sha;
-	ev.mac_dst = k->arp.tha;
-	ev.u.arp.op = (uint8_t)k->arp.op;
 	out->emit(out->ctx, &ev);
 }
 

@@ -245,30 +245,44 @@ static void start_state(struct bh_flow *f, const struct bh_packet *p, bool answe
 		f->state = ST_LOOSE;
 }
 
-static void syn_of(const struct bh_packet *p, struct bh_syn *ret)
+/* Values count wherever their option stands; of the order only the first kinds are kept. */
+static void syn_options(struct bh_bytes b, struct bh_syn *ret)
 {
-	struct bh_bytes b = bh_bytes(p->tcp.opts, p->tcp.opts_len);
 	unsigned n = 0;
 
-	ret->window = p->tcp.window;
-	ret->df = !(p->flags & BH_PKT_IPV6) && p->l3_len >= 20 && (p->l3[6] & 0x40);
-	while (b.left && n < BH_SYN_OPTS) {
+	while (b.left) {
 		uint8_t kind = bh_u8(&b), len;
+		struct bh_bytes v;
 
 		if (kind == 0)
 			return;
-		ret->opts[n++] = kind;
+		if (n < BH_SYN_OPTS)
+			ret->opts[n++] = kind;
 		if (kind == 1)
 			continue;
 		len = bh_u8(&b);
 		if (b.bad || len < 2 || len - 2u > b.left)
 			return;
+		v = bh_bytes(b.p, len - 2u);
 		if (kind == 2 && len == 4)
-			ret->mss = (uint16_t)(b.p[0] << 8 | b.p[1]);
+			ret->mss = bh_be16(&v);
 		else if (kind == 3 && len == 3)
-			ret->wscale = (uint8_t)(1 + (b.p[0] & 63));
+			ret->wscale = (uint8_t)(1 + (bh_u8(&v) & 63));
+		else if (kind == 8 && len == 10)
+			ret->tsval = bh_be32(&v);
 		bh_skip(&b, len - 2u);
 	}
+}
+
+static void syn_of(const struct bh_packet *p, struct bh_syn *ret)
+{
+	ret->window = p->tcp.window;
+	ret->ecn = (p->tcp.flags & (BH_TCP_ECE | BH_TCP_CWR)) == (BH_TCP_ECE | BH_TCP_CWR);
+	if (!(p->flags & BH_PKT_IPV6) && p->l3_len >= 20) {
+		ret->df = (p->l3[6] & 0x40) != 0;
+		ret->ipid = (uint16_t)(p->l3[4] << 8 | p->l3[5]);
+	}
+	syn_options(bh_bytes(p->tcp.opts, p->tcp.opts_len), ret);
 }
 
 static void tell_new(struct bh_flow_table *t, const struct bh_flow *f, const struct bh_packet *p, uint64_t pkt_no)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 #include <bulkhead/watch.h>
-#include "policy/load.h"
+#include "policy/strict.h"
 
 #define MAX_IFACES 512
 #define MAX_CALLS 256
@@ -16,66 +16,9 @@
 
 struct loading {
 	struct bh_watch *w;
-	struct bh_diags *d;
+	struct bh_strict s;
 	size_t cap_ifaces, cap_services, cap_tools, cap_exec, cap_remote;
-	int error;
 };
-
-static bool room(struct loading *l, void *array, size_t n, size_t *cap, size_t size, size_t limit, const struct bh_node *at)
-{
-	void **a = array, *v;
-
-	if (n >= limit) {
-		bh_diag(l->d, BH_DIAG_ERROR, at->at, "more than %zu entries here", limit);
-		return false;
-	}
-	if (n == *cap) {
-		size_t more = *cap ? *cap * 2 : 8;
-
-		v = realloc(*a, more * size);
-		if (!v) {
-			l->error = -ENOMEM;
-			return false;
-		}
-		*a = v;
-		*cap = more;
-	}
-	memset((char *)*a + n * size, 0, size);
-	return true;
-}
-
-static bool kind(struct loading *l, const struct bh_node *v, unsigned want, const char *what)
-{
-	static const char *const names[] = {"one word", "a list", "a map"};
-
-	if (v->kind == want)
-		return true;
-	bh_diag(l->d, BH_DIAG_ERROR, v->at, "%s must be %s", what, names[want]);
-	return false;
-}
-
-static bool number(struct loading *l, const struct bh_node *v, uint64_t max, uint64_t *ret)
-{
-	if (v->kind == BH_NODE_SCALAR && bh_word_u64((struct bh_word){v->text, v->len}, max, ret) == 0)
-		return true;
-	bh_diag(l->d, BH_DIAG_ERROR, v->at, "a whole number up to %llu is expected", (unsigned long long)max);
-	return false;
-}
-
-static bool word(struct loading *l, const struct bh_node *v, char *out, size_t size)
-{
-	if (v->kind != BH_NODE_SCALAR || !v->len || v->len >= size) {
-		bh_diag(l->d, BH_DIAG_ERROR, v->at, "a word of 1 to %zu characters is expected", size - 1);
-		return false;
-	}
-	for (uint32_t i = 0; i < v->len; i++)
-		if (v->text[i] <= ' ' || v->text[i] > '~' || v->text[i] == '"' || v->text[i] == '\\') {
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "only printable ASCII without spaces and quotes");
-			return false;
-		}
-	bh_strcpy(out, size, v->text);
-	return true;
-}
 
 /* ---- names of classes ---- */
 
@@ -110,7 +53,7 @@ static unsigned class_of(struct loading *l, const struct bh_node *k, const char 
 			return i;
 		bh_guess_offer(&g, names[i]);
 	}
-	bh_diag(l->d, BH_DIAG_ERROR, k->at, "no %s class '%.40s'%s", what, k->text, bh_guess_text(&g, maybe));
+	bh_diag(l->s.d, BH_DIAG_ERROR, k->at, "no %s class '%.40s'%s", what, k->text, bh_guess_text(&g, maybe));
 	return 0;
 }
 
@@ -126,23 +69,23 @@ static void calls(struct loading *l, struct bh_watch_iface *f, const struct bh_n
 			continue;
 		if (v->kind == BH_NODE_SCALAR && strcmp(v->text, "any") == 0) {
 			if (f->any)
-				bh_diag(l->d, BH_DIAG_ERROR, v->at, "'any' stands for all other operations and can be given once");
+				bh_diag(l->s.d, BH_DIAG_ERROR, v->at, "'any' stands for all other operations and can be given once");
 			f->any = (uint8_t)cls;
 			continue;
 		}
-		if (!kind(l, v, BH_NODE_MAP, "operations (NUMBER: NAME), or the word any,"))
+		if (!bh_strict_kind(&l->s, v, BH_NODE_MAP, "operations (NUMBER: NAME), or the word any,"))
 			continue;
 		for (const struct bh_node *n = v->kids; n && n->next; n = n->next->next) {
 			struct bh_watch_call c = {.cls = (uint8_t)cls};
 			uint64_t op;
 
-			if (!number(l, n, 65535, &op) || !word(l, n->next, c.name, sizeof c.name))
+			if (!bh_strict_number(&l->s, n, 65535, &op) || !bh_strict_word(&l->s, n->next, c.name, sizeof c.name))
 				continue;
 			c.opnum = (uint16_t)op;
 			for (size_t i = 0; i < f->n; i++)
 				if (f->calls[i].opnum == c.opnum)
-					bh_diag(l->d, BH_DIAG_ERROR, n->at, "operation %u is already %s", c.opnum, f->calls[i].name);
-			if (!room(l, &f->calls, f->n, &f->cap, sizeof *f->calls, MAX_CALLS, n))
+					bh_diag(l->s.d, BH_DIAG_ERROR, n->at, "operation %u is already %s", c.opnum, f->calls[i].name);
+			if (!bh_strict_room(&l->s, &f->calls, f->n, &f->cap, sizeof *f->calls, MAX_CALLS, n))
 				return;
 			f->calls[f->n++] = c;
 		}
@@ -154,24 +97,24 @@ static void iface(struct loading *l, const struct bh_node *name, const struct bh
 	struct bh_watch_iface *f;
 	const struct bh_node *uuid = bh_node_get(map, "uuid"), *list = bh_node_get(map, "calls");
 
-	if (!kind(l, map, BH_NODE_MAP, "an interface") ||
-		!room(l, &l->w->ifaces, l->w->n_ifaces, &l->cap_ifaces, sizeof *l->w->ifaces, MAX_IFACES, name))
+	if (!bh_strict_kind(&l->s, map, BH_NODE_MAP, "an interface") ||
+		!bh_strict_room(&l->s, &l->w->ifaces, l->w->n_ifaces, &l->cap_ifaces, sizeof *l->w->ifaces, MAX_IFACES, name))
 		return;
 	f = &l->w->ifaces[l->w->n_ifaces++];
-	if (!word(l, name, f->name, sizeof f->name))
+	if (!bh_strict_word(&l->s, name, f->name, sizeof f->name))
 		return;
 	for (const struct bh_node *k = map->kids; k && k->next; k = k->next->next)
 		if (strcmp(k->text, "uuid") != 0 && strcmp(k->text, "calls") != 0)
-			bh_diag(l->d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; an interface has uuid and calls", k->text);
+			bh_diag(l->s.d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; an interface has uuid and calls", k->text);
 	if (!uuid || uuid->kind != BH_NODE_SCALAR || bh_uuid_parse(uuid->text, uuid->len, &f->uuid))
-		bh_diag(l->d, BH_DIAG_ERROR, uuid ? uuid->at : name->at, "interface '%s' needs 'uuid', in lower-case hex with dashes", f->name);
+		bh_diag(l->s.d, BH_DIAG_ERROR, uuid ? uuid->at : name->at, "interface '%s' needs 'uuid', in lower-case hex with dashes", f->name);
 	else
 		for (size_t i = 0; i + 1 < l->w->n_ifaces; i++)
 			if (memcmp(&l->w->ifaces[i].uuid, &f->uuid, sizeof f->uuid) == 0)
-				bh_diag(l->d, BH_DIAG_ERROR, uuid->at, "this UUID is already '%s'", l->w->ifaces[i].name);
+				bh_diag(l->s.d, BH_DIAG_ERROR, uuid->at, "this UUID is already '%s'", l->w->ifaces[i].name);
 	if (!list)
-		bh_diag(l->d, BH_DIAG_ERROR, name->at, "interface '%s' needs 'calls'", f->name);
-	else if (kind(l, list, BH_NODE_MAP, "calls"))
+		bh_diag(l->s.d, BH_DIAG_ERROR, name->at, "interface '%s' needs 'calls'", f->name);
+	else if (bh_strict_kind(&l->s, list, BH_NODE_MAP, "calls"))
 		calls(l, f, list);
 }
 
@@ -181,22 +124,22 @@ static void service(struct loading *l, const struct bh_node *name, const struct 
 {
 	unsigned cls = class_of(l, name, svc_classes, BH_SVC_COUNT, "service");
 
-	if (!cls || !kind(l, list, BH_NODE_LIST, "services"))
+	if (!cls || !bh_strict_kind(&l->s, list, BH_NODE_LIST, "services"))
 		return;
 	for (const struct bh_node *n = list->kids; n; n = n->next) {
 		struct bh_svc s;
 
 		if (n->kind != BH_NODE_SCALAR || bh_svc_parse(n->text, &s)) {
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "a service looks like tcp/445 or udp/2000-2010");
+			bh_diag(l->s.d, BH_DIAG_ERROR, n->at, "a service looks like tcp/445 or udp/2000-2010");
 			continue;
 		}
 		for (size_t i = 0; i < l->w->n_services; i++) {
 			const struct bh_svc *o = &l->w->services[i].svc;
 
 			if (o->proto == s.proto && o->lo <= s.hi && s.lo <= o->hi)
-				bh_diag(l->d, BH_DIAG_ERROR, n->at, "a port of it is already of class %s", svc_classes[l->w->services[i].cls]);
+				bh_diag(l->s.d, BH_DIAG_ERROR, n->at, "a port of it is already of class %s", svc_classes[l->w->services[i].cls]);
 		}
-		if (!room(l, &l->w->services, l->w->n_services, &l->cap_services, sizeof *l->w->services, MAX_SERVICES, n))
+		if (!bh_strict_room(&l->s, &l->w->services, l->w->n_services, &l->cap_services, sizeof *l->w->services, MAX_SERVICES, n))
 			return;
 		l->w->services[l->w->n_services++] = (struct bh_watch_svc){s, (uint8_t)cls};
 	}
@@ -207,37 +150,37 @@ static void tool(struct loading *l, const struct bh_node *name, const struct bh_
 	struct bh_watch_tool *t;
 	uint64_t v;
 
-	if (!number(l, size, UINT32_MAX, &v) || !room(l, &l->w->tools, l->w->n_tools, &l->cap_tools, sizeof *l->w->tools, MAX_WORDS, name))
+	if (!bh_strict_number(&l->s, size, UINT32_MAX, &v) || !bh_strict_room(&l->s, &l->w->tools, l->w->n_tools, &l->cap_tools, sizeof *l->w->tools, MAX_WORDS, name))
 		return;
 	t = &l->w->tools[l->w->n_tools];
 	t->size = (uint32_t)v;
-	if (!word(l, name, t->name, sizeof t->name))
+	if (!bh_strict_word(&l->s, name, t->name, sizeof t->name))
 		return;
 	if (!t->size)
-		bh_diag(l->d, BH_DIAG_ERROR, size->at, "an empty file is no tool");
+		bh_diag(l->s.d, BH_DIAG_ERROR, size->at, "an empty file is no tool");
 	l->w->n_tools++;
 }
 
 static void executables(struct loading *l, const struct bh_node *list)
 {
-	if (!kind(l, list, BH_NODE_LIST, "executables"))
+	if (!bh_strict_kind(&l->s, list, BH_NODE_LIST, "executables"))
 		return;
 	for (const struct bh_node *n = list->kids; n; n = n->next)
-		if (room(l, &l->w->executables, l->w->n_executables, &l->cap_exec, sizeof *l->w->executables, MAX_WORDS, n) &&
-			word(l, n, l->w->executables[l->w->n_executables], sizeof *l->w->executables))
+		if (bh_strict_room(&l->s, &l->w->executables, l->w->n_executables, &l->cap_exec, sizeof *l->w->executables, MAX_WORDS, n) &&
+			bh_strict_word(&l->s, n, l->w->executables[l->w->n_executables], sizeof *l->w->executables))
 			l->w->n_executables++;
 }
 
 static void remote(struct loading *l, const struct bh_node *list)
 {
-	if (!kind(l, list, BH_NODE_LIST, "remote-access"))
+	if (!bh_strict_kind(&l->s, list, BH_NODE_LIST, "remote-access"))
 		return;
 	for (const struct bh_node *n = list->kids; n; n = n->next) {
 		uint16_t app;
 
 		if (n->kind != BH_NODE_SCALAR || bh_app_parse(n->text, n->len, &app))
-			bh_diag(l->d, BH_DIAG_ERROR, n->at, "not the name of an application");
-		else if (room(l, &l->w->remote, l->w->n_remote, &l->cap_remote, sizeof *l->w->remote, MAX_WORDS, n))
+			bh_diag(l->s.d, BH_DIAG_ERROR, n->at, "not the name of an application");
+		else if (bh_strict_room(&l->s, &l->w->remote, l->w->n_remote, &l->cap_remote, sizeof *l->w->remote, MAX_WORDS, n))
 			l->w->remote[l->w->n_remote++] = app;
 	}
 }
@@ -253,7 +196,7 @@ static void section(struct loading *l, const struct bh_node *k, const struct bh_
 
 	if (strcmp(k->text, "version") == 0) {
 		if (v->kind != BH_NODE_SCALAR || strcmp(v->text, "1") != 0)
-			bh_diag(l->d, BH_DIAG_ERROR, v->at, "this program reads version 1");
+			bh_diag(l->s.d, BH_DIAG_ERROR, v->at, "this program reads version 1");
 		return;
 	}
 	for (size_t i = 0; i < BH_COUNT(sections); i++) {
@@ -261,12 +204,12 @@ static void section(struct loading *l, const struct bh_node *k, const struct bh_
 			continue;
 		if (sections[i].list)
 			sections[i].list(l, v);
-		else if (kind(l, v, BH_NODE_MAP, k->text))
+		else if (bh_strict_kind(&l->s, v, BH_NODE_MAP, k->text))
 			for (const struct bh_node *n = v->kids; n && n->next; n = n->next->next)
 				sections[i].each(l, n, n->next);
 		return;
 	}
-	bh_diag(l->d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; there are version, interfaces, services, tools, executables and remote-access", k->text);
+	bh_diag(l->s.d, BH_DIAG_ERROR, k->at, "unknown key '%.40s'; there are version, interfaces, services, tools, executables and remote-access", k->text);
 }
 
 /* ---- order, and what it is for ---- */
@@ -287,7 +230,7 @@ static int by_port(const void *a, const void *b)
 
 int bh_watch_load(const char *text, size_t len, struct bh_diags *diags, struct bh_watch **ret_watch)
 {
-	struct loading l = {.w = calloc(1, sizeof *l.w), .d = diags};
+	struct loading l = {.w = calloc(1, sizeof *l.w), .s = {diags, 0}};
 	struct bh_arena arena = {0};
 	struct bh_node *root = NULL;
 	int r;
@@ -302,8 +245,8 @@ int bh_watch_load(const char *text, size_t len, struct bh_diags *diags, struct b
 			section(&l, k, k->next);
 	if (r >= 0 && diags->errors)
 		r = 1;
-	if (r >= 0 && l.error)
-		r = l.error;
+	if (r >= 0 && l.s.error)
+		r = l.s.error;
 	if (r == 0) {
 		if (l.w->n_ifaces)
 			qsort(l.w->ifaces, l.w->n_ifaces, sizeof *l.w->ifaces, by_uuid);

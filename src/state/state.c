@@ -15,42 +15,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <bulkhead/state.h>
-#include "state/filter.h"
-#include "state/identity.h"
-#include "state/macs.h"
-#include "state/plane.h"
+#include "state/inside.h"
 #include "state/seems.h"
-
-#define NIL UINT32_MAX
-#define CONFLICT_HOLD BH_MIN(10)
-#define CONFLICT_WINDOW BH_SEC(30)
-#define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
-
-struct lru {
-	uint32_t newest, oldest;
-};
-struct place {
-	uint32_t tag; /* low half of the hash; home = tag & mask: most strangers are told apart here */
-	uint32_t at;  /* 1 + slot; 0 = empty */
-};
-
-struct bh_state {
-	const struct bh_policy *policy;
-	const struct bh_watch *watch;
-	struct bh_host *hosts;
-	void *hosts_raw, *index_raw;
-	struct bh_plane planes[BH_STATE_PLANES];
-	struct place *index;
-	uint32_t index_mask;
-	uint32_t cap, used, free_head;
-	struct lru lru[2]; /* [verified] */
-	struct bh_macs macs;
-	struct bh_filter filter;
-	struct bh_asked asked[BH_ASKED];
-	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
-	uint64_t seed;
-	struct bh_state_counters n;
-};
 
 static int planes_open(struct bh_state *s, const struct bh_state_limits *limits)
 {
@@ -72,6 +38,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 		return -ENOMEM;
 	s->policy = policy;
 	s->watch = limits->watch;
+	s->gadgets = limits->gadgets;
+	s->ouis = limits->ouis;
 	s->seed = limits->seed;
 	s->cap = limits->hosts ? limits->hosts : 65536;
 	while (slots < s->cap * 2)
@@ -79,7 +47,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
-	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_macs_open(&s->macs, s->seed) < 0 ||
+	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -87,7 +55,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
-	s->n.bytes += s->cap * sizeof *s->hosts + slots * sizeof *s->index + FRESH * sizeof *s->fresh + bh_macs_bytes() +
+	s->n.bytes += s->cap * sizeof *s->hosts + slots * sizeof *s->index + FRESH * sizeof *s->fresh +
 		      2 * s->filter.blocks * 64;
 	*ret_state = s;
 	return 0;
@@ -102,7 +70,7 @@ void bh_state_close(struct bh_state *s)
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
-	bh_macs_close(&s->macs);
+	bh_devices_close(s->devices);
 	free(s);
 }
 
@@ -110,8 +78,8 @@ void bh_state_counters(const struct bh_state *s, struct bh_state_counters *ret_c
 {
 	*ret_counters = s->n;
 	ret_counters->generations = s->filter.turns;
-	ret_counters->macs = s->macs.used;
-	ret_counters->mac_evicted = s->macs.evicted;
+	bh_devices_counters(s->devices, &ret_counters->devices);
+	ret_counters->bytes += ret_counters->devices.bytes;
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++) {
 		ret_counters->plane_entries += s->planes[i].entries;
 		ret_counters->plane_evicted += s->planes[i].evicted;
@@ -315,7 +283,7 @@ void bh_state_memory(struct bh_state *s, void (*each)(void *start, size_t bytes)
 {
 	each(s->hosts, s->cap * sizeof *s->hosts);
 	each(s->index, (s->index_mask + 1) * sizeof *s->index + FRESH * sizeof *s->fresh);
-	each(s->macs.e, bh_macs_bytes());
+	bh_devices_memory(s->devices, each);
 	for (unsigned i = 0; i < BH_STATE_PLANES; i++)
 		if (s->planes[i].each && s->planes[i].each <= 1024)
 			each(s->planes[i].mem, s->planes[i].cap * s->planes[i].each);
@@ -342,67 +310,6 @@ static void verify(struct bh_state *s, struct bh_host *h, bh_ns at)
 	unlink_host(s, h);
 	h->verified = true;
 	push_newest(s, h);
-}
-
-/* ---- MAC addresses ---- */
-size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS])
-{
-	const struct bh_macent *e = bh_mac_none(m) ? NULL : bh_macs_find(&s->macs, m, false);
-
-	if (!e || e->router)
-		return 0;
-	memcpy(ret_addrs, e->addrs, e->n * sizeof *ret_addrs);
-	return e->n;
-}
-
-/* IPv6 has no ARP: a frame that was not routed, from a MAC whose IPv4 address in the same zone is known to be its own */
-static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct bh_mac *m, uint8_t ttl, bh_ns at)
-{
-	const struct bh_macent *e = bh_macs_find(&s->macs, m, false);
-
-	if (!e || bh_addr_is4(&h->addr) || h->zone == BH_ZONE_NONE || (ttl && ttl != 64 && ttl != 128 && ttl != 255))
-		return false;
-	for (unsigned i = 0; i < e->n; i++) {
-		const struct bh_host *o = bh_state_find(s, &e->addrs[i]);
-
-		if (o && bh_addr_is4(&o->addr) && o->zone == h->zone && o->verified && bh_state_owns(o, m, at))
-			return true;
-	}
-	return false;
-}
-
-enum how { BY_FRAME, BY_ARP, BY_LEASE };
-
-/* An address claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. */
-static void bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum how how, uint8_t ttl)
-{
-	if (!h || bh_mac_none(m) || (m->b[0] & 1))
-		return;
-	if (!bh_macs_carry(&s->macs, m, &h->addr, at, how == BY_FRAME)) {
-		if (bh_mac_eq(&h->mac, m)) {
-			memset(&h->mac, 0, sizeof h->mac);
-			h->onlink = false;
-		}
-		return;
-	}
-	if (!bh_mac_none(&h->mac) && !bh_mac_eq(&h->mac, m)) {
-		struct bh_macent *old = bh_macs_find(&s->macs, &h->mac, false);
-		bool fresh = old && (at < old->last || at - old->last < CONFLICT_WINDOW);
-		bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
-
-		if (fresh || pinned) {
-			if (h->conflict_until < at)
-				s->n.conflicts++;
-			h->conflict_until = at + CONFLICT_HOLD;
-		}
-		if (pinned)
-			return; /* the policy says whose address it is */
-		h->moved_at = at ? at : 1;
-		h->onlink = false;
-	}
-	h->mac = *m;
-	if (how != BY_FRAME || neighbour(s, h, m, ttl, at))
-		h->onlink = true;
 }
 
 /* ---- events ---- */
@@ -440,7 +347,7 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	verify(s, v->src, ev->at);
 	verify(s, v->dst, ev->at);
 	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
-	bind(s, v->src, &ev->mac_src, ev->at, BY_FRAME, ev->ttl);
+	(void)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_FRAME, ev->ttl, &v->owner);
 	if (v->dst) {
 		uint64_t me = 1ull << (bh_addr_hash(&ev->src, 0) & 63);
 
@@ -454,8 +361,8 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
-	bind(s, v->src, &ev->mac_src, ev->at, BY_ARP, 0);
-	v->routes = (uint8_t)bh_macs_several_nets(bh_macs_find(&s->macs, &ev->mac_src, false));
+	v->claim = (uint8_t)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_ARP, 0, &v->owner);
+	v->routes = (uint8_t)bh_device_several_nets(bh_devices_find(s->devices, &ev->mac_src));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -463,6 +370,8 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	struct bh_host *h;
 
 	v->src = bh_state_touch(s, &ev->src, ev->at);
+	if (ev->u.dhcp.flags & BH_DHCP_F_V6)
+		return;
 	v->asked_for = bh_asked_for(s->asked, ev);
 	if (v->src && v->asked_for)
 		v->src->answers |= BH_ANSWERS_DHCP;
@@ -471,9 +380,21 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
 		return;
-	bind(s, h, &ev->u.dhcp.client, ev->at, BY_LEASE, 0);
+	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, &v->owner);
 	if (ev->u.dhcp.hostname[0] && !h->declared)
 		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
+}
+
+/* who sent the frame; a message without an address is its device's */
+static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
+{
+	bh_device_sight(s->devices, s->policy, v);
+	if (v->dev && !v->src && (ev->kind == BH_EV_ARP || ev->kind == BH_EV_DHCP || ev->kind == BH_EV_LINK))
+		v->src = bh_state_host_of(s, v->dev, ev->at);
+	if (v->dev && v->own && (v->src->verified || (ev->flags & BH_EVF_TWOWAY)))
+		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
+	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
+		v->far = bh_devices_find(s->devices, &ev->mac_dst);
 }
 
 /* the places in large tables, asked for together and on their way while the policy judges */
@@ -488,19 +409,14 @@ static void expect(const struct bh_state *s, const struct bh_event *ev)
 	if (dst->at)
 		__builtin_prefetch(&s->hosts[dst->at - 1], 1);
 	__builtin_prefetch(&s->fresh[ev->flow_id & (FRESH - 1)], 1);
-	if (ev->kind == BH_EV_FLOW_OUTCOME) {
-		const struct bh_macent *set = bh_macs_set(&s->macs, &ev->mac_src);
-
-		for (int i = 0; i < 4; i++)
-			__builtin_prefetch(&set[i], 1);
-	}
 }
 
 void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sight *ret_sight)
 {
 	struct bh_sight *v = ret_sight; /* filled in place: a copy of what was just written stalls */
 
-	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch};
+	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch, .gadgets = s->gadgets, .ouis = s->ouis, .devices = s->devices};
+	bh_device_meet(s->devices, s->policy, v);
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
@@ -520,6 +436,13 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		break;
 	case BH_EV_DHCP:
 		dhcp(s, ev, v);
+		break;
+	case BH_EV_RA:
+	case BH_EV_NAME:
+	case BH_EV_LINK:
+	case BH_EV_USB:
+		v->src = bh_state_touch(s, &ev->src, ev->at);
+		v->dst = bh_state_find(s, &ev->dst);
 		break;
 	case BH_EV_SMB:
 	case BH_EV_RPC:
@@ -545,4 +468,5 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		}
 		break;
 	}
+	device(s, ev, v);
 }

@@ -62,15 +62,20 @@ static void udp(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsign
 	put16(p, sport), put16(p + 2, dport), put16(p + 4, (unsigned)(8 + n));
 	memcpy(p + 8, data, n);
 }
-static void tcp(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsigned dst,
-	unsigned dport, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+/* Returns where n bytes of payload go. */
+static uint8_t *tcp_room(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsigned dst,
+	unsigned dport, uint8_t flags, uint32_t seq, uint32_t ack, size_t n)
 {
-	size_t n = strlen(data);
 	uint8_t *p = ip_frame(s, at, src, dst, 6, 20 + n);
 
 	put16(p, sport), put16(p + 2, dport), put32(p + 4, seq), put32(p + 8, ack);
 	p[12] = 0x50, p[13] = flags;
-	memcpy(p + 20, data, n);
+	return p + 20;
+}
+static void tcp(struct frames *s, bh_ns at, unsigned src, unsigned sport, unsigned dst,
+	unsigned dport, uint8_t flags, uint32_t seq, uint32_t ack, const char *data)
+{
+	memcpy(tcp_room(s, at, src, sport, dst, dport, flags, seq, ack, strlen(data)), data, strlen(data));
 }
 /* an error from `by` about the UDP packet src:sport > dst:dport */
 static void unreachable(struct frames *s, bh_ns at, unsigned by, unsigned src, unsigned sport,

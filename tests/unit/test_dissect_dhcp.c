@@ -8,7 +8,7 @@
 
 #include <bulkhead/dissect.h>
 
-extern const struct bh_dissector bh_dissector_arp, bh_dissector_dhcp;
+extern const struct bh_dissector bh_dissector_dhcp;
 
 struct box {
 	struct bh_event ev;
@@ -30,7 +30,6 @@ static void pick(void *ctx, const char *name, uint64_t v)
 		counted = v;
 }
 
-/* ---- DHCP ---- */
 struct msg {
 	uint8_t b[700];
 	size_t n;
@@ -282,52 +281,6 @@ static void sixty_options_leave_the_first_forty_eight(void **state)
 	assert_int_equal(b.ev.u.dhcp.opts[47], 196);
 }
 
-/* ---- ARP ---- */
-static size_t arp(uint16_t op, const uint8_t spa[4], struct bh_mac sha, struct bh_event *ret)
-{
-	static const uint8_t target[4] = {10, 0, 0, 9};
-	struct bh_packet k = {.what = BH_WHAT_ARP,
-		.src = bh_addr_v4(spa),
-		.dst = bh_addr_v4(target),
-		.mac_src = {{2, 9, 9, 9, 9, 9}},
-		.arp = {.op = op, .sha = sha, .tha = {{2, 0, 0, 0, 0, 7}}}};
-	struct bh_event proto = {.vlan = 12, .mac_src = k.mac_src};
-	void *state = bh_dissector_arp.open(1);
-	struct box b = {.n = 0};
-	struct bh_event_sink sink = {emit, &b};
-
-	assert_true(bh_dissector_arp.wants(&k, 0));
-	bh_dissector_arp.packet(state, &(struct bh_dissect_in){.pkt = &k, .proto = &proto}, &sink);
-	bh_dissector_arp.counters(state, pick, (void *)(uintptr_t) "bogus");
-	bh_dissector_arp.close(state);
-	*ret = b.ev;
-	return b.n;
-}
-
-static void arp_tells_what_the_message_claims(void **state)
-{
-	static const uint8_t host[4] = {10, 0, 0, 1}, none[4], group[4] = {224, 0, 0, 1};
-	struct bh_mac mac = {{2, 0, 0, 0, 0, 1}}, many = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-	char a[BH_ADDR_TEXT];
-	struct bh_event ev;
-
-	assert_int_equal(arp(2, host, mac, &ev), 1);
-	assert_int_equal(ev.kind, BH_EV_ARP);
-	assert_int_equal(ev.u.arp.op, 2);
-	assert_int_equal(ev.vlan, 12);
-	assert_true(bh_mac_eq(&ev.mac_src, &mac));
-	assert_int_equal(ev.mac_dst.b[5], 7);
-	assert_string_equal(bh_addr_print(&ev.src, a), "10.0.0.1");
-	assert_string_equal(bh_addr_print(&ev.dst, a), "10.0.0.9");
-	assert_int_equal(arp(1, none, mac, &ev), 1); /* a probe */
-	assert_int_equal(counted, 0);
-	assert_int_equal(arp(3, host, mac, &ev), 0);
-	assert_int_equal(arp(1, host, many, &ev), 0);
-	assert_int_equal(arp(1, host, (struct bh_mac){{0}}, &ev), 0);
-	assert_int_equal(arp(1, group, mac, &ev), 0);
-	assert_int_equal(counted, 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,7 +292,6 @@ int main(void)
 		cmocka_unit_test(what_contradicts_itself_is_malformed),
 		cmocka_unit_test(no_length_is_read_past_and_a_cut_option_is_malformed),
 		cmocka_unit_test(sixty_options_leave_the_first_forty_eight),
-		cmocka_unit_test(arp_tells_what_the_message_claims),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

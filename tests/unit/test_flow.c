@@ -157,6 +157,68 @@ static void a_handshake_with_an_answer_is_success(void **state)
 	assert_int_equal(ev->u.flow.bytes[1], 120);
 }
 
+/* An IPv4 header, then the TCP options; the packet points into both. */
+static struct bh_packet syn_with(const uint8_t ip[20], const void *opts, size_t n, unsigned sport)
+{
+	struct bh_packet p = tcp(1, sport, 2, 445, T, S, 100, 0, 0);
+
+	p.l3 = ip;
+	p.l3_len = 20;
+	p.tcp.window = 64240;
+	p.tcp.opts = opts;
+	p.tcp.opts_len = (uint8_t)n;
+	return p;
+}
+
+static void a_syn_shows_what_its_stack_looks_like(void **state)
+{
+	static const uint8_t ip[20] = {0x45, 0, 0, 60, 0xab, 0xcd, 0x40, 0};
+	static const char opts[] = "\2\4\5\xb4\4\2\x08\x0a\x12\x34\x56\x78\0\0\0\0\1\3\3\7";
+	static const uint8_t kinds[BH_SYN_OPTS] = {2, 4, 8, 1, 3};
+	struct rig *r = *state;
+	struct bh_packet p = syn_with(ip, opts, 20, 40000);
+	const struct bh_syn *s;
+
+	p.tcp.flags |= BH_TCP_ECE | BH_TCP_CWR;
+	send(r, p);
+	s = &last(r, BH_EV_FLOW_NEW)->u.flow.syn;
+	assert_int_equal(s->window, 64240);
+	assert_int_equal(s->mss, 1460);
+	assert_int_equal(s->wscale, 8);
+	assert_int_equal(s->df, 1);
+	assert_int_equal(s->ipid, 0xabcd);
+	assert_int_equal(s->tsval, 0x12345678);
+	assert_int_equal(s->ecn, 1);
+	assert_memory_equal(s->opts, kinds, BH_SYN_OPTS);
+	p = syn_with(ip, opts, 20, 40001);
+	p.tcp.flags |= BH_TCP_ECE; /* alone it asks for nothing */
+	p.flags |= BH_PKT_IPV6;	   /* which has no identification */
+	send(r, p);
+	s = &last(r, BH_EV_FLOW_NEW)->u.flow.syn;
+	assert_int_equal(s->ecn, 0);
+	assert_int_equal(s->ipid, 0);
+	assert_int_equal(s->df, 0);
+}
+
+static void options_behind_the_eighth_and_cut_ones_are_read_as_far_as_they_go(void **state)
+{
+	static const uint8_t ip[20] = {0x45};
+	static const char opts[] = "\1\1\1\1\1\1\1\1\1\1\x08\x0a\0\0\0\x09\0\0\0\0";
+	struct rig *r = *state;
+
+	for (uint8_t n = 0; n <= 20; n++) {
+		uint8_t *copy = malloc(n ? n : 1); /* exact size, so that a sanitizer sees a read past the end */
+		const struct bh_syn *s;
+
+		memcpy(copy, opts, n);
+		send(r, syn_with(ip, copy, n, 50000u + n));
+		s = &last(r, BH_EV_FLOW_NEW)->u.flow.syn;
+		assert_int_equal(s->tsval, n == 20 ? 9 : 0);
+		assert_int_equal(s->opts[7], n >= 8);
+		free(copy);
+	}
+}
+
 static void closing_without_an_answer_is_handshake(void **state)
 {
 	struct rig *r = *state;
@@ -540,6 +602,8 @@ int main(void)
 #define T_(f) cmocka_unit_test_setup_teardown(f, up, down)
 	const struct CMUnitTest tests[] = {
 		T_(a_handshake_with_an_answer_is_success),
+		T_(a_syn_shows_what_its_stack_looks_like),
+		T_(options_behind_the_eighth_and_cut_ones_are_read_as_far_as_they_go),
 		T_(closing_without_an_answer_is_handshake),
 		T_(a_half_open_scan_is_a_handshake_without_proof),
 		T_(only_a_rst_that_acknowledges_the_syn_refuses),

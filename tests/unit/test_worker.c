@@ -220,6 +220,59 @@ static void random_traffic(struct frames *s, uint64_t seed)
 	}
 }
 
+static const struct bh_event *only(const struct log *l, unsigned kind)
+{
+	assert_int_equal(l->kinds[kind], 1);
+	for (size_t i = 0; i < l->n; i++)
+		if (l->ev[i].kind == kind)
+			return &l->ev[i];
+	return NULL;
+}
+
+static void the_class_of_a_flow_carries_its_clients_fingerprint(void **state)
+{
+	static const char hi[] = "SSH-2.0-x_1\r\n";
+	struct log l = {0};
+	struct frames s = frames_new(8);
+	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_CLASSIFY}, &l);
+	uint8_t *kex;
+
+	tcp(&s, T, 1, 40000, 2, 22, BH_TCP_SYN, 100, 0, "");
+	tcp(&s, T + 1, 1, 40000, 2, 22, BH_TCP_ACK, 101, 501, hi);
+	tcp(&s, T + 2, 2, 22, 1, 40000, BH_TCP_ACK, 501, 114, hi);
+	kex = tcp_room(&s, T + 3, 1, 40000, 2, 22, BH_TCP_ACK, 114, 514, 80);
+	kex[3] = 76, kex[4] = 4, kex[5] = 20; /* KEXINIT, cookie, ten lists: "k", "", "e", "", "m", "", "c", "", "", "" */
+	for (unsigned i = 0, at = 22; i < 8; i += 2, at += 9) {
+		kex[at + 3] = 1;
+		kex[at + 4] = (uint8_t)"kemc"[i / 2];
+	}
+	feed(w, &s);
+	/* MD5 of "k;e;m;c" */
+	assert_true(only(&l, BH_EV_FLOW_CLASS)->u.flow.print == 0x2e94515022e0d841);
+	bh_worker_free(w);
+	frames_free(&s);
+	free(l.ev);
+}
+
+static void a_router_advertisement_passes_from_the_wire_to_its_fact(void **state)
+{
+	static const uint8_t ra[70] = {0x33, 0x33, [5] = 1, 2, [11] = 5, 0x86, 0xdd, 0x60, [19] = 16, 58, 255, 0xfe, 0x80, [37] = 5, 0xff, 2, [53] = 1,
+		134, [58] = 64, 0x80, 0, 30};
+	struct bh_frame f = {.data = ra, .caplen = sizeof ra, .wirelen = sizeof ra, .at = T, .link = BH_LINK_ETHERNET};
+	struct log l = {0};
+	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_ALL}, &l);
+	const struct bh_event *ev;
+
+	bh_worker_frames(w, &f, 1);
+	ev = only(&l, BH_EV_RA);
+	assert_int_equal(ev->u.ra.lifetime_s, 30);
+	assert_int_equal(ev->u.ra.flags, BH_RA_F_MANAGED);
+	assert_int_equal(ev->mac_src.b[5], 5);
+	assert_int_equal(ev->pkt, 1);
+	bh_worker_free(w);
+	free(l.ev);
+}
+
 static void one_worker_and_four_say_the_same(void **state)
 {
 	struct frames s = frames_new(30000);
@@ -533,6 +586,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_conversation_is_told_from_first_packet_to_last),
+		cmocka_unit_test(the_class_of_a_flow_carries_its_clients_fingerprint),
+		cmocka_unit_test(a_router_advertisement_passes_from_the_wire_to_its_fact),
 		cmocka_unit_test(one_worker_and_four_say_the_same),
 		cmocka_unit_test(one_worker_and_four_say_the_same_about_real_captures),
 		cmocka_unit_test(events_never_go_back_in_time),

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The device behind a frame: found or made, placed in its zone, its print filled with what the event shows. */
+#include "state/device.h"
+
+#define ABSENT BH_HOUR(24 * 30) /* after that a device is new again */
+
+static uint16_t zone_of_vlan(const struct bh_policy *p, uint16_t vlan)
+{
+	for (size_t z = 0; vlan && z < p->n_zones; z++)
+		for (unsigned i = 0; i < p->zones[z].vlans.n; i++)
+			if (p->zones[z].vlans.v[i] == vlan)
+				return (uint16_t)z;
+	return BH_ZONE_NONE;
+}
+
+/* Facts of conversations name the one who opened it; a relayed request comes from the relay, and the client is the one meant. */
+static const struct bh_mac *sender(const struct bh_event *ev)
+{
+	const struct bh_ev_dhcp *d = &ev->u.dhcp;
+	bool asks = ev->kind == BH_EV_DHCP && (d->flags & BH_DHCP_F_V6 ? d->type != BH_DHCP6_ADVERTISE && d->type != BH_DHCP6_REPLY : d->type != 2 && d->type != 5 && d->type != 6);
+
+	if (ev->kind == BH_EV_ARP && !bh_mac_none(&ev->u.arp.frame))
+		return &ev->u.arp.frame;
+	return asks && !bh_addr_none(&d->giaddr) && !bh_mac_none(&d->client) ? &d->client : &ev->mac_src;
+}
+
+static void names(struct bh_device *d, const struct bh_event *ev)
+{
+	const struct bh_ev_name *n = &ev->u.name;
+	const char *name = NULL;
+
+	if (ev->kind == BH_EV_DHCP && ev->u.dhcp.hostname[0])
+		name = ev->u.dhcp.hostname;
+	else if (ev->kind == BH_EV_NAME && n->op == BH_NAME_CLAIM && n->via == BH_NAME_NBNS && n->name[0])
+		name = n->name;
+	if (ev->kind == BH_EV_DHCP && ev->u.dhcp.circuit[0])
+		bh_strcpy(d->port, sizeof d->port, ev->u.dhcp.circuit);
+	if (!name || !strncmp(d->calls_itself, name, sizeof d->calls_itself - 1))
+		return;
+	bh_strcpy(d->calls_itself, sizeof d->calls_itself, name);
+	d->changed = ev->at;
+}
+
+void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v)
+{
+	const struct bh_event *ev = v->ev;
+	const struct bh_mac *m = sender(ev);
+	struct bh_device *d;
+	bh_ns last;
+
+	if (bh_mac_none(m) || (m->b[0] & 1) || (ev->flags & BH_EVF_UNTRUSTED))
+		return;
+	d = bh_devices_find(t, m);
+	last = d ? d->last : 0;
+	v->dev = d = bh_devices_touch(t, m, ev->at);
+	if (!d)
+		return;
+	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);
+	if (!d->changed) {
+		d->changed = ev->at ? ev->at : 1;
+		if (bh_policy_host_by_mac(p, m))
+			bh_devices_flag(t, d, BH_DEV_DECLARED, true);
+	}
+}
+
+void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v)
+{
+	const struct bh_event *ev = v->ev;
+	struct bh_device *d = v->dev;
+	bool begun;
+
+	if (!d)
+		return;
+	v->own = v->src && !(d->flags & BH_DEV_ROUTES) && v->src->onlink && bh_mac_eq(&v->src->mac, &d->mac);
+	if (v->own && v->src->zone != BH_ZONE_NONE)
+		bh_devices_zone(t, d, v->src->zone);
+	else if (d->zone == BH_ZONE_NONE && ev->vlan)
+		bh_devices_zone(t, d, zone_of_vlan(p, ev->vlan));
+	if (ev->vlan)
+		d->vlan = ev->vlan;
+	names(d, ev);
+	v->dev_shown = bh_device_shows(d, ev, v->own, &begun);
+	if (v->dev_shown || begun)
+		d->changed = ev->at;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which device an address belongs to, and what a claim on it is worth. */
+#include "state/inside.h"
+
+#define CONFLICT_HOLD BH_MIN(10)
+#define CONFLICT_WINDOW BH_SEC(30)
+#define ALIVE BH_MIN(1)
+
+size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS])
+{
+	const struct bh_device *d = bh_mac_none(m) ? NULL : bh_devices_find(s->devices, m);
+
+	if (!d || (d->flags & BH_DEV_ROUTES))
+		return 0;
+	memcpy(ret_addrs, d->addrs, d->n_addrs * sizeof *ret_addrs);
+	return d->n_addrs;
+}
+
+struct bh_devices *bh_state_devices(struct bh_state *s)
+{
+	return s->devices;
+}
+
+/* IPv6 has no ARP: a frame that was not routed, from a MAC whose IPv4 address in the same zone is known to be its own */
+static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct bh_mac *m, uint8_t ttl, bh_ns at)
+{
+	const struct bh_device *d = bh_devices_find(s->devices, m);
+
+	if (!d || bh_addr_is4(&h->addr) || h->zone == BH_ZONE_NONE || (ttl && ttl != 64 && ttl != 128 && ttl != 255))
+		return false;
+	for (unsigned i = 0; i < d->n_addrs; i++) {
+		const struct bh_host *o = bh_state_find(s, &d->addrs[i]);
+
+		if (o && bh_addr_is4(&o->addr) && o->zone == h->zone && o->verified && bh_state_owns(o, m, at))
+			return true;
+	}
+	return false;
+}
+
+/* Does the claim stand against a binding? An address claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. */
+static enum bh_claim against(struct bh_state *s, struct bh_host *h, bh_ns at, struct bh_mac *ret_owner)
+{
+	const struct bh_device *old = bh_devices_find(s->devices, &h->mac);
+	bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
+	bool there = old && (at < old->last || at - old->last < ALIVE);
+
+	*ret_owner = h->mac;
+	if (pinned || (old && (at < old->last || at - old->last < CONFLICT_WINDOW))) {
+		if (h->conflict_until < at)
+			s->n.conflicts++;
+		h->conflict_until = at + CONFLICT_HOLD;
+	}
+	return pinned ? BH_CLAIM_DECLARED : there ? BH_CLAIM_DISPUTED : BH_CLAIM_LEFT;
+}
+
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner)
+{
+	enum bh_claim c = BH_CLAIM_SAME;
+	struct bh_device *d;
+
+	if (!h || !(d = bh_devices_touch(s->devices, m, at)))
+		return BH_CLAIM_NONE;
+	if (!bh_device_carry(d, &h->addr, at, how == BH_BY_FRAME)) {
+		if (bh_mac_eq(&h->mac, m)) {
+			memset(&h->mac, 0, sizeof h->mac);
+			h->onlink = false;
+		}
+		return BH_CLAIM_NONE;
+	}
+	if (bh_mac_none(&h->mac))
+		c = BH_CLAIM_FIRST;
+	else if (!bh_mac_eq(&h->mac, m)) {
+		c = against(s, h, at, ret_owner);
+		if (c == BH_CLAIM_DECLARED)
+			return c; /* the policy says whose address it is */
+		h->moved_at = at ? at : 1;
+		h->onlink = false;
+	}
+	h->mac = *m;
+	if (how != BH_BY_FRAME || neighbour(s, h, m, ttl, at))
+		h->onlink = true;
+	return c;
+}
+
+struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at)
+{
+	struct bh_addr a = bh_addr_of_mac(&d->mac);
+	struct bh_host *h;
+
+	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++)
+		if ((h = bh_state_find(s, &d->addrs[i])) && h->onlink && bh_mac_eq(&h->mac, &d->mac))
+			return h;
+	h = bh_state_touch(s, &a, at);
+	if (h && bh_mac_none(&h->mac)) {
+		h->mac = d->mac;
+		h->onlink = true;
+		if (h->zone == BH_ZONE_NONE)
+			h->zone = d->zone;
+	}
+	return h;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the state does with devices beside what everybody may: lists, zones, sessions, prints. */
+#ifndef BULKHEAD_STATE_DEVICE_H
+#define BULKHEAD_STATE_DEVICE_H
+
+#include <bulkhead/state.h>
+
+void bh_devices_flag(struct bh_devices *t, struct bh_device *d, uint8_t flags, bool on);
+void bh_devices_zone(struct bh_devices *t, struct bh_device *d, uint16_t zone);
+/* print.c: what an event shows of a device. *ret_begun: a session began. true: the print being filled has something new. */
+bool bh_device_shows(struct bh_device *d, const struct bh_event *ev, bool own, bool *ret_begun);
+
+/* belongs.c: the frame's sender in the sight, made if need be, before the event changes anything; then its zone and its print. */
+void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v);
+void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v);
+
+#endif

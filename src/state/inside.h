@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The state's own shape: what state.c and bind.c share. */
+#ifndef BULKHEAD_STATE_INSIDE_H
+#define BULKHEAD_STATE_INSIDE_H
+
+#include "state/device.h"
+#include "state/filter.h"
+#include "state/identity.h"
+#include "state/plane.h"
+
+#define NIL UINT32_MAX
+#define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
+
+struct lru {
+	uint32_t newest, oldest;
+};
+struct place {
+	uint32_t tag; /* low half of the hash; home = tag & mask: most strangers are told apart here */
+	uint32_t at;  /* 1 + slot; 0 = empty */
+};
+
+struct bh_state {
+	const struct bh_policy *policy;
+	const struct bh_watch *watch;
+	struct bh_host *hosts;
+	void *hosts_raw, *index_raw;
+	struct bh_plane planes[BH_STATE_PLANES];
+	struct place *index;
+	uint32_t index_mask;
+	uint32_t cap, used, free_head;
+	struct lru lru[2]; /* [verified] */
+	struct bh_devices *devices;
+	const struct bh_gadgets *gadgets;
+	const struct bh_ouis *ouis;
+	struct bh_filter filter;
+	struct bh_asked asked[BH_ASKED];
+	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
+	uint64_t seed;
+	struct bh_state_counters n;
+};
+
+enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };
+/* bind.c: m says it has the host's address. ret_owner: whose it was, when it was another's. */
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner);
+
+#endif
