@@ -84,10 +84,12 @@ struct bh_out {
 struct bh_core_opts {
 	const struct bh_policy *policy; /* outlives the core */
 	const struct bh_watch *watch;	/* outlives the core; NULL = the built-in one */
+	const struct bh_gadgets *gadgets; /* likewise */
+	const struct bh_ouis *ouis;	/* outlives the core; NULL = manufacturers are not told */
 	const struct bh_addr *self;	/* this box's addresses: never blamed, never cut */
 	size_t n_self;
 	int mode;	   /* enum bh_mode, or -1: the policy's */
-	uint32_t hosts;	   /* 0 = default cap */
+	uint32_t hosts;	   /* 0 = default cap, of devices too */
 	uint32_t generation; /* of the law; 0 = 1 */
 	uint64_t seed;	   /* of the hashes; fixed in replay, random live */
 	bool bare;	   /* small tables: for tests and fuzzing */

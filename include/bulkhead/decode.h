@@ -12,7 +12,7 @@
  *         far the fields can be trusted.
  * Purity  Pure: the result depends on the input struct alone.
  * Source  IEEE 802.1Q, RFC 791, RFC 8200, RFC 9293, RFC 768, RFC 792, RFC 4443, RFC 4861, RFC 826,
- *         RFC 2784 and 2890 (GRE), RFC 7348 (VXLAN), draft-foschiano-erspan-03; link type numbers are
+ *         IEEE 802.1AB, 802.2 (LLC, SNAP), RFC 2784 and 2890 (GRE), RFC 7348 (VXLAN), draft-foschiano-erspan-03; link type numbers are
  *         those of tcpdump.org/linktypes.
  *
  * Checksums are not verified: a frame seen before the network card filled them in is good traffic, and a
@@ -49,10 +49,14 @@ enum bh_bad {
 };
 const char *bh_bad_name(unsigned bad); /* never NULL */
 
+#define BH_TYPE_LLDP 0x88cc
+#define BH_TYPE_CDP 0x2000 /* of SNAP, under Cisco's number */
+
 /* how far the packet was understood */
 enum bh_what {
-	BH_WHAT_NONE, /* not IP and not ARP, or too malformed to say */
+	BH_WHAT_NONE, /* none of these, or too malformed to say */
 	BH_WHAT_ARP,
+	BH_WHAT_LINK, /* LLDP, or CDP with ethertype BH_TYPE_CDP: payload only, no addresses */
 	BH_WHAT_IP,   /* addresses and proto only: another protocol, a later fragment, or a bad L4 header */
 	BH_WHAT_TCP,
 	BH_WHAT_UDP,
@@ -118,7 +122,7 @@ struct bh_packet_arp {
 struct bh_packet {
 	bh_ns at;
 	const uint8_t *l3;	/* innermost IP header; NULL when there is none */
-	const uint8_t *payload; /* after the L4 header (BH_WHAT_IP: after the IP header); NULL when none */
+	const uint8_t *payload; /* after the L4 header (BH_WHAT_IP: after the IP header, BH_WHAT_LINK: after the frame's); NULL when none */
 	uint32_t l3_len;	/* captured bytes of the IP packet, link padding excluded */
 	uint32_t payload_len;	/* captured and inside the IP and UDP lengths */
 	uint32_t payload_wire;	/* what the lengths on the wire say; >= payload_len */

@@ -59,6 +59,7 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
+#define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
 /* What a device said that is not so: nobody has to believe it, and an answered connection tells that somebody did. Not kept. */
 enum bh_lie_kind { BH_LIE_NONE, BH_LIE_BINDING, BH_LIE_ROUTER, BH_LIE_DHCP, BH_LIE_NAME, BH_LIE_KINDS };
 struct bh_lie {
@@ -76,14 +77,15 @@ struct bh_device {
 	bh_ns first, last, session; /* session: when the present one began */
 	uint32_t newer, older, slot;
 	uint32_t conflicts; /* times two stacks were seen on it */
+	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
 	struct bh_addr addrs[BH_DEV_ADDRS];
 	struct bh_print prints[BH_DEV_PRINTS];
 	char name[32];	     /* given by people; "" = none */
 	char calls_itself[32]; /* last name it told: DHCP, mDNS, NetBIOS */
 	char owner[24], note[48];
-	char port[48]; /* where it is plugged in, as DHCP's relay or LLDP said */
-	char usb[48];  /* what an endpoint said of it: "1d6b:0104 Gadget at pc-7 1-2" */
+	char port[40]; /* where it is plugged in, as DHCP's relay or LLDP said */
+	char usb[40];  /* what an endpoint said of it: "1d6b:0104 Gadget at pc-7 1-2" */
 	struct bh_lie lie;
 	struct { /* two stacks in turns */
 		bh_ns at;

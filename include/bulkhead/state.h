@@ -61,6 +61,8 @@ struct bh_host {
 	uint32_t declared; /* 1 + index into policy hosts, 0 = not declared */
 	bh_ns first, conflict_until;
 	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
+	bh_ns kept_at;	  /* when kept last used the address */
+	struct bh_mac kept; /* who had it before the open conflict */
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
 	char name[32];	  /* from DHCP or the policy */
 	uint16_t place[BH_STATE_PLANES]; /* 1 + its entry in each plane, 0 = none */
@@ -147,10 +149,12 @@ struct bh_sight {
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
+	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied */
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */
 	bool dev_new;		     /* first sight of dev, or the first in 30 days */
 	bool dev_shown;		     /* its present print has something new */
+	bool two_stacks;	     /* two systems speak in turns with dev's MAC */
 	bool own;		     /* the source address is dev's own, and dev is no router */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;

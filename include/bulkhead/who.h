@@ -54,15 +54,15 @@ struct bh_ev_dhcp {
 	struct bh_mac client; /* v6: of a DUID that holds one, else the frame's */
 	uint16_t max_size;    /* option 57, 0 = none */
 	struct bh_addr yiaddr, server_id, giaddr, router, dns; /* v6: yiaddr the first address given, server_id the packet's source */
-	struct bh_addr ciaddr, wanted; /* wanted: option 50 */
+	struct bh_addr ciaddr, wanted; /* wanted: option 50, v6 the first address a client asks for */
 	uint64_t client_id;	       /* hash of option 61, v6 of the client's DUID; the same on all sensors; 0 = none */
 	uint8_t id_type;	       /* first byte of option 61 (255 = DUID), v6 the DUID's type */
 	uint8_t pad[3];
-	uint16_t arch; /* option 93, plus 1: 0 = none */
+	uint16_t arch; /* option 93, v6 61, plus 1: 0 = none */
 	uint8_t pad2[2];
 	uint8_t opts[BH_DHCP_OPTS];   /* option numbers in wire order, first 48; v6: above 255 as 255 */
 	uint8_t params[BH_DHCP_OPTS]; /* option 55, v6 option 6: what is asked for, in order; 0 = no more */
-	char hostname[64], vendor[32], circuit[32]; /* hostname: option 12, else 81, v6 39; circuit: option 82.1, what does not print as "." */
+	char hostname[64], vendor[32], circuit[32]; /* hostname: option 12, else 81, v6 39; circuit: option 82.1, v6 18, what does not print as "." */
 };
 
 /* What somebody says of names and addresses without a server: one event for each name with an address, at least one a message. */

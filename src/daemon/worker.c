@@ -131,8 +131,8 @@ static void dissect_flow(
 		&w->out);
 }
 
-/* ARP, and neighbour discovery in its place */
-static void dissect_arp(struct bh_worker *w, const struct bh_packet *p)
+/* What belongs to no conversation: ARP, neighbour discovery in its place, and the link's own messages */
+static void dissect_alone(struct bh_worker *w, const struct bh_packet *p)
 {
 	struct bh_event proto = {.at = w->now,
 		.pkt = w->pkt_no,
@@ -230,9 +230,9 @@ static void finish_packet(
 	struct bh_flow *f;
 	uint8_t dir;
 
-	if (p->what == BH_WHAT_ARP) {
+	if (p->what == BH_WHAT_ARP || p->what == BH_WHAT_LINK) {
 		if (w->conf.stage == BH_WORKER_ALL)
-			dissect_arp(w, p);
+			dissect_alone(w, p);
 		return;
 	}
 	if (!q->use && p->what == BH_WHAT_ICMP && p->icmp.error && w->conf.stray) {
@@ -247,7 +247,7 @@ static void finish_packet(
 		ask(w, f, p);
 	else if (p->what == BH_WHAT_ICMP && !p->icmp.error && p->proto == 58 && p->icmp.type >= 133 && p->icmp.type <= 137 &&
 		 w->conf.stage == BH_WORKER_ALL)
-		dissect_arp(w, p);
+		dissect_alone(w, p);
 	if (!(f->bits & BH_FLOW_CLASSED))
 		classify(w, f, p);
 	if (had(f) && p->payload_len && (p->what == BH_WHAT_TCP || p->what == BH_WHAT_UDP))

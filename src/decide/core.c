@@ -48,7 +48,11 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 	c->opts = *opts;
 	if (!opts->watch)
 		c->opts.watch = c->watch = bh_watch_builtin();
+	if (!opts->gadgets)
+		c->opts.gadgets = c->gadgets = bh_gadgets_builtin();
 	lim.watch = c->opts.watch;
+	lim.gadgets = c->opts.gadgets;
+	lim.ouis = opts->ouis;
 	bh_core_wants(c);
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
@@ -56,7 +60,7 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 		memcpy(c->self, opts->self, c->n_self * sizeof *c->self);
 	c->orders = calloc(ORDERS, sizeof *c->orders);
 	c->next_order = 1;
-	r = c->orders && lim.watch ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
+	r = c->orders && lim.watch && lim.gadgets ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;
 	if (r == 0)
 		r = open_shared(c);
 	if (r == 0 && (bh_stories_open(c) || bh_apart_open(c)))
@@ -93,6 +97,7 @@ void bh_core_close(struct bh_core *c)
 		free(c->shared[i]);
 	bh_apart_close(c);
 	bh_watch_free(c->watch);
+	bh_gadgets_free(c->gadgets);
 	free(c->stories);
 	free(c->orders);
 	free(c);
@@ -132,9 +137,10 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
 	unsigned kind = s->ev->kind;
 	bool alone = bh_is_alone(s->ev);
+	const struct bh_host *who = s->who ? s->who : s->src; /* the source may be what is claimed */
 	struct bh_finding f;
 
-	if (!s->src || bh_core_is_self(c, &s->src->addr))
+	if (!s->src || bh_core_is_self(c, &who->addr))
 		return;
 	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
 		unsigned i = c->asked[kind][k];

@@ -27,6 +27,7 @@ struct bh_core {
 	bool posture_dirty, law_stale; /* law_stale: posture is another than the law was compiled for */
 	uint64_t law_version;
 	struct bh_watch *watch; /* when none was given */
+	struct bh_gadgets *gadgets;
 	struct bh_state *state;
 	struct bh_seen_table *seen;
 	struct bh_plan law; /* law.cuts is rebuilt from the standing orders */

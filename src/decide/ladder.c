@@ -41,6 +41,8 @@ static unsigned attribution(const struct bh_core *c, const struct bh_sight *s, c
 
 	if (bh_is_alone(ev))
 		a = 0; /* nobody answered it: anybody may have sent it */
+	else if (blamed != s->src && blamed == s->who)
+		a = 1; /* by its frame, not by the address it speaks of */
 	else if (blamed != s->src)
 		a = !twoway ? 0 : blamed->zone != BH_ZONE_NONE ? 2 : 1;
 	else if (foreign && !twoway)

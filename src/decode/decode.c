@@ -15,6 +15,7 @@
 #include "internal.h"
 
 #define TAGS_MAX 4
+#define LENGTH_MAX 1500 /* of IEEE 802.3; types begin above it */
 
 bool bh_link_known(unsigned link)
 {
@@ -171,6 +172,27 @@ static enum next arp(struct cur *c, struct bh_packet *p)
 	return NEXT_STOP;
 }
 
+static enum next link_message(struct cur *c, struct bh_packet *p, uint16_t ethertype)
+{
+	p->ethertype = ethertype;
+	p->what = BH_WHAT_LINK;
+	p->payload = c->b.p;
+	p->payload_len = (uint32_t)c->b.left;
+	p->payload_wire = (uint32_t)c->wire;
+	return NEXT_STOP;
+}
+
+/* A frame with a length where others have a type: of these only CDP is read. */
+static enum next by_length(struct cur *c, struct bh_packet *p)
+{
+	static const uint8_t cdp[8] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, BH_TYPE_CDP >> 8, BH_TYPE_CDP & 0xff};
+
+	if (c->ethertype > c->wire || c->b.left < sizeof cdp || memcmp(c->b.p, cdp, sizeof cdp) != 0)
+		return NEXT_STOP;
+	limit(c, c->ethertype);
+	return take(c, sizeof cdp) ? link_message(c, p, BH_TYPE_CDP) : NEXT_STOP;
+}
+
 /* one level: from the network header to the end of its packet, or to the header a tunnel carries */
 static enum next network(struct cur *c, struct bh_packet *p)
 {
@@ -182,8 +204,10 @@ static enum next network(struct cur *c, struct bh_packet *p)
 		return bh_decode_ipv6(c, p);
 	case 0x0806:
 		return arp(c, p);
+	case BH_TYPE_LLDP:
+		return link_message(c, p, BH_TYPE_LLDP);
 	}
-	return NEXT_STOP;
+	return c->ethertype <= LENGTH_MAX ? by_length(c, p) : NEXT_STOP;
 }
 
 /* The inside starts from a clean struct; what belongs to the frame as a whole stays. */

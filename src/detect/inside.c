@@ -158,3 +158,33 @@ void bh_put_call(struct bh_text *t, const struct bh_sight *s)
 		bh_put_quoted(t, r->text, strlen(r->text));
 	}
 }
+
+const char *bh_dev_text(const struct bh_sight *s, const struct bh_device *d, char buf[96])
+{
+	const char *maker = bh_ouis_name(s->ouis, &d->mac), *name = d->name[0] ? d->name : d->calls_itself;
+	struct bh_text t = bh_text(buf, 96);
+	char mac[BH_MAC_TEXT];
+
+	bh_put(&t, bh_mac_print(&d->mac, mac));
+	if (maker[0])
+		bh_putf(&t, " (%.32s)", maker);
+	if (name[0])
+		bh_putf(&t, ", %s", name);
+	return buf;
+}
+
+enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device *d, uint32_t roles)
+{
+	const struct bh_phost *by_mac = bh_policy_host_by_mac(s->policy, &d->mac);
+	bool other = false;
+
+	if ((d->roles & roles) || (by_mac && (by_mac->roles & roles)))
+		return BH_DECLARED_IT;
+	for (size_t i = 0; i < s->policy->n_hosts; i++) {
+		const struct bh_phost *h = &s->policy->hosts[i];
+
+		/* without its MAC a declared one may be this very device */
+		other |= (h->roles & roles) && !bh_mac_none(&h->mac) && h->n_addrs && d->zone != BH_ZONE_NONE && bh_policy_zone_of(s->policy, &h->addrs[0]) == d->zone;
+	}
+	return other ? BH_DECLARED_OTHER : BH_DECLARED_NONE;
+}

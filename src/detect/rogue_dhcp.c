@@ -4,32 +4,32 @@
  *
  * With a declared DHCP server (role dhcp or gateway) every OFFER or ACK from another (MAC, server id) is rogue and hard: the
  * device is blamed by MAC. Without one, only what no honest server does is evidence: routes that steal the default route
- * (options 121/249), a WPAD address (252), or the lease of a gadget (5 minutes or less) beside a second server in the same
- * VLAN; then it is an alert, not hard. A relayed answer (giaddr set) names the relay, not the server, and is left alone
- * unless the server id is undeclared too.
+ * (options 121/249), a WPAD address (252), or an offer as gadgets make them (gadget.h: their own network, their short lease); then
+ * it is an alert, not hard. A relayed answer (giaddr set) names the relay, not the server, and is left alone unless the server id is
+ * undeclared too. DHCPv6 has no server ids that an engineer would write down: there the device is asked, by MAC or address, and
+ * only where one is declared.
  */
 #include <stdio.h>
-#include <bulkhead/detect.h>
+#include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_rogue_dhcp;
 
+#define SERVERS (BH_ROLE_BIT(BH_ROLE_DHCP) | BH_ROLE_BIT(BH_ROLE_GATEWAY))
+
 struct rogue {
 	uint32_t answers;
-	struct bh_addr other; /* a server id seen with this host as source, other than its own */
 };
 
 /* Is the answer from a host the policy knows as DHCP server or gateway? ret_declared: does it know any at all? */
 static bool declared(const struct bh_sight *s, bool *ret_any)
 {
 	const struct bh_event *ev = s->ev;
-	uint32_t role = BH_ROLE_BIT(BH_ROLE_DHCP) | BH_ROLE_BIT(BH_ROLE_GATEWAY);
-
 	*ret_any = false;
 	for (size_t i = 0; i < s->policy->n_hosts; i++) {
 		const struct bh_phost *h = &s->policy->hosts[i];
 		bool by_addr = false;
 
-		if (!(h->roles & role))
+		if (!(h->roles & SERVERS))
 			continue;
 		*ret_any |= (h->roles & BH_ROLE_BIT(BH_ROLE_DHCP)) != 0;
 		for (size_t k = 0; k < h->n_addrs; k++)
@@ -40,21 +40,57 @@ static bool declared(const struct bh_sight *s, bool *ret_any)
 	return false;
 }
 
+/* what is wrong with the offer itself, whoever makes it */
+static void put_tricks(struct bh_text *t, const struct bh_ev_dhcp *d, const struct bh_gadget *g)
+{
+	if (g)
+		bh_putf(t, ", as %s does", g->name);
+	if (d->flags & BH_DHCP_F_ROUTES)
+		bh_put(t, ", steals the default route (121/249)");
+	if (d->flags & BH_DHCP_F_WPAD)
+		bh_put(t, ", sets a proxy (252)");
+}
+
+static int six(const struct bh_sight *s, struct rogue *m, struct bh_finding *f)
+{
+	const struct bh_ev_dhcp *d = &s->ev->u.dhcp;
+	char dev[96], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT], lease[24];
+
+	if ((d->type != BH_DHCP6_ADVERTISE && d->type != BH_DHCP6_REPLY) || !s->dev || !s->who || bh_declared_as(s, s->dev, SERVERS) != BH_DECLARED_OTHER)
+		return 0;
+	m->answers += m->answers < UINT32_MAX;
+	bh_finding_init(f, &bh_detector_rogue_dhcp, s);
+	f->host = s->who->addr;
+	f->mac = s->dev->mac;
+	f->peer = d->yiaddr;
+	f->count = m->answers;
+	f->hard = false;
+	f->step = BH_STEP_SHIELD;
+	snprintf(f->text, sizeof f->text, "%s offers %s by DHCPv6, DNS %s, lease %s; the policy declares another server", bh_dev_text(s, s->dev, dev),
+		bh_addr_print(&d->yiaddr, a), bh_addr_print(&d->dns, b), bh_duration_print(BH_SEC(d->lease_s), lease));
+	return 1;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_finding)
 {
 	const struct bh_ev_dhcp *d = &s->ev->u.dhcp;
-	char mac[BH_MAC_TEXT], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT], lease[24];
+	char mac[BH_MAC_TEXT], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT], lease[24], tricks[120] = "";
+	struct bh_text t = bh_text(tricks, sizeof tricks);
+	const struct bh_gadget *g;
 	struct rogue *m = mine;
-	bool any, odd;
+	bool any;
 
+	if (d->flags & BH_DHCP_F_V6)
+		return six(s, m, ret_finding);
 	if (d->type != 2 && d->type != 5)
 		return 0;
 	if (m->answers < UINT32_MAX)
 		m->answers++;
 	if (declared(s, &any))
 		return 0;
-	odd = (d->flags & (BH_DHCP_F_ROUTES | BH_DHCP_F_WPAD)) != 0;
-	if (!any && !odd)
+	g = bh_gadgets_gives(s->gadgets, d);
+	put_tricks(&t, d, g);
+	if (!any && !tricks[0])
 		return 0;
 	bh_finding_init(ret_finding, &bh_detector_rogue_dhcp, s);
 	ret_finding->mac = s->ev->mac_src;
@@ -62,12 +98,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	ret_finding->count = m->answers;
 	ret_finding->hard = any;
 	ret_finding->step = any ? BH_STEP_ISOLATE : BH_STEP_ALERT;
-	if (!any)
+	if (!any && !g)
 		ret_finding->weight = ret_finding->weight * 6 / 10;
-	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s, router %s, lease %s%s%s%s",
-		bh_mac_print(&s->ev->mac_src, mac), bh_addr_print(&d->yiaddr, a), bh_addr_print(&d->router, b),
-		bh_duration_print(BH_SEC(d->lease_s), lease), d->flags & BH_DHCP_F_ROUTES ? ", steals the default route (121/249)" : "",
-		d->flags & BH_DHCP_F_WPAD ? ", sets a proxy (252)" : "", any ? "; the policy declares another server" : "; the policy declares no DHCP server");
+	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s, router %s, lease %s%s%s", bh_mac_print(&s->ev->mac_src, mac),
+		bh_addr_print(&d->yiaddr, a), bh_addr_print(&d->router, b), bh_duration_print(BH_SEC(d->lease_s), lease), tricks,
+		any ? "; the policy declares another server" : "; the policy declares no DHCP server");
 	return 1;
 }
 

@@ -5,19 +5,22 @@
  * One fact per message. The two ends are the packet's own, whoever opened the flow, so an OFFER's
  * source is the server that sent it, hardware address included. Options lie in up to three places
  * (options, file, sname; option 52 says which) and are read in that order; the list of their
- * numbers keeps it, because it tells one implementation from another.
+ * numbers keeps it, because it tells one implementation from another. So do the list of what a client
+ * asks for, the size it takes and the kind of its identifier; the identifier itself is told as a hash.
  *
  * Stateless: a message that is cut off or contradicts itself is counted and gives no fact.
  */
 #include <stdlib.h>
 
-#include <bulkhead/dissect.h>
+#include "dhcp.h"
+#include "printed.h"
 
 #define BOOTREQUEST 1
 #define BOOTREPLY 2
 #define MAGIC_COOKIE 0x63825363u
 #define OVERLOAD_FILE 1
 #define OVERLOAD_SNAME 2
+#define FQDN_LABELS 0x04 /* RFC 4702: the name is coded as in DNS */
 
 enum { HALF_LOW = 1, HALF_HIGH = 2 };
 
@@ -27,6 +30,7 @@ struct dhcp {
 
 struct reading {
 	struct bh_ev_dhcp *d;
+	struct bh_bytes fqdn; /* option 81; counts when there is no option 12 */
 	uint8_t overload, halves;
 	bool bad;
 };
@@ -51,14 +55,45 @@ static struct bh_addr address(struct bh_bytes *b)
 	return p && memcmp(p, zero, 4) ? bh_addr_v4(p) : (struct bh_addr){{0}};
 }
 
-static void string(struct bh_bytes *b, char *out, size_t size)
+void bh_dhcp_string(struct bh_bytes b, char *out, size_t size)
 {
-	size_t n = strnlen((const char *)b->p, b->left);
+	size_t n = strnlen((const char *)b.p, b.left);
 
 	if (n > size - 1)
 		n = size - 1;
 	memset(out, 0, size);
-	memcpy(out, b->p, n);
+	memcpy(out, b.p, n);
+}
+
+void bh_dhcp_domain(struct bh_bytes b, char *out, size_t size)
+{
+	size_t n = 0;
+
+	memset(out, 0, size);
+	while (b.left) {
+		uint8_t len = bh_u8(&b);
+		const uint8_t *p = len < 64 ? bh_take(&b, len) : NULL;
+
+		if (!len || !p)
+			return;
+		if (n && n < size - 1)
+			out[n++] = '.';
+		for (uint8_t i = 0; i < len && n < size - 1; i++)
+			out[n++] = bh_printed_char(p[i]);
+	}
+}
+
+void bh_dhcp_param(struct bh_ev_dhcp *d, unsigned code)
+{
+	size_t n = strnlen((const char *)d->params, BH_DHCP_OPTS);
+
+	if (n < BH_DHCP_OPTS)
+		d->params[n] = code > 255 ? 255 : (uint8_t)code;
+}
+
+uint64_t bh_dhcp_id(struct bh_bytes b)
+{
+	return bh_hash(b.p, b.left, 0) | 1;
 }
 
 /* classless routes: width, the bytes of the network the width needs, router */
@@ -78,6 +113,72 @@ static void routes(struct reading *r, struct bh_bytes b)
 	}
 }
 
+/* What a relay adds; nothing follows from what it gets wrong. */
+static void relay(struct bh_ev_dhcp *d, struct bh_bytes b)
+{
+	d->flags |= BH_DHCP_F_RELAYED;
+	while (b.left && !b.bad) {
+		uint8_t code = bh_u8(&b), len = bh_u8(&b);
+		const uint8_t *p = bh_take(&b, len);
+
+		if (p && code == 1)
+			bh_printed(bh_bytes(p, len), d->circuit, sizeof d->circuit);
+	}
+}
+
+static void fqdn(struct bh_ev_dhcp *d, struct bh_bytes b)
+{
+	uint8_t flags = bh_u8(&b);
+
+	if (!bh_skip(&b, 2)) /* two codes nobody uses any more */
+		return;
+	if (flags & FQDN_LABELS)
+		bh_dhcp_domain(b, d->hostname, sizeof d->hostname);
+	else
+		bh_dhcp_string(b, d->hostname, sizeof d->hostname);
+}
+
+/* what a client says of itself */
+static void identity(struct reading *r, uint8_t code, struct bh_bytes b)
+{
+	struct bh_ev_dhcp *d = r->d;
+
+	switch (code) {
+	case 12:
+		bh_dhcp_string(b, d->hostname, sizeof d->hostname);
+		break;
+	case 50:
+		d->wanted = address(&b);
+		break;
+	case 55:
+		for (; b.left; bh_skip(&b, 1))
+			if (*b.p)
+				bh_dhcp_param(d, *b.p);
+		break;
+	case 57:
+		d->max_size = bh_be16(&b);
+		break;
+	case 60:
+		bh_dhcp_string(b, d->vendor, sizeof d->vendor);
+		break;
+	case 61:
+		if (!d->client_id)
+			d->client_id = bh_dhcp_id(b);
+		d->id_type = bh_u8(&b);
+		break;
+	case 81:
+		r->fqdn = b;
+		break;
+	case 82:
+		relay(d, b);
+		break;
+	case 93:
+		d->arch = (uint16_t)(bh_be16(&b) + 1);
+		break;
+	}
+	r->bad |= b.bad;
+}
+
 static void option(struct reading *r, uint8_t code, struct bh_bytes b)
 {
 	struct bh_ev_dhcp *d = r->d;
@@ -88,9 +189,6 @@ static void option(struct reading *r, uint8_t code, struct bh_bytes b)
 		break;
 	case 6:
 		d->dns = address(&b);
-		break;
-	case 12:
-		string(&b, d->hostname, sizeof d->hostname);
 		break;
 	case 51:
 		d->lease_s = bh_be32(&b);
@@ -104,9 +202,6 @@ static void option(struct reading *r, uint8_t code, struct bh_bytes b)
 	case 54:
 		d->server_id = address(&b);
 		break;
-	case 60:
-		string(&b, d->vendor, sizeof d->vendor);
-		break;
 	case 121:
 	case 249:
 		routes(r, b);
@@ -114,6 +209,8 @@ static void option(struct reading *r, uint8_t code, struct bh_bytes b)
 	case 252:
 		d->flags |= BH_DHCP_F_WPAD;
 		break;
+	default:
+		identity(r, code, b);
 	}
 	r->bad |= b.bad;
 }
@@ -156,7 +253,8 @@ static int parse(const uint8_t *p, size_t n, struct bh_ev_dhcp *d)
 
 	bh_skip(&b, 1);
 	d->xid = bh_be32(&b);
-	bh_skip(&b, 8); /* secs, flags, ciaddr */
+	bh_skip(&b, 4); /* secs, flags */
+	d->ciaddr = address(&b);
 	d->yiaddr = address(&b);
 	siaddr = address(&b);
 	d->giaddr = address(&b);
@@ -178,6 +276,10 @@ static int parse(const uint8_t *p, size_t n, struct bh_ev_dhcp *d)
 		return 2;
 	if (d->type > 8 || from_server(d->type) != (op == BOOTREPLY))
 		return 1;
+	if (!d->hostname[0])
+		fqdn(d, r.fqdn);
+	if (!bh_addr_none(&d->giaddr))
+		d->flags |= BH_DHCP_F_RELAYED;
 	if (r.halves == (HALF_LOW | HALF_HIGH))
 		d->flags |= BH_DHCP_F_ROUTES;
 	if (from_server(d->type) && bh_addr_none(&d->server_id))

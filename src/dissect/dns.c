@@ -8,6 +8,7 @@
  */
 #include <stdlib.h>
 
+#include "dns_name.h"
 #include "pdu.h"
 
 #define PORT 53
@@ -15,10 +16,8 @@
 #define KEEP 1024
 #define CONN_BITS 8
 #define WINDOW_BITS 3
-#define JUMPS 16 /* compressed names in names */
-#define RECORDS 64
 
-enum { A = 1, AAAA = 28, IXFR = 251, AXFR = 252 };
+enum { IXFR = 251, AXFR = 252 };
 enum { LAST_OPCODE = 6 };
 
 struct conn {
@@ -42,102 +41,34 @@ static bool wants(const struct bh_packet *pkt, uint16_t app)
 
 /* ---- messages ---- */
 
-/*
- * A name at *b, which goes on behind it, as text; out NULL: it is passed over. 1 = none. all is the message, for names that point
- * into it. At most 255 bytes (RFC 1035 3.1), and who passes over it follows no pointer, or one packet could cost a million steps.
- */
-static int name(struct bh_bytes all, struct bh_bytes *b, char *out, size_t size)
-{
-	struct bh_bytes at = *b;
-	bool jumped = false;
-	unsigned jumps = 0;
-	size_t len = 0, bytes = 0;
-
-	for (;;) {
-		uint8_t n = bh_u8(&at);
-		const uint8_t *p;
-
-		if (n >= 0xc0) {
-			size_t off = (size_t)(n & 0x3f) << 8 | bh_u8(&at);
-
-			if (at.bad || ++jumps > JUMPS || off >= all.left)
-				return 1;
-			if (!jumped)
-				*b = at;
-			if (!out)
-				return 0;
-			jumped = true;
-			at = bh_bytes(all.p + off, all.left - off);
-			continue;
-		}
-		p = bh_take(&at, n);
-		bytes += n + 1u;
-		if (at.bad || n > 63 || bytes > 255)
-			return 1;
-		if (!n)
-			break;
-		if (!out)
-			continue;
-		if (len && len + 1 < size)
-			out[len++] = '.';
-		for (uint8_t i = 0; i < n && len + 1 < size; i++)
-			out[len++] = p[i] ? (char)p[i] : '?';
-	}
-	if (!jumped)
-		*b = at;
-	return 0;
-}
-
 /* the first address among the records */
-static void address(struct bh_bytes all, struct bh_bytes b, struct bh_ev_dns *e)
+static void address(struct bh_dns_msg *m, struct bh_ev_dns *e)
 {
-	for (unsigned i = 0; i < e->answers && i < RECORDS; i++) {
-		uint16_t type, len;
-		const uint8_t *p;
+	struct bh_dns_record r;
 
-		if (name(all, &b, NULL, 0))
+	for (unsigned i = 0; i < m->answers && i < BH_DNS_RECORDS; i++)
+		if (bh_dns_record(m, &r) || bh_dns_address(&r, &e->addr))
 			return;
-		type = bh_be16(&b);
-		bh_skip(&b, 6);
-		len = bh_be16(&b);
-		p = bh_take(&b, len);
-		if (!p)
-			return;
-		if ((type == A && len == 4) || (type == AAAA && len == 16)) {
-			e->addr = type == A ? bh_addr_v4(p) : bh_addr_v6(p);
-			return;
-		}
-	}
 }
 
 /* 0 a question or its answer, 1 malformed, 2 anything else */
 static int parse(const uint8_t *p, size_t n, struct bh_ev_dns *e)
 {
-	struct bh_bytes all = bh_bytes(p, n), b = all;
-	uint16_t flags, questions;
+	struct bh_dns_msg m;
 
-	e->id = bh_be16(&b);
-	flags = bh_be16(&b);
-	questions = bh_be16(&b);
-	e->answers = bh_be16(&b);
-	bh_skip(&b, 4);
-	if (b.bad || (flags >> 11 & 15) > LAST_OPCODE)
+	if (bh_dns_begin(p, n, &m) || bh_dns_opcode(m.flags) > LAST_OPCODE)
 		return 1;
-	if (flags >> 11 & 15 || questions != 1)
+	if (bh_dns_opcode(m.flags) || m.questions != 1)
 		return 2;
-	if (name(all, &b, e->name, sizeof e->name))
+	if (bh_dns_question(&m, e->name, sizeof e->name, &e->qtype))
 		return 1;
-	e->qtype = bh_be16(&b);
-	bh_skip(&b, 2);
-	if (b.bad)
-		return 1;
-	if (!(flags & 0x8000)) {
-		e->answers = 0;
+	e->id = m.id;
+	if (!(m.flags & BH_DNS_RESPONSE))
 		return 0;
-	}
 	e->flags = BH_DNS_F_ANSWER;
-	e->rcode = flags & 15;
-	address(all, b, e);
+	e->rcode = m.flags & 15;
+	e->answers = m.answers;
+	address(&m, e);
 	return 0;
 }
 

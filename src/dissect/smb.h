@@ -16,7 +16,7 @@
 #define MSGS 64
 #define TREES 16
 #define SESSIONS 8
-#define HEAD_MAX 1024 /* of a request's command, names included */
+#define HEAD_MAX 1536 /* of a command: a request's with its names, nine interfaces of an answer */
 #define COMPOUND_MAX 16
 #define WINDOW_BITS 8 /* 4 MiB for segments out of order, shared by all connections */
 #define NO_MSG UINT64_MAX
@@ -27,6 +27,7 @@
 #define FIRST_BITS 8
 #define FIRST_BYTES 4096u /* of a file, hashed */
 #define FSCTL_PIPE_TRANSCEIVE 0x11c017u
+#define FSCTL_INTERFACES 0x1401fcu
 
 enum smb_cmd {
 	CMD_NEGOTIATE,
@@ -90,7 +91,7 @@ struct smb_msg {
 	uint64_t session, eof;
 	struct smb_ref h;
 	uint32_t tree, len;
-	uint8_t cmd, what; /* what: file information class */
+	uint8_t cmd, what; /* what: file information class; of an IOCTL 1: the list of interfaces */
 	bool start, flag;  /* from offset 0; disposition set */
 	bool dialect1;
 };
@@ -189,6 +190,7 @@ struct smb_head {
 #define SMB2_DFS 0x10000000u
 #define ST_PENDING 0x103u
 #define ST_MORE 0xc0000016u
+#define ST_OVERFLOW 0x80000005u /* a part of it */
 
 /* smb_stream.c */
 void bh_smb_segment(struct smb *s, struct smb_conn *c, unsigned d);
@@ -247,6 +249,8 @@ void bh_smb_pipe_end(struct smb *s, struct smb_conn *c, struct smb_ref r); /* c 
 /* smb_size.c: an encrypted message of that size went by; the connection ends */
 void bh_smb_size(struct smb *s, struct smb_conn *c, unsigned d, uint64_t session, uint32_t size);
 void bh_smb_size_drop(struct smb *s, struct smb_conn *c);
+/* smb_iface.c */
+void bh_smb_interfaces(struct smb *s, struct smb_conn *c, struct bh_bytes list);
 /* smb_fact.c */
 /* an event of this kind about the connection, client as source, and its way out */
 void bh_smb_begin(struct smb *s, struct smb_conn *c, struct bh_event *ret, unsigned kind, bool sure);

@@ -154,10 +154,13 @@ static void ask_ioctl(
 	struct smb *s, struct smb_conn *c, struct smb_stream *t, const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 4);
+	uint32_t code = bh_le32(&b);
 	struct smb_ref r = NO_REF;
 	struct smb_handle *e;
 
-	if (bh_le32(&b) == FSCTL_PIPE_TRANSCEIVE)
+	if (code == FSCTL_INTERFACES)
+		msg_new(s, c, h)->what = 1;
+	if (code == FSCTL_PIPE_TRANSCEIVE)
 		r = named(s, c, t, h, 64 + 8);
 	e = bh_smb_handle(s, r);
 	if (!e)
@@ -235,6 +238,17 @@ static void done_tree(struct smb *s, struct smb_conn *c, const struct smb_head *
 	bh_smb_done_tree(s, c, h->mid, h->session, h->tree, h->status, sure && bh_u8(&b) == 2, sure);
 }
 
+static void done_ioctl(struct smb *s, struct smb_conn *c, const struct smb_msg *m, const struct smb_head *h)
+{
+	struct bh_bytes b = at(h, 64 + 32);
+	uint32_t off = bh_le32(&b), len = bh_le32(&b);
+
+	if (!m->what)
+		bh_smb_flows(s, c, &c->dir[1], m->h, 0);
+	else if (!b.bad && (!h->status || h->status == ST_OVERFLOW))
+		bh_smb_interfaces(s, c, part(h, off, len));
+}
+
 static uint32_t data_length(const struct smb_head *h)
 {
 	struct bh_bytes b = at(h, 64 + 4);
@@ -275,7 +289,7 @@ static void done(
 		break;
 	case CMD_IOCTL:
 		if (sure)
-			bh_smb_flows(s, c, &c->dir[1], m->h, 0);
+			done_ioctl(s, c, m, h);
 		break;
 	case CMD_WRITE:
 		bh_smb_done_write(s, c, m, h->status, sure);

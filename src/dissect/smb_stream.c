@@ -124,11 +124,16 @@ static struct smb_head header(const uint8_t *p, size_t n, uint32_t *ret_next)
 }
 
 /* how much of a command is worth keeping, header included */
-static uint32_t keep(unsigned d, uint16_t cmd)
+static uint32_t keep(struct smb_conn *c, unsigned d, const struct smb_head *h)
 {
+	const struct smb_msg *m;
+
 	if (d == 0)
-		return cmd == CMD_WRITE ? 64 + 48 : cmd == CMD_IOCTL ? 64 + 56 : HEAD_MAX;
-	return cmd == CMD_READ ? 64 + 16 : cmd == CMD_IOCTL ? 64 + 48 : 256;
+		return h->cmd == CMD_WRITE ? 64 + 48 : h->cmd == CMD_IOCTL ? 64 + 56 : HEAD_MAX;
+	if (h->cmd != CMD_IOCTL)
+		return h->cmd == CMD_READ ? 64 + 16 : 256;
+	m = h->mid == NO_MSG ? NULL : bh_smb_msg_find(c, h->mid);
+	return m && m->cmd == CMD_IOCTL && m->what ? HEAD_MAX : 64 + 48;
 }
 
 static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
@@ -143,7 +148,7 @@ static bool header_ready(struct smb *s, struct smb_conn *c, unsigned d)
 	if (t->next && (t->next < 64 || t->next > whole))
 		return false;
 	t->cmd_bytes = t->next ? t->next : whole;
-	t->want = (uint16_t)least(t->cmd_bytes, keep(d, h.cmd));
+	t->want = (uint16_t)least(t->cmd_bytes, keep(c, d, &h));
 	return true;
 }
 

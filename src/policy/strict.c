@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the loaders of data files share: each helper says what is wrong, with its place. */
+/* What the loaders of data files share: whatever is wrong is said with its place. */
 #include <errno.h>
 #include <stdlib.h>
 #include "policy/strict.h"

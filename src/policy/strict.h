@@ -2,7 +2,7 @@
 /*
  * strict - what the loaders of data files share: arrays that grow to a limit, and values that are what they must be
  *
- * Shape   Each helper says what is wrong, with its place, and returns false.
+ * Shape   Whatever is wrong is said with its place, and false is returned.
  * Errors  Mistakes in the text become diagnostics; only memory can fail, remembered in error.
  */
 #ifndef BH_POLICY_STRICT_H

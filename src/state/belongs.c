@@ -41,6 +41,26 @@ static void names(struct bh_device *d, const struct bh_event *ev)
 	d->changed = ev->at;
 }
 
+/* Two systems that open connections in turns, three changes in a minute: two machines with one MAC. Raw packets of tools tell nothing. */
+static bool stacks_alternate(struct bh_device *d, const struct bh_event *ev)
+{
+	uint8_t os = ev->kind == BH_EV_FLOW_NEW && ev->proto == 6 ? bh_os_of_syn(&ev->u.flow.syn, ev->ttl) : BH_OS_UNKNOWN;
+	uint32_t stack = (uint32_t)os << 8 | bh_ttl_class(ev->ttl);
+
+	if (os == BH_OS_UNKNOWN || os == BH_OS_TOOL || os == BH_OS_EMBEDDED)
+		return false;
+	if (ev->at > d->stacks.at && ev->at - d->stacks.at > BH_MIN(1))
+		d->stacks.flips = 0;
+	if (d->stacks.last && d->stacks.last != stack && d->stacks.flips < UINT8_MAX)
+		d->stacks.flips++;
+	d->stacks.last = stack;
+	d->stacks.at = ev->at;
+	if (d->stacks.flips < 3)
+		return false;
+	d->conflicts++;
+	return true;
+}
+
 void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v)
 {
 	const struct bh_event *ev = v->ev;
@@ -71,7 +91,7 @@ void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_
 
 	if (!d)
 		return;
-	v->own = v->src && !(d->flags & BH_DEV_ROUTES) && v->src->onlink && bh_mac_eq(&v->src->mac, &d->mac);
+	v->own = v->src && !(d->flags & BH_DEV_ROUTES) && bh_state_owns(v->src, &d->mac, ev->at);
 	if (v->own && v->src->zone != BH_ZONE_NONE)
 		bh_devices_zone(t, d, v->src->zone);
 	else if (d->zone == BH_ZONE_NONE && ev->vlan)
@@ -79,6 +99,9 @@ void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_
 	if (ev->vlan)
 		d->vlan = ev->vlan;
 	names(d, ev);
+	if (v->own)
+		d->roles |= v->src->roles;
+	v->two_stacks = v->own && stacks_alternate(d, ev);
 	v->dev_shown = bh_device_shows(d, ev, v->own, &begun);
 	if (v->dev_shown || begun)
 		d->changed = ev->at;

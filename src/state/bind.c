@@ -2,9 +2,9 @@
 /* Which device an address belongs to, and what a claim on it is worth. */
 #include "state/inside.h"
 
-#define CONFLICT_HOLD BH_MIN(10)
 #define CONFLICT_WINDOW BH_SEC(30)
 #define ALIVE BH_MIN(1)
+#define GIVEN_UP BH_MIN(5)
 
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS])
 {
@@ -37,20 +37,39 @@ static bool neighbour(struct bh_state *s, const struct bh_host *h, const struct 
 	return false;
 }
 
-/* Does the claim stand against a binding? An address claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. */
+/*
+ * The claim stands against a binding. Claimed by two MACs inside half a minute is a conflict: nobody is cut for it automatically. While it
+ * is open, who had the address before is remembered, so that of the two that contradict each other one is the newcomer; if the elder
+ * does not use it for five minutes, he has given it up.
+ */
 static enum bh_claim against(struct bh_state *s, struct bh_host *h, bh_ns at, struct bh_mac *ret_owner)
 {
 	const struct bh_device *old = bh_devices_find(s->devices, &h->mac);
 	bool pinned = h->declared && !bh_mac_none(&s->policy->hosts[h->declared - 1].mac);
 	bool there = old && (at < old->last || at - old->last < ALIVE);
 
-	*ret_owner = h->mac;
+	if (h->conflict_until < at || (at > h->kept_at && at - h->kept_at > GIVEN_UP)) {
+		h->kept = h->mac;
+		h->kept_at = at;
+	}
+	*ret_owner = h->kept;
 	if (pinned || (old && (at < old->last || at - old->last < CONFLICT_WINDOW))) {
 		if (h->conflict_until < at)
 			s->n.conflicts++;
 		h->conflict_until = at + CONFLICT_HOLD;
 	}
 	return pinned ? BH_CLAIM_DECLARED : there ? BH_CLAIM_DISPUTED : BH_CLAIM_LEFT;
+}
+
+/* during a conflict: the elder is in his right, anybody else disputes it again */
+static enum bh_claim again(struct bh_host *h, const struct bh_mac *m, bh_ns at, struct bh_mac *ret_owner)
+{
+	if (bh_mac_eq(m, &h->kept)) {
+		h->kept_at = at;
+		return BH_CLAIM_SAME;
+	}
+	*ret_owner = h->kept;
+	return at > h->kept_at && at - h->kept_at > GIVEN_UP ? BH_CLAIM_LEFT : BH_CLAIM_DISPUTED;
 }
 
 enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner)
@@ -79,7 +98,7 @@ enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct 
 	h->mac = *m;
 	if (how != BH_BY_FRAME || neighbour(s, h, m, ttl, at))
 		h->onlink = true;
-	return c;
+	return h->conflict_until > at && !bh_mac_none(&h->kept) ? again(h, m, at, ret_owner) : c;
 }
 
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at)
@@ -88,7 +107,7 @@ struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns 
 	struct bh_host *h;
 
 	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++)
-		if ((h = bh_state_find(s, &d->addrs[i])) && h->onlink && bh_mac_eq(&h->mac, &d->mac))
+		if ((h = bh_state_find(s, &d->addrs[i])) && bh_state_owns(h, &d->mac, at))
 			return h;
 	h = bh_state_touch(s, &a, at);
 	if (h && bh_mac_none(&h->mac)) {

@@ -12,6 +12,8 @@ bool bh_asked_for(struct bh_asked table[BH_ASKED], const struct bh_event *ev)
 	const struct bh_ev_dhcp *d = &ev->u.dhcp;
 	struct bh_asked *a = &table[d->xid % BH_ASKED];
 
+	if (d->flags & BH_DHCP_F_V6) /* its types are others */
+		return false;
 	if (d->type == 3)
 		*a = (struct bh_asked){d->xid, d->client, ev->mac_src, d->server_id, ev->at};
 	return d->type == 5 && a->xid == d->xid && bh_mac_eq(&a->client, &d->client) && ev->at >= a->at && ev->at - a->at <= HOLD &&

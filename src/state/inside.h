@@ -9,6 +9,7 @@
 #include "state/plane.h"
 
 #define NIL UINT32_MAX
+#define CONFLICT_HOLD BH_MIN(10)
 #define FRESH 65536u /* recent first contacts by flow id, for the outcome that follows */
 
 struct lru {

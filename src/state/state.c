@@ -375,26 +375,39 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	v->asked_for = bh_asked_for(s->asked, ev);
 	if (v->src && v->asked_for)
 		v->src->answers |= BH_ANSWERS_DHCP;
-	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
+	if ((ev->u.dhcp.flags & BH_DHCP_F_V6) || ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
 		return;
 	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, &v->owner);
+	if (v->claim == BH_CLAIM_LEFT && v->asked_for)
+		h->moved_at = 0; /* what was given back and given anew is nobody else's */
 	if (ev->u.dhcp.hostname[0] && !h->declared)
 		bh_strcpy(h->name, sizeof h->name, ev->u.dhcp.hostname);
+}
+
+static bool of_identity(const struct bh_event *ev)
+{
+	return ev->kind == BH_EV_ARP || ev->kind == BH_EV_DHCP || ev->kind == BH_EV_RA || ev->kind == BH_EV_NAME || ev->kind == BH_EV_LINK;
 }
 
 /* who sent the frame; a message without an address is its device's */
 static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
 {
 	bh_device_sight(s->devices, s->policy, v);
-	if (v->dev && !v->src && (ev->kind == BH_EV_ARP || ev->kind == BH_EV_DHCP || ev->kind == BH_EV_LINK))
-		v->src = bh_state_host_of(s, v->dev, ev->at);
+	if (v->dev && of_identity(ev))
+		v->who = bh_state_host_of(s, v->dev, ev->at);
+	if (!v->src)
+		v->src = v->who;
 	if (v->dev && v->own && (v->src->verified || (ev->flags & BH_EVF_TWOWAY)))
 		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
+	if (v->two_stacks)
+		v->src->conflict_until = ev->at + CONFLICT_HOLD;
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	if (v->far && v->far->lie.what)
+		v->far_who = bh_state_host_of(s, v->far, ev->at);
 }
 
 /* the places in large tables, asked for together and on their way while the policy judges */

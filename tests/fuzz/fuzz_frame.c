@@ -33,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (p.what >= BH_WHAT_TCP && (!p.l3 || (p.payload_len && !p.payload)))
 		abort();
+	if (p.what == BH_WHAT_LINK && (!p.payload || p.l3))
+		abort();
 	(void)bh_decode_shard(&p);
 	return 0;
 }

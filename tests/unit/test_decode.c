@@ -282,6 +282,34 @@ static void arp_gives_all_four_addresses(void **state)
 	assert_int_equal(p.bad, BH_BAD_ARP);
 }
 
+static void the_links_own_messages_are_told_from_other_frames_with_a_length(void **state)
+{
+#define CDP_LLC "\xaa\xaa\x03\0\0\x0c\x20\0"
+	struct bh_packet p = dec(HEX(ETH("\x88\xcc") "\x02\x01\x07"));
+
+	assert_int_equal(p.what, BH_WHAT_LINK);
+	assert_int_equal(p.ethertype, BH_TYPE_LLDP);
+	assert_int_equal(p.payload_len, 3);
+	assert_null(p.l3);
+	p = dec(HEX(ETH("\x81\0") "\0\x0c\x88\xcc" "\x02\x01\x07"));
+	assert_int_equal(p.what, BH_WHAT_LINK);
+	assert_int_equal(p.vlan, 12);
+	p = dec(HEX(ETH("\0\x0a") CDP_LLC "\x02\xb4" "padding"));
+	assert_int_equal(p.what, BH_WHAT_LINK);
+	assert_int_equal(p.ethertype, BH_TYPE_CDP);
+	assert_int_equal(p.payload_len, 2);
+	assert_int_equal(p.payload_wire, 2);
+	p = dec(HEX(ETH("\0\x0b") CDP_LLC "\x02\xb4")); /* a length beyond the frame */
+	assert_int_equal(p.what, BH_WHAT_NONE);
+	p = dec(HEX(ETH("\0\x07") CDP_LLC "\x02\xb4")); /* and one that ends within the head */
+	assert_int_equal(p.what, BH_WHAT_NONE);
+	p = dec(HEX(ETH("\0\x0a") "\xaa\xaa\x03\0\0\x0c\x20\x04" "\x02\xb4")); /* DTP */
+	assert_int_equal(p.what, BH_WHAT_NONE);
+	p = dec(HEX(ETH("\0\x05") "\x42\x42\x03\0\0")); /* spanning tree */
+	assert_int_equal(p.what, BH_WHAT_NONE);
+	assert_int_equal(p.bad, BH_BAD_NONE);
+}
+
 static void icmp_errors_quote_the_attempt(void **state)
 {
 	struct bh_packet p = dec(HEX(ETH(IP4) IPV4("\0\x38",
@@ -451,6 +479,7 @@ int main(void)
 		cmocka_unit_test(lengths_are_believed_only_inside_the_wire),
 		cmocka_unit_test(bad_transport_headers_are_values),
 		cmocka_unit_test(arp_gives_all_four_addresses),
+		cmocka_unit_test(the_links_own_messages_are_told_from_other_frames_with_a_length),
 		cmocka_unit_test(icmp_errors_quote_the_attempt),
 		cmocka_unit_test(neighbour_discovery_is_read),
 		cmocka_unit_test(mirror_tunnels_show_the_inner_frame),

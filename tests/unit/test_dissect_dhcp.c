@@ -267,6 +267,111 @@ static void no_length_is_read_past_and_a_cut_option_is_malformed(void **state)
 	assert_int_equal(ok, 5);
 }
 
+static void a_client_is_told_with_what_it_asks_for_and_what_it_is(void **state)
+{
+	static const uint8_t asked[BH_DHCP_OPTS] = {1, 3, 252, 6};
+	struct msg m = message(1);
+	char a[BH_ADDR_TEXT];
+	const struct bh_ev_dhcp *d;
+	struct box b;
+
+	memcpy(m.b + 12, "\x0a\0\0\x44", 4);
+	opt(&m, 53, "\3", 1);
+	opt(&m, 61, "\1\2\xaa\xbb\xcc\xdd\xee", 7);
+	opt(&m, 50, "\x0a\0\0\x45", 4);
+	opt(&m, 55, "\1\3\0", 3); /* goes on in a second one */
+	opt(&m, 57, "\5\xdc", 2);
+	opt(&m, 93, "\0\0\0\7", 4);
+	opt(&m, 55, "\xfc\6", 2);
+	b = run(m.b, m.n);
+	d = &b.ev.u.dhcp;
+	assert_int_equal(b.n, 1);
+	assert_string_equal(bh_addr_print(&d->ciaddr, a), "10.0.0.68");
+	assert_string_equal(bh_addr_print(&d->wanted, a), "10.0.0.69");
+	assert_memory_equal(d->params, asked, sizeof asked);
+	assert_int_equal(d->max_size, 1500);
+	assert_int_equal(d->arch, 1); /* BIOS is 0 */
+	assert_int_equal(d->id_type, 1);
+	assert_true(d->client_id == (bh_hash("\1\2\xaa\xbb\xcc\xdd\xee", 7, 0) | 1));
+	assert_int_equal(d->flags, 0);
+}
+
+static void a_relay_is_told_by_its_address_or_its_option(void **state)
+{
+	struct msg m = message(1);
+	struct box b;
+
+	opt(&m, 53, "\1", 1);
+	opt(&m, 82, "\2\3abc\1\7Gi0/1\0\"", 14);
+	b = run(m.b, m.n);
+	assert_int_equal(b.ev.u.dhcp.flags, BH_DHCP_F_RELAYED);
+	assert_string_equal(b.ev.u.dhcp.circuit, "Gi0/1.\"");
+	m = message(1);
+	opt(&m, 53, "\1", 1);
+	opt(&m, 82, "\1\x09x", 3); /* cut: the relay's matter */
+	b = run(m.b, m.n);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(b.ev.u.dhcp.flags, BH_DHCP_F_RELAYED);
+	assert_string_equal(b.ev.u.dhcp.circuit, "");
+	m = message(1);
+	m.b[24] = 10;
+	opt(&m, 53, "\1", 1);
+	b = run(m.b, m.n);
+	assert_int_equal(b.ev.u.dhcp.flags, BH_DHCP_F_RELAYED);
+}
+
+static void the_full_name_stands_in_for_the_host_name(void **state)
+{
+	static const struct {
+		const char *fqdn;
+		uint8_t n;
+		const char *host, *want;
+	} rows[] = {
+		{"\0\0\0pc7.corp.example", 19, NULL, "pc7.corp.example"},
+		{"\4\0\0\3pc7\4corp\0", 13, NULL, "pc7.corp"},
+		{"\4\0\0\3pc7\4corp\0", 13, "own", "own"},
+		{"\4\0\0\3pc7\x40zz", 10, NULL, "pc7"}, /* no label has 64 bytes */
+		{"\4\0\0\3pc7\x09" "c", 9, NULL, "pc7"},
+		{"\4\0\0\3p\0\n", 7, NULL, "p.."},
+		{"\4\0", 2, NULL, ""},
+	};
+
+	for (size_t i = 0; i < BH_COUNT(rows); i++) {
+		struct msg m = message(1);
+		struct box b;
+
+		opt(&m, 53, "\1", 1);
+		opt(&m, 81, rows[i].fqdn, rows[i].n);
+		if (rows[i].host)
+			opt(&m, 12, rows[i].host, (uint8_t)strlen(rows[i].host));
+		b = run(m.b, m.n);
+		assert_int_equal(b.n, 1);
+		assert_string_equal(b.ev.u.dhcp.hostname, rows[i].want);
+	}
+}
+
+static void lists_and_names_longer_than_a_fact_are_cut(void **state)
+{
+	char line[BH_EVENT_TEXT];
+	struct bh_event_error e;
+	struct msg m = message(1);
+	struct bh_event back;
+	uint8_t long_one[250];
+	struct box b;
+
+	memset(long_one, '"', sizeof long_one);
+	opt(&m, 53, "\1", 1);
+	opt(&m, 55, long_one, 200);
+	long_one[0] = 1, long_one[1] = 248;
+	opt(&m, 82, long_one, 250);
+	b = run(m.b, m.n);
+	assert_int_equal(b.n, 1);
+	assert_int_equal(b.ev.u.dhcp.params[BH_DHCP_OPTS - 1], '"');
+	assert_int_equal(strlen(b.ev.u.dhcp.circuit), sizeof b.ev.u.dhcp.circuit - 1);
+	assert_int_equal(bh_event_parse(line, bh_event_print(&b.ev, line), &back, &e), 0);
+	assert_memory_equal(&back, &b.ev, sizeof back);
+}
+
 static void sixty_options_leave_the_first_forty_eight(void **state)
 {
 	struct msg m = message(1);
@@ -291,6 +396,10 @@ int main(void)
 		cmocka_unit_test(routes_steal_the_default_route_only_with_both_halves),
 		cmocka_unit_test(what_contradicts_itself_is_malformed),
 		cmocka_unit_test(no_length_is_read_past_and_a_cut_option_is_malformed),
+		cmocka_unit_test(a_client_is_told_with_what_it_asks_for_and_what_it_is),
+		cmocka_unit_test(a_relay_is_told_by_its_address_or_its_option),
+		cmocka_unit_test(the_full_name_stands_in_for_the_host_name),
+		cmocka_unit_test(lists_and_names_longer_than_a_fact_are_cut),
 		cmocka_unit_test(sixty_options_leave_the_first_forty_eight),
 	};
 

@@ -273,6 +273,25 @@ static void a_router_advertisement_passes_from_the_wire_to_its_fact(void **state
 	free(l.ev);
 }
 
+static void a_switchs_word_makes_a_fact_and_no_flow(void **state)
+{
+	static const uint8_t lldp[] = {0x01, 0x80, 0xc2, 0, 0, 0x0e, 2, 0, 0, 0, 0, 5, 0x88, 0xcc, 2, 3, 7, 's', '1', 4, 3, 7, 'p', '1', 6, 2, 0, 120};
+	struct bh_frame f = {.data = lldp, .caplen = sizeof lldp, .wirelen = sizeof lldp, .at = T, .link = BH_LINK_ETHERNET};
+	struct log l = {0};
+	struct bh_worker *w = make((struct bh_worker_conf){.stage = BH_WORKER_ALL}, &l);
+	struct bh_worker_counters n;
+
+	bh_worker_frames(w, &f, 1);
+	assert_string_equal(only(&l, BH_EV_LINK)->u.link.port, "p1");
+	assert_int_equal(l.n, 1);
+	bh_worker_counters(w, &n);
+	assert_int_equal(n.flow.active, 0);
+	assert_int_equal(n.not_ip, 0);
+	assert_int_equal(n.facts, 1);
+	bh_worker_free(w);
+	free(l.ev);
+}
+
 static void one_worker_and_four_say_the_same(void **state)
 {
 	struct frames s = frames_new(30000);
@@ -588,6 +607,7 @@ int main(void)
 		cmocka_unit_test(a_conversation_is_told_from_first_packet_to_last),
 		cmocka_unit_test(the_class_of_a_flow_carries_its_clients_fingerprint),
 		cmocka_unit_test(a_router_advertisement_passes_from_the_wire_to_its_fact),
+		cmocka_unit_test(a_switchs_word_makes_a_fact_and_no_flow),
 		cmocka_unit_test(one_worker_and_four_say_the_same),
 		cmocka_unit_test(one_worker_and_four_say_the_same_about_real_captures),
 		cmocka_unit_test(events_never_go_back_in_time),

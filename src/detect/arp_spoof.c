@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * arp.spoof (U9) - a device says it has the address of another that is still there, by ARP or neighbour advertisement
+ *
+ * The device that sent the frame is to blame, whatever it wrote inside. Three claims in a minute against an owner who is alive; one
+ * is enough against what the policy declares. Announcements to everybody count only when the owner goes on using the address:
+ * a virtual router moves like that, once. What anybody may forge leads to an alert and a shield; the isolation waits until the lie
+ * is believed and used: an answered connection whose frames went to the liar for an address that is not his.
+ */
+#include <stdio.h>
+#include "detect/inside.h"
+
+extern const struct bh_detector bh_detector_arp_spoof;
+
+#define CLAIMS 3
+#define LIE_LASTS BH_MIN(5)
+
+struct mine {
+	struct bh_rate claims;
+	uint32_t all;
+};
+
+static bool believed(const struct bh_sight *s)
+{
+	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->far->lie.at, LIE_LASTS) &&
+	       !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1)) && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) &&
+	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac);
+}
+
+static bool cares(const struct bh_sight *s)
+{
+	return s->ev->kind == BH_EV_ARP ? s->dev && s->who && s->claim >= BH_CLAIM_DISPUTED : believed(s);
+}
+
+static bool weighty(const struct bh_sight *s, const struct bh_host *h)
+{
+	return h && (bh_has_role(h, BH_ROLE_GATEWAY) || bh_has_role(h, BH_ROLE_DNS) || bh_has_role(h, BH_ROLE_DC) || bh_has_role(h, BH_ROLE_DHCP) ||
+			    (h->zone != BH_ZONE_NONE && s->policy->zones[h->zone].critical));
+}
+
+/* addresses that belong to several machines in turn */
+static bool shared_address(const struct bh_sight *s)
+{
+	const struct bh_mac_prefix *p;
+
+	return bh_gadgets_mac(s->gadgets, &s->ev->mac_src, &p) == BH_MACC_VIRTUAL || bh_gadgets_mac(s->gadgets, &s->owner, &p) == BH_MACC_VIRTUAL ||
+	       bh_has_role(s->src, BH_ROLE_LB) || (s->src && s->src->declared && s->policy->hosts[s->src->declared - 1].roles & BH_ROLE_BIT(BH_ROLE_LB));
+}
+
+static int used(const struct bh_sight *s, struct bh_finding *f)
+{
+	struct bh_device *d = s->far;
+	char dev[96], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT], c[BH_ADDR_TEXT];
+
+	d->lie.believed = s->ev->at;
+	bh_finding_init(f, &bh_detector_arp_spoof, s);
+	f->host = s->far_who->addr;
+	f->peer = s->ev->src;
+	f->mac = d->mac;
+	f->hard = true;
+	f->count = d->lie.n;
+	f->step = BH_STEP_ISOLATE;
+	f->weight = 300;
+	f->severity = BH_SEV_HIGH;
+	snprintf(f->text, sizeof f->text, "%s took %s over, and %s's connection to %s went through it", bh_dev_text(s, d, dev), bh_addr_print(&d->lie.addr, a),
+		bh_addr_print(&s->ev->src, b), bh_addr_print(&s->ev->dst, c));
+	return 1;
+}
+
+static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
+{
+	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, declared = s->claim == BH_CLAIM_DECLARED;
+	struct mine *m = mine;
+	char dev[96], a[80], owner[BH_MAC_TEXT];
+	uint32_t n;
+
+	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
+		return used(s, f);
+	group = announced || (s->ev->u.arp.flags & BH_ARP_F_GROUP);
+	/* conflict_until is ten minutes after it began: has the owner used his address since? */
+	if (shared_address(s) || bh_mac_eq(&s->owner, &s->dev->mac) || (group && !declared && s->src->kept_at <= s->src->conflict_until - BH_MIN(10)))
+		return 0;
+	m->all += m->all < UINT32_MAX;
+	n = bh_rate_add(&m->claims, 1, s->ev->at, BH_MIN(1));
+	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
+	if (n < CLAIMS && !declared)
+		return 0;
+	bh_finding_init(f, &bh_detector_arp_spoof, s);
+	f->host = s->who->addr;
+	f->peer = s->ev->src;
+	f->mac = s->dev->mac;
+	f->count = n;
+	f->hard = false;
+	f->step = BH_STEP_SHIELD;
+	if (!weighty(s, s->src)) {
+		f->weight = 150;
+		f->severity = BH_SEV_MEDIUM;
+		f->step = BH_STEP_ALERT;
+	}
+	snprintf(f->text, sizeof f->text, "%s claims %s, which is %s's%s, %u times in a minute", bh_dev_text(s, s->dev, dev), bh_host_text(s->src, &s->ev->src, a),
+		bh_mac_print(&s->owner, owner), declared ? " by the policy" : " and in use", n);
+	return 1;
+}
+
+const struct bh_detector bh_detector_arp_spoof = {
+	.name = "arp.spoof",
+	.title = "Somebody else's address claimed",
+	.doc = "ARP or neighbour advertisements that give a living owner's address to another device",
+	.attack = "T1557.002",
+	.tactic = "TA0006",
+	.why = "Whoever has the gateway's address on the wire reads and changes what everybody sends out.",
+	.false_positives = "Virtual routers and failover clusters (role lb-vip), bonding, two machines given one address by mistake, tools that fence hosts off by ARP.",
+	.sid = 9100040,
+	.family = BH_FAM_U,
+	.severity = BH_SEV_HIGH,
+	.hard = true,
+	.weight = 300,
+	.quiet = BH_MIN(10),
+	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_FLOW_OUTCOME),
+	.relief = BH_ROLE_BIT(BH_ROLE_LB),
+	.host_size = sizeof(struct mine),
+	.cares = cares,
+	.observe = observe,
+};

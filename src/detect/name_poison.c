@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * name.poison (U10) - a device answers for names that are not its own
+ *
+ * By LLMNR, NetBIOS and mDNS each machine answers for itself. Who gives his own address for three names in an hour, or for wpad
+ * or isatap, which nobody is called, answers for others: to be asked for credentials. One who gives other machines' addresses
+ * (a WINS proxy, a reflector) is not meant. Of mDNS five names are asked for, since services may have several aliases. It comes
+ * to an isolation when somebody believes it: who was answered connects to the answerer within a minute, and is served.
+ */
+#include <stdio.h>
+#include <strings.h>
+#include "detect/inside.h"
+
+extern const struct bh_detector bh_detector_name_poison;
+
+#define NAMES 3
+#define NAMES_MDNS 5
+#define WINDOW BH_HOUR(1)
+
+struct mine {
+	struct bh_recent names[8], mdns[8];
+	uint32_t answers;
+};
+
+static bool credentials(uint16_t port)
+{
+	return port == 445 || port == 139 || port == 80 || port == 443 || port == 389 || port == 1433 || port == 3128 || port == 8080 || port == 3389 || port == 5985;
+}
+
+static bool believed(const struct bh_sight *s)
+{
+	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_NAME && credentials(s->ev->dport) && bh_addr_eq(&s->ev->src, &s->far->lie.addr) &&
+	       bh_within(s->ev->at, s->far->lie.at, BH_MIN(1)) && !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1));
+}
+
+/* an answer that gives the speaker's own address */
+static bool answers(const struct bh_sight *s)
+{
+	const struct bh_ev_name *n = &s->ev->u.name;
+
+	return n->op == BH_NAME_ANSWER && (n->via == BH_NAME_LLMNR || n->via == BH_NAME_NBNS || n->via == BH_NAME_MDNS) && n->name[0] &&
+	       bh_addr_eq(&n->addr, &s->ev->src);
+}
+
+static bool cares(const struct bh_sight *s)
+{
+	return s->ev->kind == BH_EV_NAME ? s->dev && s->who && answers(s) : believed(s);
+}
+
+/* the first label; "" for names that are not one label under nothing or .local */
+static void label(const char *name, char out[64])
+{
+	size_t n = strcspn(name, ".");
+
+	out[0] = '\0';
+	if (name[n] && strcasecmp(name + n, ".local") != 0)
+		return;
+	for (size_t i = 0; i < n && i < 63; i++, out[i] = '\0')
+		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
+}
+
+static bool its_own(const struct bh_sight *s, const char *l)
+{
+	const char *own[] = {s->dev->name, s->dev->calls_itself, s->src->name, s->who->name};
+
+	for (size_t i = 0; i < BH_COUNT(own); i++)
+		if (own[i][0] && !strncasecmp(own[i], l, strlen(l) < 15 ? strlen(l) + 1 : 15))
+			return true;
+	return false;
+}
+
+static int used(const struct bh_sight *s, struct bh_finding *f)
+{
+	char dev[96], a[BH_ADDR_TEXT];
+
+	s->far->lie.believed = s->ev->at;
+	bh_finding_init(f, &bh_detector_name_poison, s);
+	f->host = s->far_who->addr;
+	f->peer = s->ev->src;
+	f->mac = s->far->mac;
+	f->count = s->far->lie.n;
+	f->step = BH_STEP_ISOLATE;
+	snprintf(f->text, sizeof f->text, "%s answered %s for a name that is not its own, and was connected to on port %u", bh_dev_text(s, s->far, dev),
+		bh_addr_print(&s->ev->src, a), s->ev->dport);
+	bh_finding_target(f, &s->ev->src, s->ev->dport, s->ev->outcome, s->ev->at);
+	return 1;
+}
+
+static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
+{
+	const struct bh_ev_name *q = &s->ev->u.name;
+	struct mine *m = mine;
+	char l[64], dev[96];
+	bool bait, mdns = q->via == BH_NAME_MDNS;
+	unsigned n;
+
+	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
+		return used(s, f);
+	label(q->name, l);
+	if (!l[0] || its_own(s, l))
+		return 0;
+	bait = !strcmp(l, "wpad") || !strcmp(l, "isatap");
+	m->answers += m->answers < UINT16_MAX;
+	n = bh_recent_note(mdns ? m->mdns : m->names, 8, bh_word_key(l), s->ev->at, WINDOW);
+	if (!bait && n < (mdns ? NAMES_MDNS : NAMES))
+		return 0;
+	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->dst, .what = BH_LIE_NAME, .n = (uint16_t)m->answers};
+	bh_finding_init(f, &bh_detector_name_poison, s);
+	f->host = s->who->addr;
+	f->mac = s->dev->mac;
+	f->count = n;
+	f->hard = false;
+	f->weight = bait ? 300 : 250;
+	f->step = BH_STEP_SHIELD;
+	snprintf(f->text, sizeof f->text, "%s answered for '%s' by %s with its own address; %u names in an hour", bh_dev_text(s, s->dev, dev), l, bh_name_via_name(q->via), n);
+	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
+	return 1;
+}
+
+const struct bh_detector bh_detector_name_poison = {
+	.name = "name.poison",
+	.title = "Names answered that are not one's own",
+	.doc = "LLMNR, NetBIOS or mDNS answers with the speaker's address for several names, or for wpad or isatap",
+	.attack = "T1557.001",
+	.tactic = "TA0006",
+	.why = "Mistyped and vanished names are asked of everybody; who answers is sent a logon, to crack or to pass on.",
+	.false_positives = "Servers with many aliases in mDNS, a proxy that really is called wpad: give it role proxy.",
+	.sid = 9100042,
+	.family = BH_FAM_U,
+	.severity = BH_SEV_HIGH,
+	.hard = true,
+	.weight = 300,
+	.quiet = BH_MIN(10),
+	.wants = BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_FLOW_OUTCOME),
+	.relief = BH_ROLE_BIT(BH_ROLE_PROXY),
+	.host_size = sizeof(struct mine),
+	.cares = cares,
+	.observe = observe,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * new.mac (U1) - a device nobody registered is on the wire
+ *
+ * Told of a MAC address that the inventory does not have, or that was not seen for 30 days, once its zone is known. It needs an
+ * inventory: a zone in which no device is known yet has nothing to compare with, and nothing is told there. An office gets
+ * visitors: after the first in an hour the others are told as info. In OT, static and kiosk zones each one counts, the more
+ * the fewer come.
+ */
+#include <stdio.h>
+#include "detect/inside.h"
+
+extern const struct bh_detector bh_detector_new_mac;
+
+#define ZONES 64
+struct zone { /* of a zone, by its number modulo ZONES */
+	bh_ns told, since;
+	uint32_t came; /* in the last 30 days */
+};
+struct shared {
+	struct zone zone[ZONES];
+};
+
+static bool cares(const struct bh_sight *s)
+{
+	return s->dev && !(s->dev->flags & BH_DEV_MET) && s->dev->zone != BH_ZONE_NONE && (s->own || s->who);
+}
+
+static bool closed(const struct bh_policy *p, const struct bh_host *h, uint16_t zone)
+{
+	return p->zones[zone].ot || p->zones[zone].is_static || p->zones[zone].critical || bh_has_role(h, BH_ROLE_KIOSK);
+}
+
+static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
+{
+	struct bh_device *d = s->dev;
+	struct zone *z = &((struct shared *)s->shared)->zone[d->zone % ZONES];
+	const struct bh_host *h = s->who ? s->who : s->src;
+	bool strict = closed(s->policy, h, d->zone);
+	char dev[96], a[80];
+
+	d->flags |= BH_DEV_MET;
+	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || (h && h->declared) || !bh_devices_known_in(s->devices, d->zone))
+		return 0;
+	if (!bh_within(s->ev->at, z->since, BH_HOUR(24 * 30)))
+		*z = (struct zone){.since = s->ev->at ? s->ev->at : 1};
+	z->came++;
+	bh_finding_init(f, &bh_detector_new_mac, s);
+	f->host = h->addr;
+	f->mac = d->mac;
+	f->count = z->came;
+	if (strict) {
+		f->severity = BH_SEV_MEDIUM;
+		f->weight = 150;
+		f->step = s->policy->zones[d->zone].ot ? BH_STEP_SHIELD : BH_STEP_ALERT;
+	} else if (bh_within(s->ev->at, z->told, BH_HOUR(1)))
+		f->severity = BH_SEV_INFO;
+	if (f->severity > BH_SEV_INFO)
+		z->told = s->ev->at;
+	snprintf(f->text, sizeof f->text, "unregistered device %s at %s: %s in zone %s, the %u%s in 30 days", bh_dev_text(s, d, dev), bh_host_text(h, &h->addr, a),
+		d->status == BH_DEV_RETIRED ? "retired, and back" : "first seen", s->policy->zones[d->zone].name, z->came, z->came == 1 ? "st" : z->came == 2 ? "nd" : z->came == 3 ? "rd" : "th");
+	return 1;
+}
+
+const struct bh_detector bh_detector_new_mac = {
+	.name = "new.mac",
+	.title = "Unregistered device",
+	.doc = "a device that is not in the inventory, or was not seen in 30 days",
+	.attack = "T1200",
+	.tactic = "TA0001",
+	.why = "A box pushed in behind a printer, a laptop from outside, a USB network card: each begins with an address nobody has registered.",
+	.false_positives = "New hardware, visitors, virtual machines, telephones that change their address. Import the inventory: bulkhead hosts import.",
+	.sid = 9100036,
+	.family = BH_FAM_U,
+	.severity = BH_SEV_LOW,
+	.weight = 70,
+	.quiet = BH_HOUR(24),
+	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_OUTCOME),
+	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI),
+	.shared_size = sizeof(struct shared),
+	.cares = cares,
+	.observe = observe,
+};
