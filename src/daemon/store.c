@@ -160,7 +160,7 @@ static int prepare(struct bh_store *s, const char *path, char why[BH_STORE_WHY])
 	if (rc == -1)
 		return 1;
 	if (is_damaged(rc))
-		snprintf(why, BH_STORE_WHY, "%.100s is damaged (%.60s)", path, sqlite3_errmsg(s->db));
+		snprintf(why, BH_STORE_WHY, "%.100s is damaged (%.60s)", path, sqlite3_errstr(rc));
 	else if (rc)
 		snprintf(why, BH_STORE_WHY, "%.100s: %.90s", path, sqlite3_errmsg(s->db));
 	return rc == 0 ? 0 : is_damaged(rc) ? 1 : error_of(rc);
