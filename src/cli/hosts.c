@@ -7,7 +7,11 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 
-static const char more[] = "       --json          as the daemon answers\n       --socket PATH   its local API\n";
+#define OPTIONS "       --json          as the daemon answers\n       --socket PATH   its local API\n"
+static const char of_hosts[] = OPTIONS "       TEXT is a part of an address, a MAC, a name, an owner or a zone, or a status: new, known, retired\n"
+				       "       bulkhead hosts import --help says what lists may be\n";
+static const char of_host[] = "       X is a MAC, an address or a name; a name that two devices have is refused with both\n"
+			      "       tags: dual-boot, shared (a dongle or dock), router, pxe\n" OPTIONS;
 
 struct args {
 	bool json;
@@ -16,7 +20,7 @@ struct args {
 };
 
 /* 0; -1 = help was given; else the exit code */
-static int parse(int argc, char **argv, const char *name, struct args *a)
+static int parse(int argc, char **argv, const char *name, const char *more, struct args *a)
 {
 	static const struct option longs[] = {{"json", 0, 0, 'j'}, {"socket", 1, 0, 's'}, {"help", 0, 0, 'h'}, {0}};
 	int c;
@@ -125,9 +129,9 @@ int bh_cli_hosts(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "import") == 0)
 		return bh_cli_hosts_import(argc - 1, argv + 1);
-	r = parse(argc, argv, "hosts", &a);
+	r = parse(argc, argv, "hosts", of_hosts, &a);
 	if (r || a.n > 1)
-		return r < 0 ? 0 : r ? r : bh_cli_usage("hosts", more, BH_EXIT_USAGE);
+		return r < 0 ? 0 : r ? r : bh_cli_usage("hosts", of_hosts, BH_EXIT_USAGE);
 	bh_strcpy(q.target, sizeof q.target, a.words[0]);
 	return ask(&a, &q, hosts_person);
 }
@@ -159,48 +163,74 @@ static void addresses(json_t *o)
 		printf("  %-12s %s%s\n", i ? "" : "addresses", str(v, "ip"), is_true(v, "carried") ? "" : "  (claimed; no frame carried it)");
 }
 
-/* the prints side by side: the present one first, '*' where another shows something else */
+#define WIDTH 36
+/* rows of the table of prints; when and how often differ anyway */
+static const struct {
+	const char *label, *key;
+	bool time, compare;
+} print_rows[] = {{"first", "first", true, false}, {"last", "last", true, false}, {"sessions", "sessions", false, false}, {"DHCP system", "dhcp_os", false, true},
+	{"DHCP client", "dhcp_vendor", false, true}, {"DHCP options", "dhcp_params", false, true}, {"their order", "dhcp_order", false, true}, {"name", "name", false, true},
+	{"SYN system", "syn_os", false, true}, {"TTL", "ttl", false, true}, {"SYN", "syn", false, true}};
+
+static void print_cell(json_t *now, json_t *of, size_t r)
+{
+	json_t *v = json_object_get(of, print_rows[r].key), *is = json_object_get(now, print_rows[r].key);
+	bool differs = of != now && print_rows[r].compare && v && is && !json_equal(v, is);
+	char cell[96];
+
+	if (json_is_integer(v))
+		snprintf(cell, sizeof cell, "%lld%s", (long long)json_integer_value(v), differs ? " *" : "");
+	else
+		snprintf(cell, sizeof cell, "%.*s%s", print_rows[r].time ? 19 : 80, v ? json_string_value(v) : "-", differs ? " *" : "");
+	printf(" %-*s", WIDTH, cell);
+}
+
+/* the present one, then the others, the latest first */
+static size_t in_order(json_t *all, json_t *col[BH_DEV_PRINTS])
+{
+	size_t i, n = 1;
+	json_t *v;
+
+	col[0] = NULL;
+	json_array_foreach(all, i, v) {
+		size_t k;
+
+		if (is_true(v, "present")) {
+			col[0] = v;
+			continue;
+		}
+		if (n == BH_DEV_PRINTS)
+			continue;
+		for (k = n++; k > 1 && strcmp(str(col[k - 1], "last"), str(v, "last")) < 0; k--)
+			col[k] = col[k - 1];
+		col[k] = v;
+	}
+	return col[0] ? n : 0;
+}
+
+/* side by side, '*' where another shows something else */
 static void prints(json_t *all)
 {
-	static const struct {
-		const char *label, *key;
-	} rows[] = {{"first", "first"}, {"last", "last"}, {"sessions", "sessions"}, {"DHCP system", "dhcp_os"}, {"DHCP client", "dhcp_vendor"}, {"DHCP options", "dhcp_params"},
-		{"their order", "dhcp_order"}, {"name", "name"}, {"SYN system", "syn_os"}, {"TTL", "ttl"}, {"SYN", "syn"}};
-	json_t *col[BH_DEV_PRINTS + 1] = {NULL}, *v;
-	size_t i, n = 1;
+	json_t *col[BH_DEV_PRINTS];
+	size_t n = in_order(all, col);
 
-	json_array_foreach(all, i, v)
-		if (is_true(v, "present"))
-			col[0] = v;
-		else if (n <= BH_DEV_PRINTS)
-			col[n++] = v;
-	if (!col[0])
+	if (!n)
 		return;
-	printf("\n  %-14s %-30s", "WHAT IT SHOWS", "NOW");
-	for (i = 1; i < n; i++)
-		printf(" %-30s", i == 1 ? "BEFORE" : "");
-	putchar('\n');
-	for (size_t r = 0; r < BH_COUNT(rows); r++) {
+	printf("\n  %-14s %-*s", "WHAT IT SHOWS", WIDTH, "NOW");
+	puts(n > 1 ? " BEFORE" : "");
+	for (size_t r = 0; r < BH_COUNT(print_rows); r++) {
 		bool any = false;
 
-		for (i = 0; i < n; i++)
-			any |= json_object_get(col[i], rows[r].key) != NULL;
+		for (size_t i = 0; i < n; i++)
+			any |= json_object_get(col[i], print_rows[r].key) != NULL;
 		if (!any)
 			continue;
-		printf("  %-14s", rows[r].label);
-		for (i = 0; i < n; i++) {
-			char cell[96];
-			bool differs = i && r > 2 && json_object_get(col[0], rows[r].key) && json_object_get(col[i], rows[r].key) && !json_equal(json_object_get(col[0], rows[r].key), json_object_get(col[i], rows[r].key));
-
-			if (json_is_integer(json_object_get(col[i], rows[r].key)))
-				snprintf(cell, sizeof cell, "%lld%s", bh_cli_num(col[i], rows[r].key), differs ? " *" : "");
-			else
-				snprintf(cell, sizeof cell, "%.80s%s", r < 2 ? str(col[i], rows[r].key) : str(col[i], rows[r].key), differs ? " *" : "");
-			printf(" %-30s", cell);
-		}
+		printf("  %-14s", print_rows[r].label);
+		for (size_t i = 0; i < n; i++)
+			print_cell(col[0], col[i], r);
 		putchar('\n');
 	}
-	for (i = 1; i < n; i++)
+	for (size_t i = 1; i < n; i++)
 		if (json_object_get(col[i], "differs"))
 			printf("  against that of %.19s: %s (%.2f bans)\n", str(col[i], "last"), str(col[i], "differs"), (double)bh_cli_num(col[i], "drift") / 100);
 }
@@ -249,17 +279,14 @@ static const struct {
 
 int bh_cli_host(int argc, char **argv)
 {
-	static const char help[] = "       X is a MAC, an address or a name; a name that two devices have is refused with both.\n"
-				   "       tags: dual-boot, shared (a dongle or dock), router, pxe\n"
-				   "       --json          as the daemon answers\n       --socket PATH   its local API\n";
 	struct bh_api_request q = {.verb = BH_API_HOST_SHOW};
 	struct args a;
-	int r = parse(argc, argv, "host", &a);
+	int r = parse(argc, argv, "host", of_host, &a);
 
 	if (r)
 		return r < 0 ? 0 : r;
 	if (strlen(a.words[1]) >= sizeof q.target || a.n < 2)
-		return bh_cli_usage("host", help, BH_EXIT_USAGE);
+		return bh_cli_usage("host", of_host, BH_EXIT_USAGE);
 	bh_strcpy(q.target, sizeof q.target, a.words[1]);
 	if (strcmp(a.words[0], "show") == 0 && a.n == 2)
 		return ask(&a, &q, device_person);
@@ -271,5 +298,5 @@ int bh_cli_host(int argc, char **argv)
 			break;
 		return ask(&a, &q, said);
 	}
-	return bh_cli_usage("host", help, BH_EXIT_USAGE);
+	return bh_cli_usage("host", of_host, BH_EXIT_USAGE);
 }

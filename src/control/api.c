@@ -228,8 +228,10 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_addr(j, "ip", &h->addr);
 	if (!bh_mac_none(&h->mac))
 		bh_json_mac(j, "mac", &h->mac);
-	if (h->name[0] || (d && d->name[0]))
-		bh_json_str(j, "name", d && d->name[0] ? d->name : h->name);
+	if (d && d->name[0])
+		bh_json_str(j, "name", d->name);
+	else if (h->name[0] || (d && d->calls_itself[0]))
+		bh_json_str(j, "name", h->name[0] ? h->name : d->calls_itself);
 	if (d)
 		bh_api_put_device(j, v, d);
 	bh_json_str(j, "zone", h->zone == BH_ZONE_NONE ? "-" : v->policy->zones[h->zone].name);

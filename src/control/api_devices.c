@@ -31,20 +31,6 @@ static const char *name_of(const struct bh_device *d)
 	return d->name[0] ? d->name : d->calls_itself;
 }
 
-static void by_name(struct bh_devices *t, const struct bh_policy *p, struct found *f)
-{
-	const struct bh_phost *h = bh_policy_host_by_name(p, f->what);
-
-	if (h && !bh_mac_none(&h->mac))
-		candidate(f, &h->mac, f->what);
-	for (uint32_t i = 0; i < bh_devices_slots(t); i++) {
-		const struct bh_device *d = bh_devices_slot(t, i);
-
-		if (d && (strcasecmp(d->name, f->what) == 0 || (!d->name[0] && strcasecmp(d->calls_itself, f->what) == 0)))
-			candidate(f, &d->mac, name_of(d));
-	}
-}
-
 static void by_addr(struct bh_devices *t, const struct bh_addr *a, struct found *f)
 {
 	for (uint32_t i = 0; i < bh_devices_slots(t); i++) {
@@ -55,6 +41,22 @@ static void by_addr(struct bh_devices *t, const struct bh_addr *a, struct found 
 				candidate(f, &d->mac, name_of(d));
 				break;
 			}
+	}
+}
+
+static void by_name(struct bh_devices *t, const struct bh_policy *p, struct found *f)
+{
+	const struct bh_phost *h = bh_policy_host_by_name(p, f->what);
+
+	if (h && !bh_mac_none(&h->mac))
+		candidate(f, &h->mac, f->what);
+	for (size_t i = 0; h && bh_mac_none(&h->mac) && i < h->n_addrs; i++)
+		by_addr(t, &h->addrs[i], f);
+	for (uint32_t i = 0; i < bh_devices_slots(t); i++) {
+		const struct bh_device *d = bh_devices_slot(t, i);
+
+		if (d && (strcasecmp(d->name, f->what) == 0 || (!d->name[0] && strcasecmp(d->calls_itself, f->what) == 0)))
+			candidate(f, &d->mac, name_of(d));
 	}
 }
 
@@ -87,6 +89,16 @@ int bh_api_resolve(struct bh_state *s, const struct bh_policy *p, const char *wh
 }
 
 /* ---- what is known ---- */
+/* where it was seen, or else where its addresses are at home */
+static const char *zone_of(const struct bh_policy *p, const struct bh_device *d)
+{
+	uint16_t z = d->zone;
+
+	for (unsigned i = 0; i < d->n_addrs && z == BH_ZONE_NONE; i++)
+		z = bh_policy_zone_of(p, &d->addrs[i]);
+	return z < p->n_zones ? p->zones[z].name : "-";
+}
+
 static void put_words(struct bh_json *j, const struct bh_device *d)
 {
 	const struct {
@@ -120,7 +132,7 @@ void bh_api_put_device_row(struct bh_json *j, const struct bh_api_view *v, const
 	bh_json_mac(j, "mac", &d->mac);
 	bh_api_put_device(j, v, d);
 	put_words(j, d);
-	bh_json_str(j, "zone", d->zone < v->policy->n_zones ? v->policy->zones[d->zone].name : "-");
+	bh_json_str(j, "zone", zone_of(v->policy, d));
 	bh_json_time(j, "first_seen", d->first, v->offset_s);
 	bh_json_time(j, "last_seen", d->last, v->offset_s);
 	bh_json_close(j, '}');
@@ -143,7 +155,7 @@ bool bh_api_device_matches(const struct bh_device *d, const struct bh_policy *p,
 	char m[BH_MAC_TEXT], a[BH_ADDR_TEXT];
 
 	if (!filter[0] || strstr(bh_mac_print(&d->mac, m), filter) || strstr(d->name, filter) || strstr(d->calls_itself, filter) || strstr(d->owner, filter) ||
-		strcmp(bh_device_status_name(d->status), filter) == 0 || (d->zone < p->n_zones && strstr(p->zones[d->zone].name, filter)))
+		strcmp(bh_device_status_name(d->status), filter) == 0 || strstr(zone_of(p, d), filter))
 		return true;
 	for (unsigned i = 0; i < d->n_addrs; i++)
 		if (strstr(bh_addr_print(&d->addrs[i], a), filter))
@@ -156,11 +168,11 @@ static void put_syn(struct bh_json *j, const struct bh_print *p)
 	char text[120];
 	struct bh_text t = bh_text(text, sizeof text);
 
-	bh_putf(&t, "window %u, mss %u", p->syn.window, p->syn.mss);
+	bh_putf(&t, "win %u mss %u", p->syn.window, p->syn.mss);
 	if (p->syn.wscale)
-		bh_putf(&t, ", scale %u", p->syn.wscale - 1);
+		bh_putf(&t, " ws %u", p->syn.wscale - 1);
 	for (unsigned i = 0; i < BH_SYN_OPTS && (p->syn.opts[i] || i == 0); i++)
-		bh_putf(&t, i ? "-%u" : ", options %u", p->syn.opts[i]);
+		bh_putf(&t, i ? "-%u" : " %u", p->syn.opts[i]);
 	bh_json_str(j, "syn", text);
 }
 
@@ -218,7 +230,7 @@ size_t bh_api_device(const struct bh_api_view *v, const struct bh_device *d, con
 	bh_json_mac(&j, "mac", &d->mac);
 	bh_api_put_device(&j, v, d);
 	put_words(&j, d);
-	bh_json_str(&j, "zone", d->zone < v->policy->n_zones ? v->policy->zones[d->zone].name : "-");
+	bh_json_str(&j, "zone", zone_of(v->policy, d));
 	if (d->vlan)
 		bh_json_u64(&j, "vlan", d->vlan);
 	bh_json_bool(&j, "declared", d->flags & BH_DEV_DECLARED);

@@ -57,8 +57,8 @@ class Test(daemon.Test):
     def learning(self):
         self.ok(self.learned() and self.devices()[A]['status'] == 'new', 'two devices that spoke are in the inventory, as new ones', self.devices())
         self.ok(self.until(lambda: {A.replace(':', ''), B.replace(':', '')} <= {r[0] for r in self.rows()}, 3), 'and in the file within seconds', self.rows())
-        r = self.cli('host', 'approve', '10.10.1.11')
-        self.ok(r.returncode == 0 and A in r.stdout and self.devices()[A]['status'] == 'known', 'one is approved by its address', r.stdout + r.stderr)
+        r = self.cli('host', 'approve', 'pc-a')
+        self.ok(r.returncode == 0 and A in r.stdout and self.devices()[A]['status'] == 'known', 'one is approved by the name the policy has for its address', r.stdout + r.stderr)
         r = self.cli('host', 'rename', A, 'till 2')
         r = self.cli('host', 'tag', 'till 2', 'dual-boot')
         self.ok(r.returncode == 0, 'named, and then found by that name', r.stdout + r.stderr)
