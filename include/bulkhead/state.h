@@ -111,8 +111,13 @@ bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now);
 #define BH_ANSWERS_FILES 0x10
 uint32_t bh_state_seems(const struct bh_host *h);
 struct bh_devices *bh_state_devices(struct bh_state *s);
-/* An operator's word about a device: "approve", "retire", "rename=NAME", "owner=NAME", "note=TEXT", "tag=NAME", "untag=NAME". 1 = not understood. */
+/*
+ * An operator's word about a device, made if nobody has seen it: "approve", "retire", "forget" (new again), "rename=NAME", "owner=NAME",
+ * "note=TEXT", "tag=NAME", "untag=NAME", "addr=ADDRESS", "zone=NAME". 1 = not understood, or no room for it.
+ */
 int bh_state_device_set(struct bh_state *s, const struct bh_mac *m, const char *change, const char *by, bh_ns at) BH_MUST;
+/* Puts one read from the store in its place, its zone as this policy has it. false = no room. */
+bool bh_state_device_put(struct bh_state *s, const struct bh_device *d);
 /* The host that stands for a device: one of its own addresses, or the address its MAC makes. */
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at);
 /* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
