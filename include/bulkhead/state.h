@@ -133,6 +133,22 @@ enum bh_claim {
 	BH_CLAIM_DISPUTED, /* another device has it, and is there */
 	BH_CLAIM_DECLARED  /* the policy says it is another's */
 };
+/* What of a zone reaches us: without it a detector cannot see, and its silence means nothing. */
+#define BH_SEES(X)                                                                                                     \
+	X(FRAMES, "frames of its own devices") X(ASKED, "questions to all (ARP, ND)") X(ANSWERED, "answers to one device (ARP, ND)")    \
+	X(DHCP, "requests for addresses") X(OFFERS, "what servers hand out") X(NAMES, "names told to all") X(REPLIES, "names answered to one device") \
+	X(CONVERSATIONS, "conversations, both sides") X(USB, "USB ports")
+enum bh_sees {
+#define X(id, text) BH_SEES_##id,
+	BH_SEES(X)
+#undef X
+	BH_SEES_COUNT
+};
+const char *bh_sees_text(unsigned what);
+#define BH_SEES_BIT(id) (1u << BH_SEES_##id)
+/* What was seen of the zone within a day. BH_ZONE_NONE: of devices whose zone is not known. */
+uint32_t bh_state_sees(const struct bh_state *s, uint16_t zone, bh_ns now);
+
 /* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
 struct bh_sight {
 	const struct bh_event *ev;

@@ -160,6 +160,7 @@ const struct bh_detector bh_detector_arp_spoof = {
 	.hard = true,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(ASKED) | BH_SEES_BIT(ANSWERED),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),

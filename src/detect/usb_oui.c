@@ -70,6 +70,7 @@ const struct bh_detector bh_detector_usb_oui = {
 	.severity = BH_SEV_HIGH,
 	.weight = 300,
 	.quiet = BH_HOUR(24),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_NEW),
 	.host_size = sizeof(struct mine),
 	.cares = cares,

@@ -47,7 +47,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
-	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
+	s->sees = calloc((BH_MAX_ZONES + 1) * BH_SEES_COUNT, sizeof *s->sees);
+	if (!s->sees || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -71,6 +72,7 @@ void bh_state_close(struct bh_state *s)
 		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
 	bh_devices_close(s->devices);
+	free(s->sees);
 	free(s);
 }
 
@@ -404,6 +406,7 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
 	if (v->two_stacks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
+	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
 	if (v->far && v->far->lie.what)
