@@ -72,7 +72,9 @@ static size_t json_string(struct scan *s, char *buf, size_t size)
 
 	for (s->p++; s->p < s->end && *s->p != '"'; s->p++) {
 		c = *s->p;
-		if (c == '\\' && ++s->p < s->end) {
+		if (c == '\\') {
+			if (++s->p == s->end)
+				break;
 			c = *s->p == 'n' || *s->p == 't' || *s->p == 'r' ? ' ' : *s->p;
 			if (*s->p == 'u') {
 				c = '?';
