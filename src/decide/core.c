@@ -133,6 +133,12 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 	}
 }
 
+/* of ourselves we believe nothing, but what is plugged into this box */
+static bool of_our_port(const struct bh_event *ev)
+{
+	return ev->kind == BH_EV_USB && ev->u.usb.via == BH_USB_SENSOR;
+}
+
 static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
 	unsigned kind = s->ev->kind;
@@ -140,7 +146,7 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 	const struct bh_host *who = s->who ? s->who : s->src; /* the source may be what is claimed */
 	struct bh_finding f;
 
-	if (!s->src || bh_core_is_self(c, &who->addr))
+	if (!s->src || (bh_core_is_self(c, &who->addr) && !of_our_port(s->ev)))
 		return;
 	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
 		unsigned i = c->asked[kind][k];

@@ -81,6 +81,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	}
 	snprintf(f->text, sizeof f->text, "%s is not who it was: %s", bh_dev_text(s, s->dev, dev), what);
 	side_by_side(f, was, is);
+	bh_put_usb(f, s->dev);
 	return 1;
 }
 

@@ -173,6 +173,14 @@ const char *bh_dev_text(const struct bh_sight *s, const struct bh_device *d, cha
 	return buf;
 }
 
+void bh_put_usb(struct bh_finding *f, const struct bh_device *d)
+{
+	size_t n = strlen(f->detail);
+
+	if (d->usb[0])
+		snprintf(f->detail + n, sizeof f->detail - n, "%sUSB: %s", n ? "; " : "", d->usb);
+}
+
 enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device *d, uint32_t roles)
 {
 	const struct bh_phost *by_mac = bh_policy_host_by_mac(s->policy, &d->mac);

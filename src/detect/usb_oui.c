@@ -54,6 +54,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	}
 	snprintf(f->text, sizeof f->text, "%s is %s%s%s%s%s", bh_dev_text(s, s->dev, dev), cls == BH_MACC_RANDOM ? "" : bh_mac_class_name(cls),
 		cls == BH_MACC_RANDOM ? "" : ": ", what, s->dev->zone == BH_ZONE_NONE ? "" : " in zone ", s->dev->zone == BH_ZONE_NONE ? "" : s->policy->zones[s->dev->zone].name);
+	bh_put_usb(f, s->dev);
 	return 1;
 }
 

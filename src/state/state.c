@@ -433,6 +433,8 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 
 	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch, .gadgets = s->gadgets, .ouis = s->ouis, .devices = s->devices};
 	bh_device_meet(s->devices, s->policy, v);
+	if (v->dev_new)
+		bh_state_usb_recall(s, v->dev);
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
@@ -459,6 +461,8 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_USB:
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_find(s, &ev->dst);
+		if (ev->kind == BH_EV_USB)
+			bh_state_usb(s, ev);
 		break;
 	case BH_EV_SMB:
 	case BH_EV_RPC:
