@@ -66,7 +66,9 @@ struct bh_lie {
 	bh_ns at, believed; /* last said; last told that it was believed */
 	struct bh_addr addr; /* BINDING: whose address; ROUTER: prefix; DHCP: the address given; NAME: who was told */
 	uint16_t n;
-	uint8_t what, pad[5];
+	uint8_t what;
+	bool several; /* of several addresses in turn */
+	uint8_t pad[4];
 };
 struct bh_device {
 	/* what every frame's event reads */
