@@ -166,6 +166,7 @@ struct bh_sight {
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
 	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied */
+	struct bh_host *was; /* what stood for dev while it had no address, the first time that src is its own */
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */
 	bool dev_new;		     /* first sight of dev, or the first in 30 days */

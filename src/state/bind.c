@@ -110,6 +110,7 @@ struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns 
 		if ((h = bh_state_find(s, &d->addrs[i])) && bh_state_owns(h, &d->mac, at))
 			return h;
 	h = bh_state_touch(s, &a, at);
+	d->flags |= BH_DEV_NAMELESS; /* no list hangs on it */
 	if (h && bh_mac_none(&h->mac)) {
 		h->mac = d->mac;
 		h->onlink = true;

@@ -404,6 +404,12 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->src = v->who;
 	if (v->dev && v->own && (v->src->verified || (ev->flags & BH_EVF_TWOWAY)))
 		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
+	if (v->dev && v->own && (v->dev->flags & BH_DEV_NAMELESS)) {
+		struct bh_addr a = bh_addr_of_mac(&v->dev->mac);
+
+		v->was = bh_addr_eq(&a, &v->src->addr) ? NULL : bh_state_find(s, &a);
+		v->dev->flags &= (uint8_t)~BH_DEV_NAMELESS;
+	}
 	if (v->two_stacks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
 	bh_state_saw(s, v);
