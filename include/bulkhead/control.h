@@ -18,7 +18,7 @@
 #define BH_API_SOCKET "/run/bulkhead/api.sock"
 #define BH_API_LINE 1024
 
-enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_COUNTERS, BH_API_ISOLATE, BH_API_SHIELD, BH_API_CONTAIN, BH_API_ISLAND, BH_API_KILL, BH_API_BREAKER, BH_API_DRAWBRIDGE, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_VERBS };
+enum bh_api_verb { BH_API_STATUS, BH_API_HOSTS, BH_API_FLOWS, BH_API_POLICY, BH_API_COUNTERS, BH_API_HOST_SHOW, BH_API_ISOLATE, BH_API_SHIELD, BH_API_CONTAIN, BH_API_ISLAND, BH_API_KILL, BH_API_BREAKER, BH_API_DRAWBRIDGE, BH_API_RELEASE, BH_API_MODE, BH_API_POLICY_APPLY, BH_API_POLICY_CONFIRM, BH_API_POLICY_ROLLBACK, BH_API_HOST_SET, BH_API_HOSTS_IMPORT, BH_API_VERBS };
 struct bh_api_request {
 	uint8_t verb, mode;
 	uint8_t scope, set; /* enum bh_scope, enum bh_set of event.h */
@@ -27,11 +27,13 @@ struct bh_api_request {
 	uint16_t sport, dport;
 	struct bh_addr src, dst;
 	bh_ns ttl;
-	char target[64], reason[96];
+	char target[64], reason[96]; /* HOST_SET: reason is the change, as bh_state_device_set has it */
 	struct bh_addr session; /* of a preview: where the person asking sits, none = here */
-	uint32_t bytes; /* POLICY_APPLY: so many bytes of policy text follow the line; target is the file's name, ttl the probation */
+	uint32_t bytes; /* POLICY_APPLY: so many bytes of policy text follow the line; target is the file's name, ttl the probation.
+			 * HOSTS_IMPORT: of lines as bh_import_print makes them */
 };
-#define BH_API_BODY (4u << 20)
+#define BH_API_BODY (4u << 20) /* of a policy */
+#define BH_API_LIST (16u << 20) /* of an import */
 int bh_api_parse(const char *line, size_t len, struct bh_api_request *ret_request, char ret_error[96]) BH_MUST;
 size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE]); /* without newline */
 bool bh_api_writes(unsigned verb); /* needs the operator's right */
@@ -50,13 +52,27 @@ struct bh_api_view { /* what the shell knows beside the core */
 	const char *segment; /* what holds between two ports of a bridge: bh_segment_name */
 	const char *trial_file; /* of the policy on trial, or NULL */
 	bh_ns trial_until;
-	int32_t pids[4];
-	uint32_t restarts[4];
+	int32_t pids[5];
+	uint32_t restarts[5];
+	const struct bh_ouis *ouis; /* or NULL */
+	const char *store; /* off, on, failing, unusable */
+	uint64_t store_rows, store_waits;
 };
 /* Replies; the caller's buffer of cap bytes. Length, or 0 = did not fit. */
 size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap);
 size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap);
 size_t bh_api_policy(const struct bh_api_view *v, char *buf, size_t cap); /* the policy in force, in canonical form */
+
+/* ---- one device ---- */
+#define BH_API_WHY 400
+/* The device that a MAC, an address or a name means. make: a MAC nobody has seen is one, too. 1 = none, or several, and which. */
+int bh_api_resolve(struct bh_state *s, const struct bh_policy *p, const char *what, bool make, struct bh_mac *ret_mac, char ret_why[BH_API_WHY]) BH_MUST;
+struct bh_api_story { /* a line of its history */
+	bh_ns at;
+	const char *kind, *text;
+};
+/* unknown: why there is no history, or NULL */
+size_t bh_api_device(const struct bh_api_view *v, const struct bh_device *d, const struct bh_api_story *stories, size_t n, const char *unknown, char *buf, size_t cap);
 
 /* ---- what a cut would break ---- */
 enum bh_preview_fate {

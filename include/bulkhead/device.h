@@ -59,6 +59,7 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
+#define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
 #define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
 /* What a device said that is not so: nobody has to believe it, and an answered connection tells that somebody did. Not kept. */
 enum bh_lie_kind { BH_LIE_NONE, BH_LIE_BINDING, BH_LIE_ROUTER, BH_LIE_DHCP, BH_LIE_NAME, BH_LIE_KINDS };
@@ -66,7 +67,9 @@ struct bh_lie {
 	bh_ns at, believed; /* last said; last told that it was believed */
 	struct bh_addr addr; /* BINDING: whose address; ROUTER: prefix; DHCP: the address given; NAME: who was told */
 	uint16_t n;
-	uint8_t what, pad[5];
+	uint8_t what;
+	bool several; /* of several addresses in turn */
+	uint8_t pad[4];
 };
 struct bh_device {
 	/* what every frame's event reads */

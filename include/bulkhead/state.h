@@ -111,8 +111,13 @@ bool bh_state_owns(const struct bh_host *h, const struct bh_mac *m, bh_ns now);
 #define BH_ANSWERS_FILES 0x10
 uint32_t bh_state_seems(const struct bh_host *h);
 struct bh_devices *bh_state_devices(struct bh_state *s);
-/* An operator's word about a device: "approve", "retire", "rename=NAME", "owner=NAME", "note=TEXT", "tag=NAME", "untag=NAME". 1 = not understood. */
+/*
+ * An operator's word about a device, made if nobody has seen it: "approve", "retire", "forget" (new again), "rename=NAME", "owner=NAME",
+ * "note=TEXT", "tag=NAME", "untag=NAME", "addr=ADDRESS", "zone=NAME". 1 = not understood, or no room for it.
+ */
 int bh_state_device_set(struct bh_state *s, const struct bh_mac *m, const char *change, const char *by, bh_ns at) BH_MUST;
+/* Puts one read from the store in its place, its zone as this policy has it. false = no room. */
+bool bh_state_device_put(struct bh_state *s, const struct bh_device *d);
 /* The host that stands for a device: one of its own addresses, or the address its MAC makes. */
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at);
 /* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
@@ -128,6 +133,22 @@ enum bh_claim {
 	BH_CLAIM_DISPUTED, /* another device has it, and is there */
 	BH_CLAIM_DECLARED  /* the policy says it is another's */
 };
+/* What of a zone reaches us: without it a detector cannot see, and its silence means nothing. */
+#define BH_SEES(X)                                                                                                     \
+	X(FRAMES, "frames of its own devices") X(ASKED, "questions to all (ARP, ND)") X(ANSWERED, "answers to one device (ARP, ND)")    \
+	X(DHCP, "requests for addresses") X(OFFERS, "what servers hand out") X(NAMES, "names told to all") X(REPLIES, "names answered to one device") \
+	X(CONVERSATIONS, "conversations, both sides") X(USB, "USB ports")
+enum bh_sees {
+#define X(id, text) BH_SEES_##id,
+	BH_SEES(X)
+#undef X
+	BH_SEES_COUNT
+};
+const char *bh_sees_text(unsigned what);
+#define BH_SEES_BIT(id) (1u << BH_SEES_##id)
+/* What was seen of the zone within a day. BH_ZONE_NONE: of devices whose zone is not known. */
+uint32_t bh_state_sees(const struct bh_state *s, uint16_t zone, bh_ns now);
+
 /* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
 struct bh_sight {
 	const struct bh_event *ev;
@@ -145,6 +166,7 @@ struct bh_sight {
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
 	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied */
+	struct bh_host *was; /* what stood for dev while it had no address, the first time that src is its own */
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */
 	bool dev_new;		     /* first sight of dev, or the first in 30 days */

@@ -93,7 +93,7 @@ struct bh_ev_link {
 };
 
 /* What an endpoint says of a USB device, signed; the sensor of its own ports; or an event log by syslog. */
-enum bh_usb_op { BH_USB_NONE, BH_USB_ADD, BH_USB_REMOVE, BH_USB_OPS };
+enum bh_usb_op { BH_USB_NONE, BH_USB_ADD, BH_USB_REMOVE, BH_USB_THERE, BH_USB_OPS }; /* THERE: was plugged in before the sender looked */
 enum bh_usb_via { BH_USB_VIA_NONE, BH_USB_COMPANION, BH_USB_SENSOR, BH_USB_SYSLOG, BH_USB_VIAS };
 #define BH_USB_C_NET 0x01
 #define BH_USB_C_STORAGE 0x02

@@ -9,6 +9,7 @@
 #ifndef BH_CLI_H
 #define BH_CLI_H
 
+#include <bulkhead/gadget.h>
 #include <bulkhead/watch.h>
 
 enum { BH_EXIT_OK, BH_EXIT_FAILED, BH_EXIT_USAGE, BH_EXIT_INVALID, BH_EXIT_REFUSED, BH_EXIT_DENIED, BH_EXIT_UNREACHABLE, BH_EXIT_DIFFERENT, BH_EXIT_PARTIAL };
@@ -26,6 +27,8 @@ int bh_cli_replay(int argc, char **argv);
 int bh_cli_drill(int argc, char **argv);
 int bh_cli_status(int argc, char **argv);
 int bh_cli_hosts(int argc, char **argv);
+int bh_cli_hosts_import(int argc, char **argv); /* argv[0]: import */
+int bh_cli_host(int argc, char **argv);
 int bh_cli_counters(int argc, char **argv);
 int bh_cli_detectors(int argc, char **argv);
 int bh_cli_isolate(int argc, char **argv);
@@ -41,6 +44,7 @@ int bh_cli_boot(int argc, char **argv);
 
 /* Loads a policy file or, when path is NULL, the built-in one; complains on stderr. 0, or the exit code. */
 int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy);
+struct bh_ouis *bh_cli_load_ouis(void); /* makers of network cards, as far as this machine knows them; NULL = no memory */
 int bh_cli_load_watch(const char *path, struct bh_watch **ret_watch); /* the same for a watch-list */
 /* Prints "Usage: bulkhead NAME ARGS" and the row's text; returns code. */
 int bh_cli_usage(const char *name, const char *more, int code);

@@ -15,7 +15,8 @@ static const char more[] =
 	"       --mode MODE       observe, ask or auto, over the policy's\n"
 	"       --eve FILE        EVE JSON lines (default /var/log/bulkhead/eve.json, - = standard output)\n"
 	"       --workers N       packet workers, 1 to 16 (default 1)\n"
-	"       --state DIR       keeps the confirmed policy and the plan for `bulkhead boot` over restarts\n"
+	"       --state DIR       keeps the inventory, the confirmed policy and the plan for `bulkhead boot` over restarts\n"
+	"       --new-inventory   moves the inventory in --state aside, damaged or not, and begins a new one\n"
 	"       --socket PATH     the local API (default " BH_API_SOCKET ")\n"
 	"       --strict          EVE without our own object and action records\n"
 	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n"
@@ -87,7 +88,7 @@ struct args {
 static int parse(struct args *a, int argc, char **argv, bool *ret_help)
 {
 	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"watchlist", 1, 0, 'W'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
-		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"help", 0, 0, 'h'}, {0}};
+		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"new-inventory", 0, 0, 'N'}, {"help", 0, 0, 'h'}, {0}};
 	int c;
 
 	*ret_help = false;
@@ -136,6 +137,9 @@ static int parse(struct args *a, int argc, char **argv, bool *ret_help)
 		case 'b':
 			a->o.bridge = true;
 			break;
+		case 'N':
+			a->o.new_inventory = true;
+			break;
 		case 't':
 			a->o.share_table = true;
 			break;
@@ -154,6 +158,7 @@ int bh_cli_run(int argc, char **argv)
 	struct args a = {.o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET}};
 	struct bh_policy *policy;
 	struct bh_watch *watch;
+	struct bh_ouis *ouis;
 	char host[65] = "bulkhead", base[65];
 	bool help;
 	int r = parse(&a, argc, argv, &help);
@@ -177,7 +182,9 @@ int bh_cli_run(int argc, char **argv)
 	a.o.watch = watch;
 	a.o.ifaces = a.names;
 	a.o.host = host;
+	a.o.ouis = ouis = bh_cli_load_ouis();
 	r = bh_run(&a.o);
+	bh_ouis_close(ouis);
 	bh_policy_free(policy);
 	bh_watch_free(watch);
 	return r;

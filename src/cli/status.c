@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* status and hosts: what the daemon says, for a person or as it came. */
+/* status: what the daemon says of itself, for a person or as it came. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 #include <bulkhead/enforce.h>
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -90,6 +89,44 @@ static void segment(const char *name)
 	}
 }
 
+static const char *store_says(const char *store)
+{
+	static const struct {
+		const char *is, *says;
+	} words[] = {{"on", "kept on disk"}, {"failing", "NOT WRITTEN NOW, see the journal"}, {"unusable", "NOT KEPT: its file is not usable, see the journal"}};
+
+	for (size_t i = 0; i < BH_COUNT(words); i++)
+		if (strcmp(store, words[i].is) == 0)
+			return words[i].says;
+	return "kept in memory only (--state keeps it)";
+}
+
+static void put_list(json_t *list, const char *between)
+{
+	size_t i;
+	json_t *w;
+
+	json_array_foreach(list, i, w)
+		printf("%s%s", i ? between : "", json_string_value(w));
+}
+
+/* what a detector does not see it does not clear */
+static void zone(json_t *z)
+{
+	json_t *blind = json_object_get(z, "not_observable");
+
+	printf("zone      %s: %lld devices known; ", str(z, "zone"), num(z, "devices_known"));
+	if (json_array_size(blind) == 0) {
+		printf("rogue hosts are observable from here\n");
+		return;
+	}
+	printf("not observable here: ");
+	put_list(blind, ", ");
+	printf("\n          never seen here: ");
+	put_list(json_object_get(z, "unseen"), "; ");
+	putchar('\n');
+}
+
 static void status_person(json_t *o)
 {
 	json_t *n = json_object_get(o, "counters"), *procs = json_object_get(o, "processes"), *v, *cut;
@@ -110,6 +147,8 @@ static void status_person(json_t *o)
 		num(n, "alerts_suppressed"), num(n, "refused"), num(n, "eve_lines"), num(n, "eve_dropped"));
 	printf("ruleset   %lld isolated, %lld contained, %lld shielded, %lld islands, %lld connections killed, %lld foreign changes undone\n", num(n, "isolated"),
 		num(n, "contained"), num(n, "shielded"), num(n, "islands"), num(n, "killed"), num(o, "drifts"));
+	printf("inventory %lld devices, %lld known, %lld forgotten, %lld without room; %s\n", num(n, "devices"), num(n, "devices_known"), num(n, "devices_evicted"), num(n, "devices_refused"),
+		store_says(str(o, "store")));
 	printf("processes ");
 	json_object_foreach(procs, name, v)
 		printf(" %s %lld (%lld restarts)", name, num(v, "pid"), num(v, "restarts"));
@@ -127,33 +166,10 @@ static void status_person(json_t *o)
 			printf("\n          NOT EFFECTIVE: it was answered all the same, see the journal");
 		printf("\n          %s\n", str(v, "reason"));
 	}
+	json_array_foreach(json_object_get(o, "zones"), i, v)
+		zone(v);
 	segment(str(o, "segment"));
 	printf("not seen from here: traffic inside one segment that does not cross a watched interface\n");
-}
-
-static void hosts_person(json_t *o)
-{
-	bool tty = isatty(STDOUT_FILENO);
-	size_t i;
-	json_t *h;
-
-	printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s\n" : "%s\t%s\t%s\t%s\t%s\t%s\n", "ADDRESS", "MAC", "NAME", "ZONE", "SCORE", "STATE");
-	json_array_foreach(json_object_get(o, "hosts"), i, h) {
-		const char *state = json_is_true(json_object_get(h, "isolated")) ? "isolated" : json_is_true(json_object_get(h, "contained")) ? "contained" : json_is_true(json_object_get(h, "island")) ? "on an island" :
-			json_is_true(json_object_get(h, "shielded")) ? "shielded" :
-			json_is_true(json_object_get(h, "identity_conflict")) ? "conflict" : json_is_true(json_object_get(h, "verified")) ? "" : "unverified";
-		char score[24], seems[96] = "";
-		struct bh_text t = bh_text(seems, sizeof seems);
-		json_t *role;
-		size_t k;
-
-		json_array_foreach(json_object_get(h, "seems"), k, role)
-			bh_putf(&t, "%s%s", k ? ", " : state[0] ? "; seems " : "seems ", json_string_value(role));
-		snprintf(score, sizeof score, "%lld", num(h, "score"));
-		printf(tty ? "%-40s %-17s %-16s %-14s %5s  %s%s\n" : "%s\t%s\t%s\t%s\t%s\t%s%s\n", str(h, "ip"), str(h, "mac"), str(h, "name"), str(h, "zone"), score, state, seems);
-	}
-	if (num(o, "left_out"))
-		fprintf(stderr, "%lld more; narrow it down: bulkhead hosts TEXT\n", num(o, "left_out"));
 }
 
 static int ask(int argc, char **argv, const char *name, unsigned verb, void (*person)(json_t *))
@@ -182,9 +198,4 @@ static int ask(int argc, char **argv, const char *name, unsigned verb, void (*pe
 int bh_cli_status(int argc, char **argv)
 {
 	return ask(argc, argv, "status", BH_API_STATUS, status_person);
-}
-
-int bh_cli_hosts(int argc, char **argv)
-{
-	return ask(argc, argv, "hosts", BH_API_HOSTS, hosts_person);
 }

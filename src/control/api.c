@@ -69,10 +69,12 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 
 static void put_processes(struct bh_json *j, const struct bh_api_view *v)
 {
-	static const char *const names[] = {"sensor", "core", "enforcer", "reporter"};
+	static const char *const names[] = {"sensor", "core", "enforcer", "reporter", "store"};
 
 	bh_json_open(j, "processes", '{');
-	for (unsigned i = 0; i < 4; i++) {
+	for (unsigned i = 0; i < BH_COUNT(names); i++) {
+		if (i == 4 && !v->pids[i] && !v->restarts[i])
+			break; /* nothing is kept */
 		bh_json_open(j, names[i], '{');
 		bh_json_i64(j, "pid", v->pids[i]);
 		bh_json_u64(j, "restarts", v->restarts[i]);
@@ -130,6 +132,7 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "uptime_s", s->uptime / BH_SEC(1));
 	bh_json_u64(&j, "drifts", v->drifts);
 	bh_json_str(&j, "segment", v->segment ? v->segment : "off");
+	bh_json_str(&j, "store", v->store ? v->store : "off");
 	put_processes(&j, v);
 	bh_json_open(&j, "counters", '{');
 	bh_json_u64(&j, "packets", s->packets);
@@ -144,6 +147,8 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "devices_known", s->core.state.devices.known);
 	bh_json_u64(&j, "devices_evicted", s->core.state.devices.evicted);
 	bh_json_u64(&j, "devices_refused", s->core.state.devices.refused);
+	bh_json_u64(&j, "store_rows", v->store_rows);
+	bh_json_u64(&j, "store_waits", v->store_waits);
 	bh_json_u64(&j, "first_contacts", s->core.state.first_contacts);
 	bh_json_u64(&j, "detector_entries", s->core.state.plane_entries);
 	bh_json_u64(&j, "detector_entries_evicted", s->core.state.plane_evicted);
@@ -167,6 +172,7 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "eve_dropped", s->eve_dropped);
 	bh_json_close(&j, '}');
 	put_postures(&j, v);
+	bh_api_put_zones(&j, v);
 	o = bh_core_orders(v->core, &n);
 	bh_json_open(&j, "orders", '[');
 	for (size_t i = 0; i < n; i++)
@@ -176,10 +182,13 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	return bh_api_finish(&j);
 }
 
-static bool host_matches(const struct bh_host *h, const struct bh_policy *p, const char *filter)
+static bool host_matches(struct bh_state *s, const struct bh_host *h, const struct bh_policy *p, const char *filter)
 {
+	const struct bh_device *d = filter[0] && !bh_mac_none(&h->mac) ? bh_devices_find(bh_state_devices(s), &h->mac) : NULL;
 	char a[BH_ADDR_TEXT], m[BH_MAC_TEXT];
 
+	if (d && bh_api_device_matches(d, p, filter))
+		return true;
 	return !filter[0] || strstr(bh_addr_print(&h->addr, a), filter) || strstr(bh_mac_print(&h->mac, m), filter) || strstr(h->name, filter) ||
 	       (h->zone != BH_ZONE_NONE && strstr(p->zones[h->zone].name, filter));
 }
@@ -211,6 +220,7 @@ static void put_roles(struct bh_json *j, const char *key, uint32_t roles)
 
 static void put_host(struct bh_json *j, const struct bh_api_view *v, const struct bh_host *h)
 {
+	const struct bh_device *d = bh_mac_none(&h->mac) ? NULL : bh_devices_find(bh_state_devices(bh_core_state(v->core)), &h->mac);
 	unsigned fams;
 	int32_t attr, score = bh_ledger_total(&h->ledger, v->now, &fams, &attr);
 	unsigned under = cuts_of(bh_core_plan(v->core), h);
@@ -219,8 +229,12 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_addr(j, "ip", &h->addr);
 	if (!bh_mac_none(&h->mac))
 		bh_json_mac(j, "mac", &h->mac);
-	if (h->name[0])
-		bh_json_str(j, "name", h->name);
+	if (d && d->name[0])
+		bh_json_str(j, "name", d->name);
+	else if (h->name[0] || (d && d->calls_itself[0]))
+		bh_json_str(j, "name", h->name[0] ? h->name : d->calls_itself);
+	if (d)
+		bh_api_put_device(j, v, d);
 	bh_json_str(j, "zone", h->zone == BH_ZONE_NONE ? "-" : v->policy->zones[h->zone].name);
 	put_roles(j, "roles", h->roles);
 	put_roles(j, "seems", bh_state_seems(h)); /* a proposal for the policy */
@@ -238,6 +252,28 @@ static void put_host(struct bh_json *j, const struct bh_api_view *v, const struc
 	bh_json_close(j, '}');
 }
 
+/* devices no host stands for: seen without an address, imported, or not seen since the core began */
+static size_t put_devices(struct bh_json *j, const struct bh_api_view *v, const char *filter)
+{
+	struct bh_state *s = bh_core_state(v->core);
+	struct bh_devices *t = bh_state_devices(s);
+	size_t left_out = 0;
+
+	bh_json_open(j, "devices", '[');
+	for (uint32_t i = 0; i < bh_devices_slots(t); i++) {
+		const struct bh_device *d = bh_devices_slot(t, i);
+
+		if (!d || !bh_api_is_alone(s, d) || !bh_api_device_matches(d, v->policy, filter))
+			continue;
+		if (j->len + 2048 > j->cap)
+			left_out++;
+		else
+			bh_api_put_device_row(j, v, d);
+	}
+	bh_json_close(j, ']');
+	return left_out;
+}
+
 size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, size_t cap)
 {
 	struct bh_state *s = bh_core_state(v->core);
@@ -251,15 +287,16 @@ size_t bh_api_hosts(const struct bh_api_view *v, const char *filter, char *buf, 
 	for (uint32_t i = 0; i < bh_state_slots(s); i++) {
 		const struct bh_host *h = bh_state_slot(s, i);
 
-		if (!host_matches(h, v->policy, filter))
+		if (!host_matches(s, h, v->policy, filter))
 			continue;
 		/* room for one more and the end: a list that does not fit is cut with a count, not lost */
-		if (j.len + 1024 > j.cap)
+		if (j.len + 2048 > j.cap)
 			left_out++;
 		else
 			put_host(&j, v, h);
 	}
 	bh_json_close(&j, ']');
+	left_out += put_devices(&j, v, filter);
 	bh_json_u64(&j, "left_out", left_out);
 	return bh_api_finish(&j);
 }

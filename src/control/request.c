@@ -11,6 +11,7 @@
 #define DRY 4u	  /* knows dry=1 */
 #define SCOPE 8u  /* knows scope= */
 #define SET 16u	  /* needs set= */
+#define CHANGE 64u /* needs change= */
 #define FLOW 32u  /* needs proto=, src= and dst= */
 
 static const struct verb {
@@ -22,6 +23,7 @@ static const struct verb {
 	[BH_API_FLOWS] = {"flows", 0, 0},
 	[BH_API_POLICY] = {"policy", 0, 0},
 	[BH_API_COUNTERS] = {"counters", 0, 0},
+	[BH_API_HOST_SHOW] = {"host-show", 0, TARGET},
 	[BH_API_ISOLATE] = {"isolate", BH_CMD_ISOLATE, TARGET | REASON | DRY | SCOPE},
 	[BH_API_SHIELD] = {"shield", BH_CMD_SHIELD, TARGET | REASON | DRY},
 	[BH_API_CONTAIN] = {"contain", BH_CMD_CONTAIN, TARGET | REASON | DRY},
@@ -34,6 +36,8 @@ static const struct verb {
 	[BH_API_POLICY_APPLY] = {"policy-apply", 0, TARGET},
 	[BH_API_POLICY_CONFIRM] = {"policy-confirm", 0, 0},
 	[BH_API_POLICY_ROLLBACK] = {"policy-rollback", 0, 0},
+	[BH_API_HOST_SET] = {"host-set", BH_CMD_DEVICE, TARGET | CHANGE},
+	[BH_API_HOSTS_IMPORT] = {"hosts-import", 0, 0},
 };
 
 bool bh_api_writes(unsigned verb)
@@ -63,12 +67,12 @@ static int parse_key(struct bh_api_request *r, struct bh_word key, struct bh_wor
 
 	if (bh_word_is(key, "target"))
 		return bh_word_str(value, r->target, sizeof r->target);
-	if (bh_word_is(key, "reason"))
+	if (bh_word_is(key, r->verb == BH_API_HOST_SET ? "change" : "reason"))
 		return bh_word_str(value, r->reason, sizeof r->reason);
 	if (bh_word_is(key, "for"))
 		return bh_duration_parse(value.p, value.len, &r->ttl);
 	if (bh_word_is(key, "bytes")) {
-		if (bh_word_u64(value, BH_API_BODY, &n) || !n)
+		if (bh_word_u64(value, r->verb == BH_API_HOSTS_IMPORT ? BH_API_LIST : BH_API_BODY, &n) || !n)
 			return 1;
 		r->bytes = (uint32_t)n;
 		return 0;
@@ -101,7 +105,7 @@ static const char *complaint(const struct bh_api_request *r, unsigned takes)
 {
 	bool bridge = r->verb == BH_API_DRAWBRIDGE;
 
-	if (r->verb == BH_API_POLICY_APPLY ? !r->bytes : r->bytes != 0)
+	if (r->verb == BH_API_POLICY_APPLY || r->verb == BH_API_HOSTS_IMPORT ? !r->bytes : r->bytes != 0)
 		return r->bytes ? "bytes= has no meaning in" : "bytes= is missing in";
 	if (r->verb == BH_API_MODE && r->mode == BH_MODE_COUNT)
 		return "mode=observe|ask|auto is missing in";
@@ -117,6 +121,8 @@ static const char *complaint(const struct bh_api_request *r, unsigned takes)
 		return "scope= has no meaning in";
 	if (r->dry && bh_api_writes(r->verb) && !(takes & DRY))
 		return "dry=1 has no meaning in";
+	if ((takes & CHANGE) && !r->reason[0])
+		return "change= is missing in";
 	if ((takes & REASON) && !r->dry && !r->reason[0])
 		return "reason= is missing in";
 	return NULL;
@@ -182,7 +188,7 @@ size_t bh_api_print(const struct bh_api_request *r, char buf[BH_API_LINE])
 	if (!bh_addr_none(&r->session))
 		bh_putf(&t, " session=%s", bh_addr_print(&r->session, a));
 	if (r->reason[0]) {
-		bh_put(&t, " reason=");
+		bh_putf(&t, " %s=", r->verb == BH_API_HOST_SET ? "change" : "reason");
 		bh_put_quoted(&t, r->reason, strlen(r->reason));
 	}
 	return t.truncated ? 0 : t.len;

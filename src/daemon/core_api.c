@@ -44,9 +44,15 @@ struct bh_stats core_stats(struct proc *p)
 
 static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 {
+	static const char *const store[] = {"off", "on", "failing", "unusable"};
+	uint32_t st = p->in->shm->store;
 	struct bh_api_view v = {.core = p->core, .policy = p->policy, .stats = s, .host = p->fmt.host, .now = p->now, .offset_s = p->fmt.offset_s,
 		.enforcer_up = p->enf.fd >= 0, .drifts = p->drifts, .segment = bh_segment_name(p->segment)};
 
+	v.ouis = p->in->opts->ouis;
+	v.store = store[st < BH_COUNT(store) ? st : 0];
+	v.store_rows = p->in->shm->store_rows;
+	v.store_waits = p->store.waits;
 	if (core_trial(p)) {
 		v.trial_file = p->trial.file;
 		v.trial_until = p->trial.until;
@@ -96,6 +102,7 @@ static void say(struct proc *p, struct client *c, const char *text, size_t len)
 	c->order = c->law = 0;
 	c->policy_wait = false;
 	c->token = 0;
+	c->story = 0;
 	c->out_at = 0;
 	c->out_len = len;
 	c->out = malloc(len ? len : 1);
@@ -144,6 +151,18 @@ void core_say_counters(struct proc *p, struct client *c, const char *counters, s
 	struct bh_api_view v = view(p, &s);
 
 	say(p, c, p->reply, bh_api_counters(&v, counters, would, n, p->reply, REPLY));
+}
+
+void core_say_device(struct proc *p, struct client *c, const struct bh_api_story *v, size_t n, const char *unknown)
+{
+	const struct bh_device *d = bh_devices_find(bh_state_devices(bh_core_state(p->core)), &c->story_of);
+	struct bh_stats s = core_stats(p);
+	struct bh_api_view view_of = view(p, &s);
+
+	if (d)
+		say(p, c, p->reply, bh_api_device(&view_of, d, v, n, unknown, p->reply, REPLY));
+	else
+		answer(p, c, 1, "the device has been forgotten meanwhile", NULL, NULL);
 }
 
 static int refusal_exit(const struct bh_refused *r)
@@ -291,10 +310,10 @@ static void request(struct proc *p, struct client *c)
 		return;
 	}
 	if (bh_api_writes(q.verb) && !q.dry && !c->may_write) {
-		answer(p, c, 5, "only root may change what is cut", NULL, NULL);
+		answer(p, c, 5, q.verb >= BH_API_HOST_SET ? "only root may say what a device is" : "only root may change what is cut", NULL, NULL);
 		return;
 	}
-	if (q.verb == BH_API_POLICY_APPLY) {
+	if (q.verb == BH_API_POLICY_APPLY || q.verb == BH_API_HOSTS_IMPORT) {
 		c->q = q;
 		c->body = malloc(q.bytes);
 		if (!c->body)
@@ -309,7 +328,11 @@ static void request(struct proc *p, struct client *c)
 		core_policy_end(p, c, q.verb == BH_API_POLICY_CONFIRM);
 		return;
 	}
-	if (q.verb == BH_API_FLOWS)
+	if (q.verb == BH_API_HOST_SET)
+		core_device_set(p, c, &q);
+	else if (q.verb == BH_API_HOST_SHOW)
+		core_device_show(p, c, &q);
+	else if (q.verb == BH_API_FLOWS)
 		core_flows(p, c);
 	else if (q.verb == BH_API_POLICY)
 		say(p, c, p->reply, bh_api_policy(&v, p->reply, REPLY));
@@ -351,6 +374,10 @@ static void body(struct proc *p, struct client *c)
 	}
 	if (c->body_len < c->q.bytes)
 		return;
+	if (c->q.verb == BH_API_HOSTS_IMPORT) {
+		core_import_begin(p, c);
+		return;
+	}
 	c->body = NULL;
 	core_policy_apply(p, c, &c->q, text, c->body_len);
 	free(text);
@@ -408,7 +435,7 @@ static struct client *place(struct proc *p, bool root)
 
 		if (c->fd < 0)
 			return c;
-		if (!c->order && !c->policy_wait && !c->law && (!c->token || (root && !c->may_write)) && (root || !c->may_write) &&
+		if (!c->order && !c->policy_wait && !c->law && !c->import && (!c->token || (root && !c->may_write)) && (root || !c->may_write) &&
 			(!oldest || (oldest->may_write && !c->may_write) || (oldest->may_write == c->may_write && c->deadline < oldest->deadline)))
 			oldest = c;
 	}
@@ -470,6 +497,8 @@ void core_waiters(struct proc *p)
 			answer_posture(p, c, 8, "; the kernel has not answered yet");
 		if (c->fd >= 0 && c->token && p->now > c->deadline)
 			core_live_late(p, c);
+		if (c->fd >= 0 && c->story && p->now > c->deadline)
+			core_store_late(p, c);
 		if (c->fd >= 0 && !c->order && p->now > c->deadline)
 			hang_up(c);
 		if (c->fd < 0 || !c->order)

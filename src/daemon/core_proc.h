@@ -8,6 +8,7 @@
 #include "daemon/keep.h"
 #include "daemon/lines.h"
 #include "daemon/roles.h"
+#include "daemon/told.h"
 
 #define TICK BH_MS(250)
 #define CLIENTS 16
@@ -28,6 +29,23 @@ struct client {
 	struct bh_api_request q;  /* with a body still to come, of a preview, or of a posture */
 	char *body;
 	size_t body_len;
+	uint64_t story;		/* of what the store was asked for it; 0 = nothing */
+	struct bh_mac story_of;
+	bool story_known;
+	uint8_t import;		/* pass over the body: 1 looking, 2 doing; 0 = none */
+	uint32_t import_line;
+	size_t at, done, refused;
+};
+
+struct core_store { /* core_store.c */
+	int fd; /* -1 = nothing is kept */
+	bool loaded, unusable;
+	struct bh_told *told;
+	uint32_t cap, cursor, tokens;
+	uint64_t load_token, read, bad, waits;
+	bh_ns load_next;
+	struct bh_text t; /* over out: the message being made */
+	char out[BH_STORE_MESSAGE], in[BH_STORE_MESSAGE];
 };
 
 struct trial { /* core_policy.c */
@@ -68,6 +86,7 @@ struct proc {
 	bh_ns guest_asked;
 	bh_ns guest_next; /* before that nothing more is asked for them */
 	char *reply;
+	struct core_store store;
 };
 
 /* core_role.c */
@@ -98,6 +117,22 @@ int core_let_go(struct proc *p, uint32_t order) BH_MUST;
 /* core_hands.c */
 void core_hands_keep(struct proc *p); /* what has been done to conduits, for the next core */
 void core_hands_restore(struct proc *p);
+/* core_store.c: the inventory over restarts */
+void core_store_open(struct proc *p);
+void core_store_ask(struct proc *p); /* for all of it */
+void core_store_ready(struct proc *p);
+void core_store_tick(struct proc *p);
+void core_store_again(struct proc *p); /* a new store's process */
+bool core_store_room(struct proc *p);
+void core_store_person(struct proc *p, const struct bh_mac *m, const char *change, const char *by); /* somebody said it of the device */
+void core_store_now(struct proc *p);
+void core_store_history(struct proc *p, struct client *c, const struct bh_mac *m); /* answers c */
+void core_store_late(struct proc *p, struct client *c);
+/* core_people.c: what is said of devices */
+void core_device_set(struct proc *p, struct client *c, const struct bh_api_request *q);
+void core_device_show(struct proc *p, struct client *c, const struct bh_api_request *q);
+void core_import_begin(struct proc *p, struct client *c);
+bool core_import_step(struct proc *p); /* true: there is more to do */
 /* core_preview.c: answers that need the kernel's word first */
 void core_preview(struct proc *p, struct client *c, const struct bh_api_request *q, const struct bh_order *o);
 void core_flows(struct proc *p, struct client *c);
@@ -109,6 +144,7 @@ void core_live_late(struct proc *p, struct client *c); /* no word came */
 void core_say_preview(struct proc *p, struct client *c, const struct bh_preview *pv); /* NULL: it could not be made */
 void core_say_flows(struct proc *p, struct client *c, const struct bh_preview *open);
 void core_say_counters(struct proc *p, struct client *c, const char *counters, struct bh_api_would *would, size_t n);
+void core_say_device(struct proc *p, struct client *c, const struct bh_api_story *v, size_t n, const char *unknown);
 void core_answer(struct proc *p, struct client *c, int code, const char *text);
 struct bh_stats core_stats(struct proc *p);
 void core_law_replied(struct proc *p, int status); /* the enforcer has answered for a law */

@@ -22,6 +22,7 @@
 #include "daemon/worker.h"
 
 #define LAG BH_MS(10)
+#define FIXED 5 /* descriptors that are no clients */
 #define BURST 4096 /* events between two looks at the descriptors */
 
 bh_ns core_wall(void)
@@ -249,6 +250,8 @@ static void supervisor_ready(struct proc *p)
 	if (n == 0)
 		exit(0); /* the supervisor is gone */
 	h = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+	if (n > 0 && byte == 't')
+		core_store_again(p);
 	if (n > 0 && byte == 's') { /* the sensor died and was started again */
 		struct bh_event ev = {.at = core_wall(), .kind = BH_EV_GAP};
 
@@ -379,6 +382,7 @@ static void tick(struct proc *p)
 			bh_lines_commit(&p->eve, bh_eve_stats(&p->fmt, &s, room, BH_EVE_MAX));
 	}
 	(void)!bh_lines_flush(&p->eve);
+	core_store_tick(p);
 	core_policy_tick(p);
 	core_boot_tick(p);
 }
@@ -403,9 +407,14 @@ static bool rings_empty(struct proc *p)
 	return true;
 }
 
+static bool waits(const struct client *c)
+{
+	return c->order || c->policy_wait || c->law || c->story || c->import;
+}
+
 static void loop(struct proc *p)
 {
-	struct pollfd f[4 + CLIENTS];
+	struct pollfd f[FIXED + CLIENTS];
 	bool busy = false;
 
 	for (;;) {
@@ -415,11 +424,12 @@ static void loop(struct proc *p)
 		f[1] = (struct pollfd){p->enf.fd, POLLIN, 0};
 		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
+		f[4] = (struct pollfd){p->store.fd, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
-			f[4 + i] = (struct pollfd){p->clients[i].order || p->clients[i].policy_wait || p->clients[i].law ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
+			f[FIXED + i] = (struct pollfd){waits(&p->clients[i]) ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
 		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
 		p->now = core_wall();
-		if (poll(f, 4 + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy || p->now < p->adopting ? 1 : 0) < 0 && errno != EINTR)
+		if (poll(f, FIXED + CLIENTS, rings_empty(p) ? timeout_ms(p, busy) : busy || p->now < p->adopting ? 1 : 0) < 0 && errno != EINTR)
 			return;
 		atomic_store_explicit(&p->in->shm->core_sleeps, 0, memory_order_relaxed);
 		p->now = core_wall();
@@ -431,12 +441,15 @@ static void loop(struct proc *p)
 			enforcer_ready(p);
 		if (f[3].revents)
 			supervisor_ready(p);
+		if (p->store.fd >= 0 && f[4].revents)
+			core_store_ready(p);
 		if ((f[2].revents & POLLIN) && p->now >= p->adopting)
 			core_client_new(p);
 		for (int i = 0; i < CLIENTS; i++)
-			if (p->clients[i].fd >= 0 && f[4 + i].fd == p->clients[i].fd && f[4 + i].revents)
+			if (p->clients[i].fd >= 0 && f[FIXED + i].fd == p->clients[i].fd && f[FIXED + i].revents)
 				core_client_ready(p, &p->clients[i]);
 		core_waiters(p);
+		busy |= core_import_step(p);
 		if (p->now >= p->next_tick || p->next_tick > p->now + TICK) /* or set back */
 			tick(p);
 		core_follow_posture(p);
@@ -446,7 +459,7 @@ static void loop(struct proc *p)
 int bh_role_core(const struct bh_core_in *in)
 {
 	static const int extra[] = {SCMP_SYS(accept4), SCMP_SYS(getsockopt), -1};
-	struct bh_core_opts co = {.self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed, .watch = in->opts->watch};
+	struct bh_core_opts co = {.self = in->self, .n_self = in->n_self, .mode = in->opts->mode, .seed = in->seed, .watch = in->opts->watch, .ouis = in->opts->ouis};
 	struct proc *p = calloc(1, sizeof *p);
 	struct tm tm;
 	time_t t = time(NULL);
@@ -455,7 +468,7 @@ int bh_role_core(const struct bh_core_in *in)
 	prctl(PR_SET_NAME, "bh-core");
 	if (r == 0) {
 		p->in = in;
-		p->enf.fd = -1;
+		p->enf.fd = p->store.fd = -1;
 		p->policy = co.policy = core_policy_first(p, in->opts->policy);
 		p->start = p->now = p->next_tick = core_wall();
 		p->reply = malloc(REPLY);
@@ -482,6 +495,8 @@ int bh_role_core(const struct bh_core_in *in)
 		return 1;
 	}
 	core_hands_restore(p);
+	core_store_open(p);
+	p->now = p->next_tick = core_wall();
 	enforcer_up(p, in->enforcer);
 	if (p->enf.fd >= 0)
 		p->adopting = p->now + BH_SEC(2);

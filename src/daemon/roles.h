@@ -8,6 +8,7 @@
 #define BH_DAEMON_ROLES_H
 
 #include <bulkhead/capture.h>
+#include <bulkhead/gadget.h>
 #include <bulkhead/watch.h>
 #include "daemon/keep.h"
 #include "daemon/shm.h"
@@ -15,6 +16,7 @@
 struct bh_run_opts {
 	const struct bh_policy *policy;
 	const struct bh_watch *watch;
+	const struct bh_ouis *ouis; /* may be NULL */
 	const char *const *ifaces;
 	size_t n_ifaces;
 	unsigned workers;
@@ -22,6 +24,7 @@ struct bh_run_opts {
 	const char *eve_path, *socket_path, *host;
 	const char *state_dir, *base_sha256; /* NULL = nothing is kept over a restart; base: of the policy file given */
 	bool strict, no_enforcer, share_table, bridge;
+	bool new_inventory; /* the file there is moved aside */
 };
 
 /* src/daemon/run.c: the supervisor; returns the exit code */
@@ -40,6 +43,7 @@ int bh_role_sensor(const struct bh_sensor_in *in);
 struct bh_core_in {
 	struct bh_shm *shm;
 	int bell, api, enforcer, reporter, supervisor; /* supervisor: new enforcer sockets arrive here */
+	int store; /* -1: nothing is kept */
 	const struct bh_run_opts *opts;
 	const struct bh_addr *self;
 	size_t n_self;
@@ -55,6 +59,14 @@ struct bh_reporter_in {
 	const char *path;
 };
 int bh_role_reporter(const struct bh_reporter_in *in);
+
+#define BH_STORE_MESSAGE 65536u /* the longest between the core and the store */
+struct bh_store_in {
+	struct bh_shm *shm;
+	int fd; /* to and from the core, whole messages */
+	const char *dir;
+};
+int bh_role_store(const struct bh_store_in *in);
 
 /* src/daemon/sandbox.c: no capabilities, no new privileges, a system call filter. extra: -1-terminated list. < 0 -errno */
 int bh_sandbox(const int *extra) BH_MUST;

@@ -6,6 +6,7 @@
  *
  *   sensor   dies: its sockets are opened anew, the core is told of the gap
  *   core     dies: its end of the enforcer's socket closes, so the enforcer ends too; both come back, the core adopts the cuts
+ *   store    dies: what it had not read waits in its socket; the core says once more what it said last
  *   enforcer dies: a new socket pair; the core gets its end over the supervisor's socket and reconciles
  */
 #include <errno.h>
@@ -31,8 +32,9 @@
 #include <unistd.h>
 #include <bulkhead/enforce.h>
 #include "daemon/roles.h"
+#include "daemon/store.h"
 
-static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter"};
+static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store"};
 
 struct run {
 	const struct bh_run_opts *o;
@@ -41,6 +43,7 @@ struct run {
 	int state; /* the state directory, or -1 */
 	int bell, api, sigs;
 	int lines[2];	   /* EVE lines: core writes [1], reporter reads [0] */
+	int store[2];	   /* whole messages: the core has [1], the store [0]; -1 = nothing is kept */
 	int super[2];	   /* supervisor writes [0], core reads [1] */
 	int enf_core;	   /* the core's end while no core has it; -1 = with the core */
 	int enf_enforcer;  /* the enforcer's end while no enforcer has it */
@@ -60,6 +63,14 @@ static bh_ns mono(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
+	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
+}
+
+static bh_ns wall(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
 	return BH_SEC(t.tv_sec) + (bh_ns)t.tv_nsec;
 }
 
@@ -166,6 +177,24 @@ static int pair(int fd[2])
 	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) ? -errno : 0;
 }
 
+/* The inventory's file is opened by its own process; here only what somebody asked for is moved out of its way. */
+static int open_store(struct run *r)
+{
+	char name[64];
+	int e;
+
+	if (r->state < 0)
+		return 0;
+	e = r->o->new_inventory ? bh_store_aside(r->o->state_dir, wall(), name) : 1;
+	if (e == 0)
+		fprintf(stderr, "bulkhead: the inventory there was is now %s/%s\n", r->o->state_dir, name);
+	if (e < 0) {
+		fprintf(stderr, "bulkhead: cannot move the inventory in %s aside: %s\n", r->o->state_dir, strerror(-e));
+		return e;
+	}
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->store) ? -errno : 0;
+}
+
 static int open_all(struct run *r)
 {
 	sigset_t set;
@@ -187,6 +216,7 @@ static int open_all(struct run *r)
 	e = e ? e : pair(r->lines);
 	e = e ? e : pair(r->super);
 	e = e ? e : open_api(r);
+	e = e ? e : open_store(r); /* after it: another daemon's inventory is not moved */
 	if (e == 0)
 		fcntl(r->lines[1], F_SETFL, O_NONBLOCK); /* a stuck disk must not stop the core */
 	return e;
@@ -211,10 +241,11 @@ static void keep_only(const int *keep, size_t n)
 
 static int child(struct run *r, unsigned role)
 {
-	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1],
+	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1], .store = r->store[1],
 		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed, .keep = r->keep};
 	struct bh_sensor_in sensor = {r->shm, r->bell, &r->set, r->live, r->o->workers, r->seed};
 	struct bh_reporter_in rep = {r->shm, r->lines[0], r->o->eve_path};
+	struct bh_store_in store = {r->shm, r->store[0], r->o->state_dir};
 	int keep[BH_SHM_WORKERS + 1], n = 0;
 	sigset_t none;
 
@@ -230,13 +261,16 @@ static int child(struct run *r, unsigned role)
 		keep_only(keep, (size_t)n);
 		return bh_role_sensor(&sensor);
 	case BH_PROC_CORE:
-		keep_only((int[]){r->bell, r->api, r->enf_core, r->lines[1], r->super[1]}, 5);
+		keep_only((int[]){r->bell, r->api, r->enf_core, r->lines[1], r->super[1], r->store[1]}, 6);
 		return bh_role_core(&core);
 	case BH_PROC_ENFORCER:
 		keep_only((int[]){r->enf_enforcer}, 1);
 		prctl(PR_SET_NAME, "bh-enforcer");
 		return bh_enforcer_serve(r->enf_enforcer,
 			(r->o->share_table ? 0 : BH_ENF_OWN) | (r->o->bridge ? BH_ENF_BRIDGE : 0)) < 0;
+	case BH_PROC_STORE:
+		keep_only((int[]){r->store[0]}, 1);
+		return bh_role_store(&store);
 	default:
 		keep_only((int[]){r->lines[0]}, 1);
 		return bh_role_reporter(&rep);
@@ -317,6 +351,13 @@ static void start_role(struct run *r, unsigned role)
 			close(r->enf_core);
 		r->enf_core = -1;
 		return;
+	case BH_PROC_STORE:
+		if (r->store[0] < 0)
+			return;
+		start(r, role);
+		if (!r->first)
+			give_core(r, 't', -1);
+		return;
 	default:
 		start(r, role);
 	}
@@ -371,12 +412,14 @@ static void stop(struct run *r)
 	bh_ns end = mono() + BH_SEC(3);
 	bool any = true;
 
-	/* the core first: its end closes the enforcer and, over the lines' socket, the reporter, which drains and ends */
+	/* the core first: its end closes the enforcer and, over their sockets, reporter and store, which drain and end */
 	if (r->pid[BH_PROC_CORE])
 		kill(r->pid[BH_PROC_CORE], SIGTERM);
 	if (r->pid[BH_PROC_SENSOR])
 		kill(r->pid[BH_PROC_SENSOR], SIGTERM);
 	close(r->lines[1]);
+	if (r->store[1] >= 0)
+		close(r->store[1]);
 	while (any && mono() < end) {
 		struct timespec nap = {0, 5000000};
 
@@ -420,9 +463,9 @@ static void loop(struct run *r)
 
 int bh_run(const struct bh_run_opts *opts)
 {
-	/* the reporter and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
-	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_SENSOR};
-	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1};
+	/* the reporter, the store and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
+	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_SENSOR};
+	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1, .store = {-1, -1}};
 	int e;
 
 	if (opts->state_dir && (r.state = open(opts->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {

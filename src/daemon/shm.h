@@ -13,7 +13,8 @@
 #define BH_SHM_WORKERS 16
 #define BH_SHM_SLOTS 16384u
 
-enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROCS };
+enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROC_STORE, BH_PROCS };
+enum bh_shm_store { BH_SHM_STORE_OFF, BH_SHM_STORE_ON, BH_SHM_STORE_FAILING, BH_SHM_STORE_UNUSABLE };
 
 /* plain numbers a worker publishes about once a second, each whole by itself */
 struct bh_tap_counters {
@@ -29,6 +30,8 @@ struct bh_shm {
 	_Atomic int32_t pids[BH_PROCS];
 	_Atomic uint32_t restarts[BH_PROCS];
 	_Atomic uint64_t eve_lines, eve_dropped; /* by the reporter */
+	_Atomic uint32_t store;			 /* enum bh_shm_store, and rows written: by the store */
+	_Atomic uint64_t store_rows;
 	struct bh_tap tap[BH_SHM_WORKERS];
 };
 /* Where a ring lies is arithmetic, not data: the sensor could write data. */

@@ -133,6 +133,12 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 	}
 }
 
+/* of ourselves we believe nothing, but what is plugged into this box */
+static bool of_our_port(const struct bh_event *ev)
+{
+	return ev->kind == BH_EV_USB && ev->u.usb.via == BH_USB_SENSOR;
+}
+
 static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 {
 	unsigned kind = s->ev->kind;
@@ -140,7 +146,7 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 	const struct bh_host *who = s->who ? s->who : s->src; /* the source may be what is claimed */
 	struct bh_finding f;
 
-	if (!s->src || bh_core_is_self(c, &who->addr))
+	if (!s->src || (bh_core_is_self(c, &who->addr) && !of_our_port(s->ev)))
 		return;
 	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
 		unsigned i = c->asked[kind][k];
@@ -227,6 +233,9 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		/* fall through */
 	default:
 		bh_state_step(c->state, ev, &s);
+		if (s.was)
+			bh_ledger_join(&s.src->ledger, &s.was->ledger, c->now);
+		bh_order_follow(c, &s, out);
 		bh_effect_step(c, ev, out);
 		detect(c, &s, out);
 	}

@@ -89,6 +89,8 @@ uint32_t *bh_order_slot(struct bh_ledger *l, unsigned kind); /* where a host kee
 struct bh_order *bh_order_holding(struct bh_core *c, const struct bh_cut *cut); /* the standing one that holds it longest */
 void bh_core_again(struct bh_core *c, struct bh_out *out);
 size_t bh_core_standing(const struct bh_core *c, unsigned kind); /* cuts; 0 = of all kinds */
+/* follow.c: a device under an order has taken one more address */
+void bh_order_follow(struct bh_core *c, const struct bh_sight *s, struct bh_out *out);
 /* effect.c: is somebody reached whom an isolation bars? */
 void bh_effect_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *out);
 /* nets.c: the order's networks, made to lie beside those cut already; then the guard */

@@ -49,6 +49,8 @@ static unsigned attribution(const struct bh_core *c, const struct bh_sight *s, c
 		a = 0;
 	else if (ev->kind == BH_EV_DHCP)
 		a = s->asked_for ? 2 : 1;
+	else if (ev->kind == BH_EV_USB && !(ev->flags & BH_EVF_UNTRUSTED))
+		a = 1; /* signed with its key, or our own port; of its address we know only where the datagram came from */
 	else if (twoway)
 		a = bound && s->src->onlink && s->src->conflict_until < ev->at ? 3 : s->src->zone != BH_ZONE_NONE ? 2 : 1;
 	else if (bound || (s->src && s->src->verified) || ev->outcome == BH_OUT_REFUSED)

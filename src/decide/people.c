@@ -305,6 +305,24 @@ static void release(struct bh_core *c, const struct bh_event *ev, struct bh_out 
 	}
 }
 
+/* ---- devices ---- */
+static void device(struct bh_core *c, const struct bh_event *ev, struct bh_out *out)
+{
+	const struct bh_ev_command *cmd = &ev->u.command;
+	struct bh_order none = {.at = c->now};
+	struct bh_refused r = {.code = BH_REF_UNKNOWN};
+	struct bh_mac m;
+
+	if (bh_mac_parse(cmd->target, strlen(cmd->target), &m))
+		snprintf(r.text, sizeof r.text, "'%.60s' is no MAC address", cmd->target);
+	else if (bh_state_device_set(c->state, &m, cmd->reason, cmd->by, ev->at))
+		snprintf(r.text, sizeof r.text, "'%.60s' cannot be said of %.17s, or there is no room for it", cmd->reason, cmd->target);
+	else
+		return;
+	bh_strcpy(none.by, sizeof none.by, cmd->by);
+	bh_core_action(c, &none, BH_VERB_REFUSED, &r, out);
+}
+
 /* ---- commands ---- */
 static void place(struct bh_core *c, const struct bh_order *o, struct bh_out *out)
 {
@@ -332,6 +350,10 @@ void bh_core_command(struct bh_core *c, const struct bh_event *ev, struct bh_out
 		c->mode = cmd->mode < BH_MODE_COUNT ? cmd->mode : c->mode;
 		c->law.mode = c->mode;
 		c->posture_dirty = true;
+		return;
+	}
+	if (cmd->verb == BH_CMD_DEVICE) {
+		device(c, ev, out);
 		return;
 	}
 	if (cmd->verb == BH_CMD_NONE || cmd->verb >= BH_CMD_COUNT)

@@ -4,8 +4,10 @@
  *
  * The device that sent the frame is to blame, whatever it wrote inside. Three claims in a minute against an owner who is alive; one
  * is enough against what the policy declares. Announcements to everybody count only when the owner goes on using the address:
- * a virtual router moves like that, once. What anybody may forge leads to an alert and a shield; the isolation waits until the lie
- * is believed and used: an answered connection whose frames went to the liar for an address that is not his.
+ * a virtual router moves like that, once. Where the owner was never seen, five answers in a minute that nobody asked for, each sent to
+ * one device alone, are told for less: that is how a poisoned cache is kept so. What anybody may forge leads to an alert and a shield; the isolation waits until the lie
+ * is believed and used: an answered connection whose frames went to the liar for an address that is not his. To the one address
+ * he claims it may as well be two machines with one address by mistake. Routers answer for others by trade (proxy ARP).
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -13,23 +15,32 @@
 extern const struct bh_detector bh_detector_arp_spoof;
 
 #define CLAIMS 3
+#define UNASKED 5
+#define ASKED 1024
 #define LIE_LASTS BH_MIN(5)
 
-struct mine {
-	struct bh_rate claims;
+struct mine { /* about an address that is claimed */
+	struct bh_rate claims, unasked;
 	uint32_t all;
+};
+struct shared {
+	struct bh_recent asked[ASKED]; /* addresses somebody asked for, by hash */
 };
 
 static bool believed(const struct bh_sight *s)
 {
 	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->far->lie.at, LIE_LASTS) &&
 	       !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1)) && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) &&
-	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac);
+	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac) && (s->far->lie.several || !bh_addr_eq(&s->ev->dst, &s->far->lie.addr));
 }
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->ev->kind == BH_EV_ARP ? s->dev && s->who && s->claim >= BH_CLAIM_DISPUTED : believed(s);
+	if (s->ev->kind != BH_EV_ARP)
+		return believed(s);
+	if (s->dev && ((s->dev->tags & BH_DEV_T_ROUTER) || (s->dev->roles & BH_ROLE_BIT(BH_ROLE_GATEWAY))))
+		return false;
+	return s->dev && s->who && (s->claim >= BH_CLAIM_DISPUTED || !(s->ev->u.arp.flags & BH_ARP_F_GROUP) || s->ev->u.arp.op == 1);
 }
 
 static bool weighty(const struct bh_sight *s, const struct bh_host *h)
@@ -67,22 +78,59 @@ static int used(const struct bh_sight *s, struct bh_finding *f)
 	return 1;
 }
 
+/* answers that come again and again to one device, without a question */
+static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
+{
+	struct shared *sh = s->shared;
+	const struct bh_addr *about = s->ev->u.arp.op == 1 ? &s->ev->dst : &s->ev->src;
+	uint64_t key = bh_addr_hash(about, 1) | 1;
+	struct bh_recent *r = &sh->asked[key / 2 % ASKED];
+	char dev[96], a[80], b[BH_ADDR_TEXT];
+	uint32_t n;
+
+	if (s->ev->u.arp.op == 1) {
+		*r = (struct bh_recent){key, s->ev->at};
+		return 0;
+	}
+	/* an address of its own, or one asked for: nothing is wrong; without IPv4's questions in sight nothing can be said */
+	if ((s->ev->u.arp.flags & (BH_ARP_F_GROUP | BH_ARP_F_SOLICITED)) || !bh_addr_is4(&s->ev->src) || (r->key == key && bh_apart(s->ev->at, r->at) < BH_SEC(5)) ||
+		s->who == s->src || bh_addr_eq(&s->ev->src, &s->ev->dst))
+		return 0;
+	n = bh_rate_add(&m->unasked, 1, s->ev->at, BH_MIN(1));
+	if (n < UNASKED)
+		return 0;
+	bh_finding_init(f, &bh_detector_arp_spoof, s);
+	f->host = s->who->addr;
+	f->peer = s->ev->dst;
+	f->mac = s->dev->mac;
+	f->count = n;
+	f->hard = false;
+	f->weight = 150;
+	f->severity = BH_SEV_MEDIUM;
+	snprintf(f->text, sizeof f->text, "%s tells %s that it has %s, unasked, %u times in a minute", bh_dev_text(s, s->dev, dev), bh_addr_print(&s->ev->dst, b),
+		bh_host_text(s->src, &s->ev->src, a), n);
+	return 1;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
-	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, declared = s->claim == BH_CLAIM_DECLARED;
+	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, several, declared = s->claim == BH_CLAIM_DECLARED;
 	struct mine *m = mine;
 	char dev[96], a[80], owner[BH_MAC_TEXT];
 	uint32_t n;
 
 	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
 		return used(s, f);
+	if (s->claim < BH_CLAIM_DISPUTED)
+		return unasked(s, m, f);
 	group = announced || (s->ev->u.arp.flags & BH_ARP_F_GROUP);
 	/* conflict_until is ten minutes after it began: has the owner used his address since? */
 	if (shared_address(s) || bh_mac_eq(&s->owner, &s->dev->mac) || (group && !declared && s->src->kept_at <= s->src->conflict_until - BH_MIN(10)))
 		return 0;
 	m->all += m->all < UINT32_MAX;
 	n = bh_rate_add(&m->claims, 1, s->ev->at, BH_MIN(1));
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
+	several = s->dev->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->dev->lie.at, LIE_LASTS) && (s->dev->lie.several || !bh_addr_eq(&s->dev->lie.addr, &s->ev->src));
+	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .several = several, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
 	if (n < CLAIMS && !declared)
 		return 0;
 	bh_finding_init(f, &bh_detector_arp_spoof, s);
@@ -116,9 +164,11 @@ const struct bh_detector bh_detector_arp_spoof = {
 	.hard = true,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(ASKED) | BH_SEES_BIT(ANSWERED),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),
+	.shared_size = sizeof(struct shared),
 	.cares = cares,
 	.observe = observe,
 };

@@ -97,6 +97,7 @@ const struct bh_detector bh_detector_dualhome_leak = {
 	.severity = BH_SEV_MEDIUM,
 	.weight = 200,
 	.quiet = BH_HOUR(1),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_RPC) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_ARP),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_GATEWAY) | BH_ROLE_BIT(BH_ROLE_PROXY) | BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),

@@ -17,7 +17,9 @@ enum { TOLD_ASKED = 1, TOLD_SPOKE = 2 };
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dev && (s->dev_shown || (bh_opened(s->ev) && s->own)) && !(s->dev->tags & (BH_DEV_T_DUALBOOT | BH_DEV_T_PXE | BH_DEV_T_ROUTER)) &&
+	const struct bh_print *is = s->dev ? &s->dev->prints[s->dev->at_print] : NULL;
+
+	return is && (s->dev_shown || !(is->told & TOLD_SPOKE)) && (s->dev_shown || (bh_opened(s->ev) && s->own)) && !(s->dev->tags & (BH_DEV_T_DUALBOOT | BH_DEV_T_PXE | BH_DEV_T_ROUTER)) &&
 	       !(s->dev->flags & BH_DEV_ROUTES);
 }
 
@@ -53,7 +55,6 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	struct bh_print *is = &s->dev->prints[s->dev->at_print];
 	const struct bh_mac_prefix *prefix;
-	unsigned cls = bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix);
 	uint8_t how = bh_opened(s->ev) && is->ttl ? TOLD_SPOKE : TOLD_ASKED;
 	const struct bh_host *h = s->who ? s->who : s->src;
 	const struct bh_print *was;
@@ -73,13 +74,14 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	f->mac = s->dev->mac;
 	f->count = (uint32_t)drift;
 	f->step = how == TOLD_SPOKE ? BH_STEP_SHIELD : BH_STEP_ALERT;
-	if ((s->dev->tags & BH_DEV_T_SHARED) || (cls == BH_MACC_USB_NIC && strcmp(was->name, is->name) != 0)) {
+	if ((s->dev->tags & BH_DEV_T_SHARED) || (bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix) == BH_MACC_USB_NIC && strcmp(was->name, is->name) != 0)) {
 		f->severity = BH_SEV_INFO; /* one dongle, several laptops: the name says whose it is today */
 		f->weight /= 10;
 		f->step = BH_STEP_ALERT;
 	}
 	snprintf(f->text, sizeof f->text, "%s is not who it was: %s", bh_dev_text(s, s->dev, dev), what);
 	side_by_side(f, was, is);
+	bh_put_usb(f, s->dev);
 	return 1;
 }
 
@@ -96,6 +98,7 @@ const struct bh_detector bh_detector_id_drift = {
 	.severity = BH_SEV_HIGH,
 	.weight = 250,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_FLOW_NEW) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI) | BH_ROLE_BIT(BH_ROLE_LB),
 	.cares = cares,

@@ -173,6 +173,14 @@ const char *bh_dev_text(const struct bh_sight *s, const struct bh_device *d, cha
 	return buf;
 }
 
+void bh_put_usb(struct bh_finding *f, const struct bh_device *d)
+{
+	size_t n = strlen(f->detail);
+
+	if (d->usb[0])
+		snprintf(f->detail + n, sizeof f->detail - n, "%sUSB: %s", n ? "; " : "", d->usb);
+}
+
 /* does each zone with networks of its own have a host with one of the roles and a MAC? */
 static bool declared_everywhere(const struct bh_policy *p, uint32_t roles)
 {

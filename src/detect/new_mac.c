@@ -59,6 +59,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		z->told = s->ev->at;
 	snprintf(f->text, sizeof f->text, "unregistered device %s at %s: %s in zone %s, the %u%s in 30 days", bh_dev_text(s, d, dev), bh_host_text(h, &h->addr, a),
 		d->status == BH_DEV_RETIRED ? "retired, and back" : "first seen", s->policy->zones[d->zone].name, z->came, z->came == 1 ? "st" : z->came == 2 ? "nd" : z->came == 3 ? "rd" : "th");
+	bh_put_usb(f, d);
 	return 1;
 }
 
@@ -75,6 +76,8 @@ const struct bh_detector bh_detector_new_mac = {
 	.severity = BH_SEV_LOW,
 	.weight = 70,
 	.quiet = BH_HOUR(24),
+	.needs_inventory = true,
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI),
 	.shared_size = sizeof(struct shared),

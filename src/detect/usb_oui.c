@@ -77,6 +77,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	}
 	snprintf(f->text, sizeof f->text, "%s is %s%s%s%s%s", bh_dev_text(s, s->dev, dev), cls == BH_MACC_RANDOM ? "" : bh_mac_class_name(cls),
 		cls == BH_MACC_RANDOM ? "" : ": ", what, s->dev->zone == BH_ZONE_NONE ? "" : " in zone ", s->dev->zone == BH_ZONE_NONE ? "" : s->policy->zones[s->dev->zone].name);
+	bh_put_usb(f, s->dev);
 	return 1;
 }
 
@@ -93,6 +94,7 @@ const struct bh_detector bh_detector_usb_oui = {
 	.severity = BH_SEV_HIGH,
 	.weight = 300,
 	.quiet = BH_HOUR(24),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_NEW),
 	.cares = cares,
 	.observe = observe,

@@ -15,13 +15,13 @@ static const char *const smb_ops[BH_SMB_OPS] = {"none", "session", "tree", "open
 static const char *const rpc_ops[BH_RPC_OPS] = {"none", "bind", "call", "fault", "map", "addr"};
 static const char *const name_vias[BH_NAME_VIAS] = {"none", "llmnr", "nbns", "mdns", "ssdp", "wsd", "smb", "browser"};
 static const char *const name_ops[BH_NAME_OPS] = {"none", "query", "answer", "claim"};
-static const char *const usb_ops[BH_USB_OPS] = {"none", "add", "remove"};
+static const char *const usb_ops[BH_USB_OPS] = {"none", "add", "remove", "there"};
 static const char *const usb_vias[BH_USB_VIAS] = {"none", "companion", "sensor", "syslog"};
 static const char *const logon_vias[BH_LOGON_VIAS] = {"none", "smb", "rpc", "http", "ldap", "kerberos", "rdp", "ssh", "ftp"};
 static const char *const logon_mechs[BH_MECH_COUNT] = {"none", "ntlm", "kerberos", "password", "anonymous"};
 static const char *const logon_results[BH_LOGON_RESULTS] = {"none", "tried", "ok", "failed", "refused"};
 
-static const char *const cmds[BH_CMD_COUNT] = {"none", "isolate", "release", "shield", "mode", "contain", "island", "kill", "breaker", "drawbridge"};
+static const char *const cmds[BH_CMD_COUNT] = {"none", "isolate", "release", "shield", "mode", "contain", "island", "kill", "breaker", "drawbridge", "device"};
 static const char *const scopes[BH_SCOPE_COUNT] = {"host", "segment", "zone"};
 static const char *const sets[BH_SET_COUNT] = {"none", "normal", "admin-off", "pins-only", "raise", "lower", "auto"};
 

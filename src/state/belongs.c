@@ -82,9 +82,7 @@ void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_s
 
 	if (bh_mac_none(m) || (m->b[0] & 1) || (ev->flags & BH_EVF_UNTRUSTED))
 		return;
-	d = bh_devices_find(t, m);
-	last = d ? d->last : 0;
-	v->dev = d = bh_devices_touch(t, m, ev->at);
+	v->dev = d = bh_devices_meet(t, m, ev->at, &last);
 	if (!d)
 		return;
 	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);

@@ -72,12 +72,12 @@ static enum bh_claim again(struct bh_host *h, const struct bh_mac *m, bh_ns at, 
 	return at > h->kept_at && at - h->kept_at > GIVEN_UP ? BH_CLAIM_LEFT : BH_CLAIM_DISPUTED;
 }
 
-enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner)
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_device *known, struct bh_mac *ret_owner)
 {
 	enum bh_claim c = BH_CLAIM_SAME;
 	struct bh_device *d;
 
-	if (!h || !(d = bh_devices_touch(s->devices, m, at)))
+	if (!h || !(d = known && bh_mac_eq(&known->mac, m) ? known : bh_devices_touch(s->devices, m, at)))
 		return BH_CLAIM_NONE;
 	if (!bh_device_carry(d, &h->addr, at, how == BH_BY_FRAME)) {
 		if (bh_mac_eq(&h->mac, m)) {
@@ -101,27 +101,37 @@ enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct 
 	return h->conflict_until > at && !bh_mac_none(&h->kept) ? again(h, m, at, ret_owner) : c;
 }
 
-/* One in a zone rather than none, IPv4 rather than IPv6, and the one used last: of an address left behind somebody else may be the next owner. */
-static bool stands_better(const struct bh_host *a, const struct bh_host *b)
+/*
+ * Which address a device goes by: one in a zone rather than none, one that frames carried rather than a claim, which is free, IPv4 rather
+ * than IPv6; of several carried the one used last, for of an address left behind somebody else may be the next owner.
+ */
+static unsigned worth(const struct bh_device *d, unsigned i, const struct bh_host *h)
 {
-	unsigned x = (a->zone != BH_ZONE_NONE) * 2 + bh_addr_is4(&a->addr), y = (b->zone != BH_ZONE_NONE) * 2 + bh_addr_is4(&b->addr);
-
-	return x != y ? x > y : a->last > b->last;
+	return (h->zone != BH_ZONE_NONE) * 4 + (d->carried >> i & 1) * 2 + bh_addr_is4(&h->addr);
 }
 
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at)
 {
 	struct bh_addr a = bh_addr_of_mac(&d->mac);
 	struct bh_host *h = NULL;
+	unsigned best = 0;
 
 	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++) {
 		struct bh_host *o = bh_state_find(s, &d->addrs[i]);
+		unsigned w;
 
-		if (o && bh_state_owns(o, &d->mac, at) && (!h || stands_better(o, h)))
-			h = o;
+		if (!o || !bh_state_owns(o, &d->mac, at))
+			continue;
+		w = worth(d, i, o);
+		if (h && (w < best || (w == best && (!(w & 2) || o->last <= h->last))))
+			continue;
+		h = o;
+		best = w;
 	}
-	if (!h)
+	if (!h) {
 		h = bh_state_touch(s, &a, at);
+		d->flags |= BH_DEV_NAMELESS; /* no list hangs on it */
+	}
 	if (h && bh_mac_none(&h->mac)) {
 		h->mac = d->mac;
 		h->onlink = true;

@@ -235,14 +235,23 @@ static uint32_t evict(struct bh_devices *t)
 
 struct bh_device *bh_devices_touch(struct bh_devices *t, const struct bh_mac *m, bh_ns at)
 {
+	bh_ns before;
+
+	return bh_devices_meet(t, m, at, &before);
+}
+
+struct bh_device *bh_devices_meet(struct bh_devices *t, const struct bh_mac *m, bh_ns at, bh_ns *ret_before)
+{
 	uint32_t tag = tag_of(t, m), i, slot;
 	struct bh_device *d;
 
+	*ret_before = 0;
 	if (bh_mac_none(m) || (m->b[0] & 1))
 		return NULL;
 	i = lookup(t, m, tag);
 	if (t->index[i].at) {
 		d = &t->v[t->index[i].at - 1];
+		*ret_before = d->last;
 		if (at >> 30 != d->last >> 30) { /* once a second is order enough */
 			out_of(t, d, list_of(d));
 			into(t, d, list_of(d));

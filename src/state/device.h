@@ -5,6 +5,8 @@
 
 #include <bulkhead/state.h>
 
+/* As touch; *ret_before: when it was last seen, 0 = never. */
+struct bh_device *bh_devices_meet(struct bh_devices *t, const struct bh_mac *m, bh_ns at, bh_ns *ret_before);
 void bh_devices_flag(struct bh_devices *t, struct bh_device *d, uint8_t flags, bool on);
 void bh_devices_zone(struct bh_devices *t, struct bh_device *d, uint16_t zone);
 void bh_devices_declare(struct bh_devices *t, const struct bh_policy *p); /* whom the policy names by MAC, for known_in */

@@ -20,6 +20,12 @@ struct place {
 	uint32_t at;  /* 1 + slot; 0 = empty */
 };
 
+struct bh_plugged { /* usb.c: what was said of a MAC before its first frame */
+	struct bh_mac mac;
+	bh_ns at;
+	char text[40];
+};
+
 struct bh_state {
 	const struct bh_policy *policy;
 	const struct bh_watch *watch;
@@ -31,17 +37,24 @@ struct bh_state {
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
 	struct bh_devices *devices;
+	bh_ns *sees; /* of each zone, and of none: when each kind was last seen */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;
 	struct bh_filter filter;
 	struct bh_asked asked[BH_ASKED];
+	struct bh_plugged plugged[64];
 	uint64_t *fresh; /* behind the index, in the same memory: each event looks at both */
 	uint64_t seed;
 	struct bh_state_counters n;
 };
 
+void bh_state_saw(struct bh_state *s, const struct bh_sight *v); /* sees.c */
+
 enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };
-/* bind.c: m says it has the host's address. ret_owner: whose it was, when it was another's. */
-enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_mac *ret_owner);
+/* bind.c: m says it has the host's address. known: the sender's device, m's perhaps; may be NULL. ret_owner: whose it was, when it was another's. */
+enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_device *known, struct bh_mac *ret_owner);
+/* usb.c */
+void bh_state_usb(struct bh_state *s, const struct bh_event *ev);
+void bh_state_usb_recall(struct bh_state *s, struct bh_device *d); /* at the first frame of a device */
 
 #endif

@@ -47,7 +47,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
-	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
+	s->sees = calloc((BH_MAX_ZONES + 1) * BH_SEES_COUNT, sizeof *s->sees);
+	if (!s->sees || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -72,6 +73,7 @@ void bh_state_close(struct bh_state *s)
 		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
 	bh_devices_close(s->devices);
+	free(s->sees);
 	free(s);
 }
 
@@ -349,7 +351,7 @@ static void flow_outcome(struct bh_state *s, const struct bh_event *ev, struct b
 	verify(s, v->src, ev->at);
 	verify(s, v->dst, ev->at);
 	/* only frames that crossed our wire with this MAC as sender bind it; the far side's MAC may be a router's */
-	(void)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_FRAME, ev->ttl, &v->owner);
+	(void)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_FRAME, ev->ttl, v->dev, &v->owner);
 	if (v->dst) {
 		uint64_t me = 1ull << (bh_addr_hash(&ev->src, 0) & 63);
 
@@ -363,8 +365,8 @@ static void arp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *
 {
 	v->src = bh_state_touch(s, &ev->src, ev->at);
 	v->dst = bh_state_find(s, &ev->dst);
-	v->claim = (uint8_t)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_ARP, 0, &v->owner);
-	v->routes = (uint8_t)bh_device_several_nets(bh_devices_find(s->devices, &ev->mac_src));
+	v->claim = (uint8_t)bh_state_bind(s, v->src, &ev->mac_src, ev->at, BH_BY_ARP, 0, v->dev, &v->owner);
+	v->routes = (uint8_t)bh_device_several_nets(v->dev && bh_mac_eq(&v->dev->mac, &ev->mac_src) ? v->dev : bh_devices_find(s->devices, &ev->mac_src));
 }
 
 static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight *v)
@@ -382,7 +384,7 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
 		return;
-	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, &v->owner);
+	v->claim = (uint8_t)bh_state_bind(s, h, &ev->u.dhcp.client, ev->at, BH_BY_LEASE, 0, v->dev, &v->owner);
 	if (v->claim == BH_CLAIM_LEFT && v->asked_for)
 		h->moved_at = 0; /* what was given back and given anew is nobody else's */
 	if (ev->u.dhcp.hostname[0] && !h->declared)
@@ -404,8 +406,15 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->src = v->who;
 	if (v->dev && v->own && (v->src->verified || (ev->flags & BH_EVF_TWOWAY)))
 		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
+	if (v->dev && v->own && (v->dev->flags & BH_DEV_NAMELESS)) {
+		struct bh_addr a = bh_addr_of_mac(&v->dev->mac);
+
+		v->was = bh_addr_eq(&a, &v->src->addr) ? NULL : bh_state_find(s, &a);
+		v->dev->flags &= (uint8_t)~BH_DEV_NAMELESS;
+	}
 	if (v->two_stacks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
+	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
 	/* its frames reached it without a router: they share a wire */
@@ -435,6 +444,8 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 
 	*v = (struct bh_sight){.ev = ev, .policy = s->policy, .watch = s->watch, .gadgets = s->gadgets, .ouis = s->ouis, .devices = s->devices};
 	bh_device_meet(s->devices, s->policy, v);
+	if (v->dev_new)
+		bh_state_usb_recall(s, v->dev);
 	switch (ev->kind) {
 	case BH_EV_FLOW_NEW:
 	case BH_EV_FLOW_OUTCOME:
@@ -461,6 +472,8 @@ void bh_state_step(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	case BH_EV_USB:
 		v->src = bh_state_touch(s, &ev->src, ev->at);
 		v->dst = bh_state_find(s, &ev->dst);
+		if (ev->kind == BH_EV_USB)
+			bh_state_usb(s, ev);
 		break;
 	case BH_EV_SMB:
 	case BH_EV_RPC:

@@ -30,6 +30,9 @@ static void every_kind_of_order_prints_and_parses_back(void **state)
 		"drawbridge target=\"nightly\" for=30m set=lower reason=\"x\"",
 		"release target=\"17\"",
 		"mode mode=auto",
+		"host-set target=\"pc-7\" change=\"approve\"",
+		"host-set target=\"02:00:00:00:00:01\" change=\"rename=till \\\"2\\\"\"",
+		"hosts-import bytes=16777216",
 	};
 	struct bh_api_request q;
 	char back[BH_API_LINE];
@@ -62,6 +65,15 @@ static void what_has_no_meaning_is_refused(void **state)
 		"mode mode=auto dry=1",					   /* a dry run needs no right: it must not be one in name only */
 		"policy-apply target=\"f\" bytes=5 dry=1",
 		"policy-confirm dry=1",
+		"host-show",						   /* which? */
+		"host-set target=\"pc-7\"",
+		"host-set target=\"pc-7\" reason=\"approve\"",
+		"host-set target=\"pc-7\" change=\"approve\" dry=1",
+		"isolate target=\"10.1.2.3\" change=\"approve\"",
+		"hosts-import",
+		"hosts-import bytes=16777217",
+		"policy-apply target=\"f\" bytes=16777216",
+		"host-show target=\"pc-7\" bytes=5",
 		"policy-rollback dry=1",
 	};
 	struct bh_api_request q;
@@ -147,6 +159,88 @@ static void status_names_what_is_cut_and_what_is_closed(void **state)
 	bh_policy_free(p);
 }
 
+static void say(struct bh_state *s, unsigned last, const char *change)
+{
+	struct bh_mac m = {{2, 0, 0, 0, 0, (uint8_t)last}};
+
+	assert_int_equal(bh_state_device_set(s, &m, change, "els", BH_SEC(5)), 0);
+}
+
+static void a_device_is_meant_by_mac_address_or_name_and_never_by_half(void **state)
+{
+	struct bh_core_opts o = {.mode = -1, .bare = true};
+	struct bh_mac m, two = {{2, 0, 0, 0, 0, 2}};
+	char why[BH_API_WHY];
+	struct bh_diags d = {0};
+	struct bh_policy *p;
+	struct bh_state *s;
+	struct bh_core *c;
+
+	assert_int_equal(bh_policy_load(town, sizeof town - 1, "t", &d, &p), 0);
+	bh_diags_fini(&d);
+	o.policy = p;
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	s = bh_core_state(c);
+	say(s, 1, "rename=till");
+	say(s, 1, "addr=10.1.0.1");
+	say(s, 2, "rename=scanner");
+	say(s, 2, "addr=10.1.0.2");
+	say(s, 3, "rename=Till");
+	say(s, 3, "addr=10.1.0.1");
+	assert_int_equal(bh_api_resolve(s, p, "SCANNER", false, &m, why), 0);
+	assert_true(bh_mac_eq(&m, &two));
+	assert_int_equal(bh_api_resolve(s, p, "10.1.0.2", false, &m, why), 0);
+	assert_true(bh_mac_eq(&m, &two));
+	assert_int_equal(bh_api_resolve(s, p, "02:00:00:00:00:02", false, &m, why), 0);
+	assert_int_equal(bh_api_resolve(s, p, "till", false, &m, why), 1);
+	assert_string_equal(why, "'till' may be 02:00:00:00:00:01 (till), 02:00:00:00:00:03 (Till): name the MAC");
+	assert_int_equal(bh_api_resolve(s, p, "10.1.0.1", true, &m, why), 1);
+	assert_int_equal(bh_api_resolve(s, p, "02:00:00:00:00:09", false, &m, why), 1);
+	assert_int_equal(bh_api_resolve(s, p, "02:00:00:00:00:09", true, &m, why), 0);
+	assert_int_equal(bh_api_resolve(s, p, "ff:ff:ff:ff:ff:ff", true, &m, why), 1);
+	assert_int_equal(bh_api_resolve(s, p, "", true, &m, why), 1);
+	assert_string_equal(why, "no device is known by '': its MAC, address or name");
+	bh_core_close(c);
+	bh_policy_free(p);
+}
+
+static void a_device_is_shown_with_what_differs_and_its_history(void **state)
+{
+	static const char line[] = "device 02:00:00:00:00:01 status=known tags=shared first=5 last=6 changed=6 addrs=10.1.0.1,10.1.0.2 carried=1 at=1 name=\"till\" "
+				   "print{first=5 last=5 seen=3 params=1 order=1 os=windows ttl=128} print{first=6 last=6 seen=1 params=2 order=2 os=linux ttl=64 clients=ab}";
+	const struct bh_api_story story = {BH_SEC(5), "person", "approve, by els"};
+	struct bh_core_opts o = {.mode = -1, .bare = true};
+	static char buf[65536];
+	struct bh_event_error e;
+	struct bh_api_view v;
+	struct bh_diags d = {0};
+	struct bh_device dev;
+	struct bh_policy *p;
+	struct bh_core *c;
+
+	assert_int_equal(bh_policy_load(town, sizeof town - 1, "t", &d, &p), 0);
+	bh_diags_fini(&d);
+	o.policy = p;
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	assert_int_equal(bh_device_parse(line, sizeof line - 1, &dev, &e), 0);
+	assert_true(bh_state_device_put(bh_core_state(c), &dev));
+	v = (struct bh_api_view){.core = c, .policy = p, .host = "gw", .now = BH_HOUR(1)};
+	buf[bh_api_device(&v, bh_devices_find(bh_state_devices(bh_core_state(c)), &dev.mac), &story, 1, NULL, buf, sizeof buf - 1)] = '\0';
+	assert_non_null(strstr(buf, "\"mac\":\"02:00:00:00:00:01\",\"status\":\"known\",\"tags\":[\"shared\"],\"name\":\"till\",\"zone\":\"a\""));
+	assert_non_null(strstr(buf, "\"addresses\":[{\"ip\":\"10.1.0.1\",\"carried\":true},{\"ip\":\"10.1.0.2\",\"carried\":false}]"));
+	assert_non_null(strstr(buf, "\"drift\":270,\"differs\":\"system linux, was windows, other DHCP options, TTL 64, was 128\""));
+	assert_non_null(strstr(buf, "\"kind\":\"person\",\"text\":\"approve, by els\""));
+	assert_null(strstr(buf, "history_unknown"));
+	memset(buf, 0, sizeof buf);
+	assert_true(bh_api_hosts(&v, "till", buf, sizeof buf - 1) > 0);
+	assert_non_null(strstr(buf, "\"hosts\":[],\"devices\":[{\"mac\":\"02:00:00:00:00:01\""));
+	memset(buf, 0, sizeof buf);
+	assert_true(bh_api_hosts(&v, "retired", buf, sizeof buf - 1) > 0);
+	assert_non_null(strstr(buf, "\"devices\":[]"));
+	bh_core_close(c);
+	bh_policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +248,8 @@ int main(void)
 		cmocka_unit_test(what_has_no_meaning_is_refused),
 		cmocka_unit_test(a_request_becomes_the_event_the_core_knows),
 		cmocka_unit_test(status_names_what_is_cut_and_what_is_closed),
+		cmocka_unit_test(a_device_is_meant_by_mac_address_or_name_and_never_by_half),
+		cmocka_unit_test(a_device_is_shown_with_what_differs_and_its_history),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
