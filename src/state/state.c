@@ -203,10 +203,10 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
-	bh_devices_declare(s->devices, policy);
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
+	bh_state_devices_policy(s);
 }
 
 /* A slot never used before is zero already, and its pages untouched. */
