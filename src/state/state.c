@@ -417,6 +417,8 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	if (ev->kind == BH_EV_RA && ev->u.ra.op == BH_RA_REDIRECT && (v->far = bh_devices_find(s->devices, &ev->u.ra.lladdr)))
+		v->far_who = bh_state_host_of(s, v->far, ev->at);
 	/* its frames reached it without a router: they share a wire */
 	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
 		bh_devices_zone(s->devices, v->far, v->dev->zone);
