@@ -35,7 +35,8 @@ static void printed_lines_parse_and_print_the_same(void **state)
 static void fill_print(struct bh_print *p)
 {
 	p->first = p->last = UINT64_MAX - BH_SEC(2);
-	p->seen = p->dhcp_params = p->dhcp_order = UINT32_MAX;
+	p->seen = p->dhcp_params = p->dhcp_order = p->from = UINT32_MAX;
+	p->told = UINT8_MAX;
 	memset(p->clients, 0xff, sizeof p->clients);
 	memset(p->syn.opts, 0xff, sizeof p->syn.opts);
 	p->syn.window = p->syn.mss = p->dhcp_size = UINT16_MAX;
