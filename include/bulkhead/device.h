@@ -82,6 +82,7 @@ struct bh_device {
 	uint32_t newer, older, slot;
 	uint32_t conflicts; /* times two stacks were seen on it */
 	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
+	uint8_t looked, pad[3]; /* usb.oui's, not kept: what was told of its MAC and its request already */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
 	struct bh_addr addrs[BH_DEV_ADDRS];
 	struct bh_print prints[BH_DEV_PRINTS];
@@ -116,7 +117,7 @@ uint32_t bh_devices_slots(const struct bh_devices *t);
 /* Puts one read from the store or an import in its place: what people said wins, what was seen is kept. false = no room. */
 bool bh_devices_put(struct bh_devices *t, const struct bh_device *d);
 void bh_devices_known(struct bh_devices *t, struct bh_device *d, unsigned status); /* moves it among those who stay */
-uint32_t bh_devices_known_in(const struct bh_devices *t, uint16_t zone);
+uint32_t bh_devices_known_in(const struct bh_devices *t, uint16_t zone); /* registered, or named by the policy though not seen yet */
 void bh_devices_counters(const struct bh_devices *t, struct bh_device_counters *ret_counters);
 void bh_devices_memory(struct bh_devices *t, void (*each)(void *start, size_t bytes));
 /* The MAC has the address. frame: a frame carried it, not only a claim. false: the device routes. */

@@ -67,7 +67,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	bool strict = s->policy->zones[h->zone].ot || s->policy->zones[h->zone].critical;
 	struct mine *m = mine;
 	char who[80], text[BH_ADDR_TEXT];
-	uint64_t key = bh_addr_hash(a, 1) | 1;
+	uint64_t key = (bh_addr_hash(a, 1) ^ bh_addr_hash(&h->addr, 2)) | 1; /* by ARP it is the leaked address that remembers, and others leak the same */
 
 	if ((t && t->common) || (!t && !private(a) && s->ev->kind != BH_EV_ARP) || bh_recent_has(m->told, BH_COUNT(m->told), key, s->ev->at, BH_HOUR(24)))
 		return 0;
@@ -75,11 +75,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	bh_finding_init(f, &bh_detector_dualhome_leak, s);
 	f->host = h->addr;
 	f->peer = *a;
+	f->mac = h->mac;
 	f->severity = t ? strict ? BH_SEV_CRITICAL : BH_SEV_MEDIUM : strict ? BH_SEV_HIGH : BH_SEV_LOW;
 	f->weight = t ? strict ? 300 : 200 : 100;
 	f->step = t && strict ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	snprintf(f->text, sizeof f->text, "%s also has %s (%s), told by %s%s", bh_host_text(h, &h->addr, who), bh_addr_print(a, text), t ? t->what : "in no zone", message(s->ev),
-		strict ? ": a way around zone's border" : "");
+		strict ? ": a way around the zone's border" : "");
 	return 1;
 }
 

@@ -35,7 +35,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	struct bh_device *d = s->dev;
 	struct zone *z = &((struct shared *)s->shared)->zone[d->zone % ZONES];
-	const struct bh_host *h = s->who ? s->who : s->src;
+	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
 	bool strict = closed(s->policy, h, d->zone);
 	char dev[96], a[80];
 

@@ -13,6 +13,18 @@ static uint16_t zone_of_vlan(const struct bh_policy *p, uint16_t vlan)
 	return BH_ZONE_NONE;
 }
 
+/* What was no news in an office is looked at anew where nobody should come. */
+static void moves(struct bh_devices *t, const struct bh_policy *p, struct bh_device *d, uint16_t zone)
+{
+	if (zone == d->zone)
+		return;
+	if (zone != BH_ZONE_NONE && (p->zones[zone].ot || p->zones[zone].is_static)) {
+		bh_devices_flag(t, d, BH_DEV_MET, false);
+		d->looked = 0;
+	}
+	bh_devices_zone(t, d, zone);
+}
+
 /* Facts of conversations name the one who opened it; a relayed request comes from the relay, and the client is the one meant. */
 static const struct bh_mac *sender(const struct bh_event *ev)
 {
@@ -75,6 +87,8 @@ void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_s
 	if (!d)
 		return;
 	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);
+	if (v->dev_new)
+		d->looked = 0;
 	if (!d->changed) {
 		d->changed = ev->at ? ev->at : 1;
 		if (bh_policy_host_by_mac(p, m))
@@ -92,9 +106,9 @@ void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_
 		return;
 	v->own = v->src && !(d->flags & BH_DEV_ROUTES) && bh_state_owns(v->src, &d->mac, ev->at);
 	if (v->own && v->src->zone != BH_ZONE_NONE)
-		bh_devices_zone(t, d, v->src->zone);
+		moves(t, p, d, v->src->zone);
 	else if (d->zone == BH_ZONE_NONE && ev->vlan)
-		bh_devices_zone(t, d, zone_of_vlan(p, ev->vlan));
+		moves(t, p, d, zone_of_vlan(p, ev->vlan));
 	if (ev->vlan)
 		d->vlan = ev->vlan;
 	names(d, ev);

@@ -53,6 +53,7 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 		bh_state_close(s);
 		return -ENOMEM;
 	}
+	bh_devices_declare(s->devices, policy);
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
@@ -202,6 +203,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
+	bh_devices_declare(s->devices, policy);
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
@@ -415,6 +417,9 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	/* its frames reached it without a router: they share a wire */
+	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
+		bh_devices_zone(s->devices, v->far, v->dev->zone);
 	if (v->far && v->far->lie.what)
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
 }
