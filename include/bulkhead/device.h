@@ -122,6 +122,7 @@ void bh_devices_counters(const struct bh_devices *t, struct bh_device_counters *
 void bh_devices_memory(struct bh_devices *t, void (*each)(void *start, size_t bytes));
 /* The MAC has the address. frame: a frame carried it, not only a claim. false: the device routes. */
 bool bh_device_carry(struct bh_device *d, const struct bh_addr *a, bh_ns at, bool frame);
+bool bh_device_has(const struct bh_device *d, const struct bh_addr *a);
 unsigned bh_device_several_nets(const struct bh_device *d); /* NULL: 0 */
 
 /* ---- prints ---- */
