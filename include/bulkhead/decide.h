@@ -138,6 +138,8 @@ int bh_core_preview(struct bh_core *c, const struct bh_event *command, struct bh
 int32_t bh_ledger_add(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now); /* returns the family's score */
 /* The same again: the score is at least what this item is worth; nothing is added. */
 int32_t bh_ledger_again(struct bh_ledger *l, unsigned family, int32_t weight, unsigned attribution, bh_ns now);
+/* The host was told of under another name before: the larger of both, and one incident. */
+void bh_ledger_join(struct bh_ledger *l, const struct bh_ledger *was, bh_ns now);
 bh_ns bh_ledger_half_life(unsigned family); /* of sticky families a day, what they have once reviewed */
 int32_t bh_ledger_total(const struct bh_ledger *l, bh_ns now, unsigned *ret_families, int32_t *ret_attributed);
 unsigned bh_ledger_percent(int32_t score, int32_t prior); /* posterior of log-odds, 0-100 */

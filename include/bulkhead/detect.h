@@ -61,6 +61,8 @@ struct bh_detector {
 	int32_t weight;	 /* default, centibans */
 	bh_ns quiet;	 /* repeats about one host inside this time are held back and counted */
 	uint32_t wants;	 /* BH_WANTS(kind) | … */
+	bool needs_inventory; /* blind in a zone in which no device is known */
+	uint32_t needs;	 /* BH_SEES_BIT(…) | …: what must reach us of a zone, all of it, or the detector is blind there; 0 = said by nobody */
 	uint32_t relief; /* roles of the source that make it info, a tenth of the weight, and no step */
 	size_t host_size;   /* of its entry about a source, 0 = keeps nothing */
 	uint32_t hosts;	    /* entries at most, 0 = as state.h says */

@@ -37,11 +37,12 @@ struct bh_print { /* zero = not shown */
 	uint32_t dhcp_params; /* hashes: option 55 in order */
 	uint32_t dhcp_order;  /* all options in order */
 	uint32_t clients[BH_PRINT_CLIENTS]; /* TLS and SSH fingerprints, newest first */
+	uint32_t from;	      /* hash of the address its connections came from */
 	struct bh_syn syn;    /* of its ordinary connections; ipid, tsval and pad are zero */
 	uint16_t dhcp_size;   /* option 57 */
 	uint8_t dhcp_id, os_dhcp, os_syn, ttl; /* dhcp_id: id_type + 1; ttl: 64, 128 or 255 */
 	char vendor[16], name[24];
-	bool told; /* that it differs from the others */
+	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift */
 };
 
 enum bh_device_status { BH_DEV_NEW, BH_DEV_KNOWN, BH_DEV_RETIRED, BH_DEV_STATUSES }; /* NEW: seen, nobody has looked at it */
@@ -59,6 +60,7 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
+#define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
 #define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
 /* What a device said that is not so: nobody has to believe it, and an answered connection tells that somebody did. Not kept. */
 enum bh_lie_kind { BH_LIE_NONE, BH_LIE_BINDING, BH_LIE_ROUTER, BH_LIE_DHCP, BH_LIE_NAME, BH_LIE_KINDS };
@@ -66,7 +68,9 @@ struct bh_lie {
 	bh_ns at, believed; /* last said; last told that it was believed */
 	struct bh_addr addr; /* BINDING: whose address; ROUTER: prefix; DHCP: the address given; NAME: who was told */
 	uint16_t n;
-	uint8_t what, pad[5];
+	uint8_t what;
+	bool several; /* of several addresses in turn */
+	uint8_t pad[4];
 };
 struct bh_device {
 	/* what every frame's event reads */
@@ -78,6 +82,7 @@ struct bh_device {
 	uint32_t newer, older, slot;
 	uint32_t conflicts; /* times two stacks were seen on it */
 	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
+	uint8_t looked, pad[3]; /* usb.oui's, not kept: what was told of its MAC and its request already */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
 	struct bh_addr addrs[BH_DEV_ADDRS];
 	struct bh_print prints[BH_DEV_PRINTS];
@@ -87,11 +92,6 @@ struct bh_device {
 	char port[40]; /* where it is plugged in, as DHCP's relay or LLDP said */
 	char usb[40];  /* what an endpoint said of it: "1d6b:0104 Gadget at pc-7 1-2" */
 	struct bh_lie lie;
-	struct { /* two stacks in turns */
-		bh_ns at;
-		uint32_t last;
-		uint8_t flips, pad[3];
-	} stacks;
 };
 
 struct bh_devices;
@@ -117,7 +117,7 @@ uint32_t bh_devices_slots(const struct bh_devices *t);
 /* Puts one read from the store or an import in its place: what people said wins, what was seen is kept. false = no room. */
 bool bh_devices_put(struct bh_devices *t, const struct bh_device *d);
 void bh_devices_known(struct bh_devices *t, struct bh_device *d, unsigned status); /* moves it among those who stay */
-uint32_t bh_devices_known_in(const struct bh_devices *t, uint16_t zone);
+uint32_t bh_devices_known_in(const struct bh_devices *t, uint16_t zone); /* registered, or named by the policy though not seen yet */
 void bh_devices_counters(const struct bh_devices *t, struct bh_device_counters *ret_counters);
 void bh_devices_memory(struct bh_devices *t, void (*each)(void *start, size_t bytes));
 /* The MAC has the address. frame: a frame carried it, not only a claim. false: the device routes. */

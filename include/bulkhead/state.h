@@ -63,6 +63,11 @@ struct bh_host {
 	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
 	bh_ns kept_at;	  /* when kept last used the address */
 	struct bh_mac kept; /* who had it before the open conflict */
+	struct { /* systems that open connections from here in turns */
+		bh_ns at;
+		uint32_t last;
+		uint8_t flips, pad[3];
+	} stacks;
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
 	char name[32];	  /* from DHCP or the policy */
 	uint16_t place[BH_STATE_PLANES]; /* 1 + its entry in each plane, 0 = none */
@@ -133,6 +138,22 @@ enum bh_claim {
 	BH_CLAIM_DISPUTED, /* another device has it, and is there */
 	BH_CLAIM_DECLARED  /* the policy says it is another's */
 };
+/* What of a zone reaches us: without it a detector cannot see, and its silence means nothing. */
+#define BH_SEES(X)                                                                                                     \
+	X(FRAMES, "frames of its own devices") X(ASKED, "questions to all (ARP, ND)") X(ANSWERED, "answers to one device (ARP, ND)")    \
+	X(DHCP, "requests for addresses") X(OFFERS, "what servers hand out") X(NAMES, "names told to all") X(REPLIES, "names answered to one device") \
+	X(CONVERSATIONS, "conversations, both sides") X(USB, "USB ports")
+enum bh_sees {
+#define X(id, text) BH_SEES_##id,
+	BH_SEES(X)
+#undef X
+	BH_SEES_COUNT
+};
+const char *bh_sees_text(unsigned what);
+#define BH_SEES_BIT(id) (1u << BH_SEES_##id)
+/* What was seen of the zone within a day. BH_ZONE_NONE: of devices whose zone is not known. */
+uint32_t bh_state_sees(const struct bh_state *s, uint16_t zone, bh_ns now);
+
 /* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
 struct bh_sight {
 	const struct bh_event *ev;
@@ -150,6 +171,7 @@ struct bh_sight {
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
 	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied */
+	struct bh_host *was; /* what stood for dev while it had no address, the first time that src is its own */
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */
 	bool dev_new;		     /* first sight of dev, or the first in 30 days */

@@ -101,6 +101,32 @@ static const char *store_says(const char *store)
 	return "kept in memory only (--state keeps it)";
 }
 
+static void put_list(json_t *list, const char *between)
+{
+	size_t i;
+	json_t *w;
+
+	json_array_foreach(list, i, w)
+		printf("%s%s", i ? between : "", json_string_value(w));
+}
+
+/* what a detector does not see it does not clear */
+static void zone(json_t *z)
+{
+	json_t *blind = json_object_get(z, "not_observable");
+
+	printf("zone      %s: %lld devices known; ", str(z, "zone"), num(z, "devices_known"));
+	if (json_array_size(blind) == 0) {
+		printf("rogue hosts are observable from here\n");
+		return;
+	}
+	printf("not observable here: ");
+	put_list(blind, ", ");
+	printf("\n          never seen here: ");
+	put_list(json_object_get(z, "unseen"), "; ");
+	putchar('\n');
+}
+
 /* only where endpoints are listened to */
 static void usb(json_t *u)
 {
@@ -151,6 +177,8 @@ static void status_person(json_t *o)
 			printf("\n          NOT EFFECTIVE: it was answered all the same, see the journal");
 		printf("\n          %s\n", str(v, "reason"));
 	}
+	json_array_foreach(json_object_get(o, "zones"), i, v)
+		zone(v);
 	segment(str(o, "segment"));
 	printf("not seen from here: traffic inside one segment that does not cross a watched interface\n");
 }

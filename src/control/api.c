@@ -190,6 +190,7 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	if (v->pids[5] || v->restarts[5])
 		put_usb(&j, s);
 	put_postures(&j, v);
+	bh_api_put_zones(&j, v);
 	o = bh_core_orders(v->core, &n);
 	bh_json_open(&j, "orders", '[');
 	for (size_t i = 0; i < n; i++)

@@ -13,4 +13,6 @@ void bh_api_put_device_row(struct bh_json *j, const struct bh_api_view *v, const
 bool bh_api_is_alone(struct bh_state *s, const struct bh_device *d);
 bool bh_api_device_matches(const struct bh_device *d, const struct bh_policy *p, const char *filter);
 
+void bh_api_put_zones(struct bh_json *j, const struct bh_api_view *v); /* api_zones.c */
+
 #endif

@@ -21,6 +21,7 @@
 #define LOAD_AGAIN BH_SEC(30)
 #define MESSAGES 64 /* read between two looks elsewhere */
 #define STORIES 200
+#define YOUNG BH_HOUR(1) /* a store that had no room may have died with a message it could not write */
 
 static bool may_save(const struct core_store *s)
 {
@@ -328,7 +329,7 @@ void core_store_again(struct proc *p)
 	struct core_store *s = &p->store;
 
 	for (uint32_t i = 0; i < s->cap; i++)
-		bh_told_again(&s->told[i], p->now > BH_SEC(10) ? p->now - BH_SEC(10) : 0);
+		bh_told_again(&s->told[i], p->now > YOUNG ? p->now - YOUNG : 0);
 	s->unusable = false;
 	if (!s->loaded)
 		core_store_ask(p);

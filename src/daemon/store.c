@@ -22,8 +22,8 @@
 
 enum { PUT_DEVICE, PUT_EVENT, ALL_DEVICES, HISTORY, PRUNE_DEVICES, PRUNE_STRANGE, PRUNE_EVENTS, BEGIN, COMMIT, ROLLBACK, STATEMENTS };
 static const char *const sql[STATEMENTS] = {
-	[PUT_DEVICE] = "insert into device(mac, status, first, last, line) values(?1, ?2, ?3, ?4, ?5) on conflict(mac) do update set "
-		       "status = excluded.status, first = excluded.first, last = excluded.last, line = excluded.line",
+	[PUT_DEVICE] = ("insert into device(mac, status, first, last, line) values(?1, ?2, ?3, ?4, ?5) on conflict(mac) do update set "
+		       "status = excluded.status, first = excluded.first, last = excluded.last, line = excluded.line"),
 	[PUT_EVENT] = "insert into device_event(at, mac, known, kind, text) values(?1, ?2, ?3, ?4, ?5)",
 	[ALL_DEVICES] = "select line from device order by last desc",
 	[HISTORY] = "select at, known, kind, text from device_event where mac = ?1 order by id desc limit ?2",
@@ -36,14 +36,14 @@ static const char *const sql[STATEMENTS] = {
 };
 
 static const char *const migrations[BH_STORE_VERSION] = {
-	"create table device(mac blob primary key check(length(mac) = 6), status integer not null, first integer not null, last integer not null,"
+	("create table device(mac blob primary key check(length(mac) = 6), status integer not null, first integer not null, last integer not null,"
 	" line text not null) strict;"
 	"create index device_last on device(status, last);"
 	"create table device_event(id integer primary key, at integer not null, mac blob not null check(length(mac) = 6), known integer not null,"
 	" kind text not null, text text not null) strict;"
 	"create index device_event_mac on device_event(mac, id);"
 	"create index device_event_strange on device_event(id) where known = 0;"
-	"pragma application_id = " TEXT_OF(APPLICATION) ";",
+	"pragma application_id = " TEXT_OF(APPLICATION) ";"),
 };
 
 static const char *const stories[BH_STORIES] = {"seen", "name", "addresses", "drift", "conflict", "usb", "person"};

@@ -24,7 +24,7 @@
 #include "daemon/roles.h"
 #include "daemon/store.h"
 
-#define ROWS 2048 /* of one message: none is shorter than 32 bytes */
+#define ROWS (BH_STORE_MESSAGE / 25) /* of one message: "device 02:00:00:00:00:01" and its newline are the shortest */
 #define HISTORY 200
 
 struct keeper {

@@ -233,6 +233,8 @@ int bh_core_step(struct bh_core *c, const struct bh_event *ev, struct bh_out *ou
 		/* fall through */
 	default:
 		bh_state_step(c->state, ev, &s);
+		if (s.was)
+			bh_ledger_join(&s.src->ledger, &s.was->ledger, c->now);
 		bh_order_follow(c, &s, out);
 		bh_effect_step(c, ev, out);
 		detect(c, &s, out);

@@ -74,6 +74,19 @@ int32_t bh_ledger_again(struct bh_ledger *l, unsigned family, int32_t weight, un
 	return enter(l, family, weight, attribution, now, larger);
 }
 
+void bh_ledger_join(struct bh_ledger *l, const struct bh_ledger *was, bh_ns now)
+{
+	for (unsigned f = 0; f < BH_FAM_COUNT; f++) {
+		bh_ns gone = now > was->fam[f].at ? now - was->fam[f].at : 0, here = now > l->fam[f].at ? now - l->fam[f].at : 0;
+
+		l->fam[f].score = larger(bh_decay(l->fam[f].score, here, families[f].half_life), bh_decay(was->fam[f].score, gone, families[f].half_life), families[f].cap);
+		l->fam[f].attr = larger(bh_decay(l->fam[f].attr, here, families[f].half_life), bh_decay(was->fam[f].attr, gone, families[f].half_life), families[f].cap);
+		l->fam[f].at = now;
+	}
+	l->best_item = l->best_item > was->best_item ? l->best_item : was->best_item;
+	l->incident = l->incident ? l->incident : was->incident;
+}
+
 bh_ns bh_ledger_half_life(unsigned family)
 {
 	return families[family].half_life ? families[family].half_life : BH_HOUR(24);

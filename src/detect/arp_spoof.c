@@ -6,7 +6,8 @@
  * is enough against what the policy declares. Announcements to everybody count only when the owner goes on using the address:
  * a virtual router moves like that, once. Where the owner was never seen, five answers in a minute that nobody asked for, each sent to
  * one device alone, are told for less: that is how a poisoned cache is kept so. What anybody may forge leads to an alert and a shield; the isolation waits until the lie
- * is believed and used: an answered connection whose frames went to the liar for an address that is not his.
+ * is believed and used: an answered connection whose frames went to the liar for an address that is not his. To the one address
+ * he claims it may as well be two machines with one address by mistake. Routers answer for others by trade (proxy ARP).
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -30,13 +31,15 @@ static bool believed(const struct bh_sight *s)
 {
 	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->far->lie.at, LIE_LASTS) &&
 	       !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1)) && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) &&
-	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac);
+	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac) && (s->far->lie.several || !bh_addr_eq(&s->ev->dst, &s->far->lie.addr));
 }
 
 static bool cares(const struct bh_sight *s)
 {
 	if (s->ev->kind != BH_EV_ARP)
 		return believed(s);
+	if (s->dev && ((s->dev->tags & BH_DEV_T_ROUTER) || (s->dev->roles & BH_ROLE_BIT(BH_ROLE_GATEWAY))))
+		return false;
 	return s->dev && s->who && (s->claim >= BH_CLAIM_DISPUTED || !(s->ev->u.arp.flags & BH_ARP_F_GROUP) || s->ev->u.arp.op == 1);
 }
 
@@ -111,7 +114,7 @@ static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
-	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, declared = s->claim == BH_CLAIM_DECLARED;
+	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, several, declared = s->claim == BH_CLAIM_DECLARED;
 	struct mine *m = mine;
 	char dev[96], a[80], owner[BH_MAC_TEXT];
 	uint32_t n;
@@ -126,7 +129,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return 0;
 	m->all += m->all < UINT32_MAX;
 	n = bh_rate_add(&m->claims, 1, s->ev->at, BH_MIN(1));
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
+	several = s->dev->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->dev->lie.at, LIE_LASTS) && (s->dev->lie.several || !bh_addr_eq(&s->dev->lie.addr, &s->ev->src));
+	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .several = several, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
 	if (n < CLAIMS && !declared)
 		return 0;
 	bh_finding_init(f, &bh_detector_arp_spoof, s);
@@ -160,6 +164,7 @@ const struct bh_detector bh_detector_arp_spoof = {
 	.hard = true,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(ASKED) | BH_SEES_BIT(ANSWERED),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),

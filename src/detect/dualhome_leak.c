@@ -67,7 +67,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	bool strict = s->policy->zones[h->zone].ot || s->policy->zones[h->zone].critical;
 	struct mine *m = mine;
 	char who[80], text[BH_ADDR_TEXT];
-	uint64_t key = bh_addr_hash(a, 1) | 1;
+	uint64_t key = (bh_addr_hash(a, 1) ^ bh_addr_hash(&h->addr, 2)) | 1; /* by ARP it is the leaked address that remembers, and others leak the same */
 
 	if ((t && t->common) || (!t && !private(a) && s->ev->kind != BH_EV_ARP) || bh_recent_has(m->told, BH_COUNT(m->told), key, s->ev->at, BH_HOUR(24)))
 		return 0;
@@ -75,11 +75,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	bh_finding_init(f, &bh_detector_dualhome_leak, s);
 	f->host = h->addr;
 	f->peer = *a;
+	f->mac = h->mac;
 	f->severity = t ? strict ? BH_SEV_CRITICAL : BH_SEV_MEDIUM : strict ? BH_SEV_HIGH : BH_SEV_LOW;
 	f->weight = t ? strict ? 300 : 200 : 100;
 	f->step = t && strict ? BH_STEP_SHIELD : BH_STEP_ALERT;
 	snprintf(f->text, sizeof f->text, "%s also has %s (%s), told by %s%s", bh_host_text(h, &h->addr, who), bh_addr_print(a, text), t ? t->what : "in no zone", message(s->ev),
-		strict ? ": a way around zone's border" : "");
+		strict ? ": a way around the zone's border" : "");
 	return 1;
 }
 
@@ -96,6 +97,7 @@ const struct bh_detector bh_detector_dualhome_leak = {
 	.severity = BH_SEV_MEDIUM,
 	.weight = 200,
 	.quiet = BH_HOUR(1),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_RPC) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_ARP),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_GATEWAY) | BH_ROLE_BIT(BH_ROLE_PROXY) | BH_ROLE_BIT(BH_ROLE_LB),
 	.host_size = sizeof(struct mine),

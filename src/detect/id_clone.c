@@ -121,6 +121,7 @@ const struct bh_detector bh_detector_id_clone = {
 	.severity = BH_SEV_HIGH,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(FRAMES) | BH_SEES_BIT(CONVERSATIONS),
 	.wants = BH_WANTS(BH_EV_FLOW_NEW),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI) | BH_ROLE_BIT(BH_ROLE_LB) | BH_ROLE_BIT(BH_ROLE_PROXY),
 	.shared_size = sizeof(struct shared),

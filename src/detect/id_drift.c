@@ -98,6 +98,7 @@ const struct bh_detector bh_detector_id_drift = {
 	.severity = BH_SEV_HIGH,
 	.weight = 250,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_FLOW_NEW) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI) | BH_ROLE_BIT(BH_ROLE_LB),
 	.cares = cares,

@@ -181,6 +181,24 @@ void bh_put_usb(struct bh_finding *f, const struct bh_device *d)
 		snprintf(f->detail + n, sizeof f->detail - n, "%sUSB: %s", n ? "; " : "", d->usb);
 }
 
+/* does each zone with networks of its own have a host with one of the roles and a MAC? */
+static bool declared_everywhere(const struct bh_policy *p, uint32_t roles)
+{
+	bool has[BH_MAX_ZONES] = {false}, any = false;
+
+	for (size_t i = 0; i < p->n_hosts; i++) {
+		const struct bh_phost *h = &p->hosts[i];
+		uint16_t zone = h->n_addrs && (h->roles & roles) && !bh_mac_none(&h->mac) ? bh_policy_zone_of(p, &h->addrs[0]) : BH_ZONE_NONE;
+
+		if (zone != BH_ZONE_NONE)
+			has[zone] = any = true;
+	}
+	for (size_t z = 0; z < p->n_zones; z++)
+		if (!has[z] && p->zones[z].nets.n)
+			return false;
+	return any;
+}
+
 enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device *d, uint32_t roles)
 {
 	const struct bh_phost *by_mac = bh_policy_host_by_mac(s->policy, &d->mac);
@@ -194,5 +212,7 @@ enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device
 		/* without its MAC a declared one may be this very device */
 		other |= (h->roles & roles) && !bh_mac_none(&h->mac) && h->n_addrs && d->zone != BH_ZONE_NONE && bh_policy_zone_of(s->policy, &h->addrs[0]) == d->zone;
 	}
+	if (d->zone == BH_ZONE_NONE)
+		other = declared_everywhere(s->policy, roles); /* wherever it is, another is declared there */
 	return other ? BH_DECLARED_OTHER : BH_DECLARED_NONE;
 }

@@ -53,7 +53,7 @@ const char *bh_host_text(const struct bh_host *h, const struct bh_addr *a, char 
 const char *bh_dev_text(const struct bh_sight *s, const struct bh_device *d, char buf[96]);
 /* Appends to the detail what an endpoint said of a device that is a USB one. */
 void bh_put_usb(struct bh_finding *f, const struct bh_device *d);
-/* What the policy's host with this role has to do with the device: it is one, one of its zone is declared elsewhere (by MAC), nobody is: of a zone nobody knows, nobody is. */
+/* What the policy's host with this role has to do with the device: it is one, one of its zone is declared elsewhere (by MAC), nobody is. Of a device whose zone is not known yet: another, if each zone declares one. */
 enum bh_declared { BH_DECLARED_NONE, BH_DECLARED_OTHER, BH_DECLARED_IT };
 enum bh_declared bh_declared_as(const struct bh_sight *s, const struct bh_device *d, uint32_t roles);
 /* " as CORP\alice", or "" */

@@ -131,6 +131,7 @@ const struct bh_detector bh_detector_name_poison = {
 	.hard = true,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(REPLIES),
 	.wants = BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_PROXY),
 	.host_size = sizeof(struct mine),

@@ -79,6 +79,7 @@ const struct bh_detector bh_detector_nat_behind = {
 	.severity = BH_SEV_LOW,
 	.weight = 100,
 	.quiet = BH_HOUR(1),
+	.needs = BH_SEES_BIT(FRAMES) | BH_SEES_BIT(CONVERSATIONS),
 	.wants = BH_WANTS(BH_EV_FLOW_NEW),
 	.relief = BH_ROLE_BIT(BH_ROLE_GATEWAY) | BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_PROXY) | BH_ROLE_BIT(BH_ROLE_VDI),
 	.host_size = sizeof(struct mine),

@@ -35,7 +35,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	struct bh_device *d = s->dev;
 	struct zone *z = &((struct shared *)s->shared)->zone[d->zone % ZONES];
-	const struct bh_host *h = s->who ? s->who : s->src;
+	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
 	bool strict = closed(s->policy, h, d->zone);
 	char dev[96], a[80];
 
@@ -76,6 +76,8 @@ const struct bh_detector bh_detector_new_mac = {
 	.severity = BH_SEV_LOW,
 	.weight = 70,
 	.quiet = BH_HOUR(24),
+	.needs_inventory = true,
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_HYPERVISOR) | BH_ROLE_BIT(BH_ROLE_VDI),
 	.shared_size = sizeof(struct shared),

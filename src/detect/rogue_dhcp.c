@@ -120,6 +120,7 @@ const struct bh_detector bh_detector_rogue_dhcp = {
 	.hard = true,
 	.weight = 350,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(OFFERS),
 	.wants = BH_WANTS(BH_EV_DHCP),
 	.relief = 0,
 	.host_size = sizeof(struct rogue),

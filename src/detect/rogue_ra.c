@@ -139,6 +139,7 @@ const struct bh_detector bh_detector_rogue_ra = {
 	.hard = true,
 	.weight = 300,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.host_size = sizeof(struct mine),
 	.shared_size = sizeof(struct shared),

@@ -57,6 +57,7 @@ const struct bh_detector bh_detector_scan_arp = {
 	.severity = BH_SEV_LOW,
 	.weight = 100,
 	.quiet = BH_MIN(10),
+	.needs = BH_SEES_BIT(ASKED),
 	.wants = BH_WANTS(BH_EV_ARP),
 	.relief = BH_ROLE_BIT(BH_ROLE_GATEWAY) | BH_ROLE_BIT(BH_ROLE_MONITOR) | BH_ROLE_BIT(BH_ROLE_VULNSCAN),
 	.host_size = sizeof(struct mine),

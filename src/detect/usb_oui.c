@@ -11,45 +11,68 @@
 
 extern const struct bh_detector bh_detector_usb_oui;
 
-struct mine {
-	uint8_t told; /* bit per class */
-};
+enum { TOLD = 1, TOLD_IN_ZONE = 2, ASKED = 4 }; /* struct bh_device's looked */
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dev && (s->dev_new || s->ev->kind == BH_EV_DHCP) && !(s->dev->tags & BH_DEV_T_ROUTER);
+	return s->dev && (s->own || s->who) && !(s->dev->tags & BH_DEV_T_ROUTER) && (s->ev->kind == BH_EV_DHCP || !(s->dev->looked & TOLD_IN_ZONE));
+}
+
+static bool closed(const struct bh_sight *s)
+{
+	const struct bh_policy *p = s->policy;
+
+	return s->dev->zone != BH_ZONE_NONE && (p->zones[s->dev->zone].ot || p->zones[s->dev->zone].is_static);
+}
+
+/*
+ * The class to tell now, NONE = nothing. A gadget is told at its first frame, whatever that was; once its zone is known it is told
+ * again where that makes a difference. The others wait for the zone.
+ */
+static unsigned to_tell(const struct bh_sight *s, unsigned cls, const struct bh_gadget *asks)
+{
+	struct bh_device *d = s->dev;
+	bool known = d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED), located = d->zone != BH_ZONE_NONE;
+	bool first = located && !(d->looked & TOLD_IN_ZONE), gadget = cls == BH_MACC_GADGET, before = d->looked & (gadget ? TOLD : ASKED);
+
+	d->looked |= located ? TOLD_IN_ZONE : 0;
+	if (asks && !(d->looked & ASKED)) {
+		d->looked |= ASKED;
+		return BH_MACC_GADGET;
+	}
+	if (gadget || (d->looked & ASKED)) {
+		d->looked |= gadget ? TOLD : 0;
+		return (gadget && !before) || (first && closed(s)) ? BH_MACC_GADGET : BH_MACC_NONE;
+	}
+	if (!first || known || cls == BH_MACC_VIRTUAL || (cls == BH_MACC_RANDOM && !bh_devices_known_in(s->devices, d->zone)))
+		return BH_MACC_NONE;
+	return cls;
 }
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	const struct bh_mac_prefix *prefix = NULL;
-	unsigned cls = bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix);
 	const struct bh_gadget *g = s->ev->kind == BH_EV_DHCP ? bh_gadgets_asks(s->gadgets, &s->ev->u.dhcp) : NULL;
-	bool known = s->dev->status == BH_DEV_KNOWN || (s->dev->flags & BH_DEV_DECLARED), armed = bh_devices_known_in(s->devices, s->dev->zone) > 0;
-	bool closed = s->dev->zone != BH_ZONE_NONE && (s->policy->zones[s->dev->zone].ot || s->policy->zones[s->dev->zone].is_static);
-	const char *what = g ? g->name : prefix ? prefix->what : "a random address";
-	const struct bh_host *h = s->who ? s->who : s->src;
-	struct mine *m = mine;
+	unsigned by_mac = bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix), cls = to_tell(s, by_mac, g);
+	const char *what = g ? g->name : cls != by_mac ? "by its request for an address" : prefix ? prefix->what : "a random address";
+	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
 	char dev[96];
 
-	if (g)
-		cls = BH_MACC_GADGET;
-	if (cls == BH_MACC_NONE || cls == BH_MACC_VIRTUAL || (known && cls != BH_MACC_GADGET) || (cls == BH_MACC_RANDOM && !armed) || (m->told >> cls & 1))
+	if (cls == BH_MACC_NONE)
 		return 0;
-	m->told |= (uint8_t)(1u << cls);
 	bh_finding_init(f, &bh_detector_usb_oui, s);
 	f->host = h->addr;
 	f->mac = s->dev->mac;
 	switch (cls) {
 	case BH_MACC_GADGET:
-		f->step = closed ? BH_STEP_SHIELD : BH_STEP_ALERT;
+		f->step = closed(s) ? BH_STEP_SHIELD : BH_STEP_ALERT;
 		break;
 	case BH_MACC_SBC:
-		f->severity = closed ? BH_SEV_MEDIUM : BH_SEV_LOW;
+		f->severity = closed(s) ? BH_SEV_MEDIUM : BH_SEV_LOW;
 		f->weight = 120;
 		break;
 	default:
-		f->severity = closed ? BH_SEV_LOW : BH_SEV_INFO;
+		f->severity = closed(s) ? BH_SEV_LOW : BH_SEV_INFO;
 		f->weight = cls == BH_MACC_USB_NIC ? 50 : 70;
 	}
 	snprintf(f->text, sizeof f->text, "%s is %s%s%s%s%s", bh_dev_text(s, s->dev, dev), cls == BH_MACC_RANDOM ? "" : bh_mac_class_name(cls),
@@ -71,8 +94,8 @@ const struct bh_detector bh_detector_usb_oui = {
 	.severity = BH_SEV_HIGH,
 	.weight = 300,
 	.quiet = BH_HOUR(24),
+	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_NEW),
-	.host_size = sizeof(struct mine),
 	.cares = cares,
 	.observe = observe,
 };

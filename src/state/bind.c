@@ -101,20 +101,42 @@ enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct 
 	return h->conflict_until > at && !bh_mac_none(&h->kept) ? again(h, m, at, ret_owner) : c;
 }
 
+/*
+ * Which address a device goes by: one in a zone rather than none, one that frames carried rather than a claim, which is free, IPv4 rather
+ * than IPv6; of several carried the one used last, for of an address left behind somebody else may be the next owner.
+ */
+static unsigned worth(const struct bh_device *d, unsigned i, const struct bh_host *h)
+{
+	return (h->zone != BH_ZONE_NONE) * 4 + (d->carried >> i & 1) * 2 + bh_addr_is4(&h->addr);
+}
+
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at)
 {
 	struct bh_addr a = bh_addr_of_mac(&d->mac);
-	struct bh_host *h;
+	struct bh_host *h = NULL;
+	unsigned best = 0;
 
-	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++)
-		if ((h = bh_state_find(s, &d->addrs[i])) && bh_state_owns(h, &d->mac, at))
-			return h;
-	h = bh_state_touch(s, &a, at);
+	for (unsigned i = 0; !(d->flags & BH_DEV_ROUTES) && i < d->n_addrs; i++) {
+		struct bh_host *o = bh_state_find(s, &d->addrs[i]);
+		unsigned w;
+
+		if (!o || !bh_state_owns(o, &d->mac, at))
+			continue;
+		w = worth(d, i, o);
+		if (h && (w < best || (w == best && (!(w & 2) || o->last <= h->last))))
+			continue;
+		h = o;
+		best = w;
+	}
+	if (!h) {
+		h = bh_state_touch(s, &a, at);
+		d->flags |= BH_DEV_NAMELESS; /* no list hangs on it */
+	}
 	if (h && bh_mac_none(&h->mac)) {
 		h->mac = d->mac;
 		h->onlink = true;
-		if (h->zone == BH_ZONE_NONE)
-			h->zone = d->zone;
 	}
+	if (h && h->zone == BH_ZONE_NONE)
+		h->zone = d->zone; /* perhaps known only since */
 	return h;
 }

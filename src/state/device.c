@@ -26,7 +26,8 @@ struct bh_devices {
 	struct {
 		uint32_t newest, oldest;
 	} lru[LISTS];
-	uint32_t *zone_known; /* known devices of each zone, BH_ZONE_NONE's last */
+	uint32_t *zone_known;	 /* registered devices of each zone, BH_ZONE_NONE's last */
+	uint32_t *zone_declared; /* and those the policy names by MAC, seen or not */
 	uint64_t seed;
 	struct bh_device_counters n;
 };
@@ -46,13 +47,14 @@ int bh_devices_open(uint32_t cap, uint64_t seed, struct bh_devices **ret_devices
 	t->v = bh_large_calloc(t->cap, sizeof *t->v, &t->v_raw);
 	t->index = bh_large_calloc(slots, sizeof *t->index, &t->index_raw);
 	t->zone_known = calloc(BH_MAX_ZONES + 1, sizeof *t->zone_known);
-	if (!t->v || !t->index || !t->zone_known) {
+	t->zone_declared = calloc(BH_MAX_ZONES + 1, sizeof *t->zone_declared);
+	if (!t->v || !t->index || !t->zone_known || !t->zone_declared) {
 		bh_devices_close(t);
 		return -ENOMEM;
 	}
 	for (int i = 0; i < LISTS; i++)
 		t->lru[i].newest = t->lru[i].oldest = NIL;
-	t->n.bytes = t->cap * sizeof *t->v + slots * sizeof *t->index + (BH_MAX_ZONES + 1) * sizeof *t->zone_known;
+	t->n.bytes = t->cap * sizeof *t->v + slots * sizeof *t->index + 2 * (BH_MAX_ZONES + 1) * sizeof *t->zone_known;
 	*ret_devices = t;
 	return 0;
 }
@@ -64,6 +66,7 @@ void bh_devices_close(struct bh_devices *t)
 	free(t->v_raw);
 	free(t->index_raw);
 	free(t->zone_known);
+	free(t->zone_declared);
 	free(t);
 }
 
@@ -119,18 +122,14 @@ static void change(struct bh_devices *t, struct bh_device *d, uint8_t status, ui
 {
 	enum list was = list_of(d), is;
 
-	if (was == KNOWN) {
-		--*known_of(t, d);
-		t->n.known--;
-	}
+	*known_of(t, d) -= d->status != BH_DEV_NEW;
+	t->n.known -= was == KNOWN;
 	d->status = status;
 	d->flags = flags;
 	d->zone = zone;
 	is = list_of(d);
-	if (is == KNOWN) {
-		++*known_of(t, d);
-		t->n.known++;
-	}
+	*known_of(t, d) += status != BH_DEV_NEW;
+	t->n.known += is == KNOWN;
 	if (was == is)
 		return;
 	out_of(t, d, was);
@@ -158,7 +157,22 @@ void bh_devices_zone(struct bh_devices *t, struct bh_device *d, uint16_t zone)
 
 uint32_t bh_devices_known_in(const struct bh_devices *t, uint16_t zone)
 {
-	return t->zone_known[zone < BH_MAX_ZONES ? zone : BH_MAX_ZONES];
+	unsigned i = zone < BH_MAX_ZONES ? zone : BH_MAX_ZONES;
+
+	return t->zone_known[i] + t->zone_declared[i];
+}
+
+/* Before they are seen, too: at a start the strangers may speak first. A gateway alone is no list of who belongs to a zone. */
+void bh_devices_declare(struct bh_devices *t, const struct bh_policy *p)
+{
+	memset(t->zone_declared, 0, (BH_MAX_ZONES + 1) * sizeof *t->zone_declared);
+	for (size_t i = 0; i < p->n_hosts; i++) {
+		const struct bh_phost *h = &p->hosts[i];
+		uint16_t zone = h->n_addrs ? bh_policy_zone_of(p, &h->addrs[0]) : BH_ZONE_NONE;
+
+		if (!bh_mac_none(&h->mac) && !(h->roles & BH_ROLE_BIT(BH_ROLE_GATEWAY)))
+			t->zone_declared[zone < BH_MAX_ZONES ? zone : BH_MAX_ZONES]++;
+	}
 }
 
 /* ---- index: linear probing with backward-shift deletion ---- */

@@ -9,6 +9,7 @@
 struct bh_device *bh_devices_meet(struct bh_devices *t, const struct bh_mac *m, bh_ns at, bh_ns *ret_before);
 void bh_devices_flag(struct bh_devices *t, struct bh_device *d, uint8_t flags, bool on);
 void bh_devices_zone(struct bh_devices *t, struct bh_device *d, uint16_t zone);
+void bh_devices_declare(struct bh_devices *t, const struct bh_policy *p); /* whom the policy names by MAC, for known_in */
 /* print.c: what an event shows of a device. *ret_begun: a session began. true: the print being filled has something new. */
 bool bh_device_shows(struct bh_device *d, const struct bh_event *ev, bool own, bool *ret_begun);
 

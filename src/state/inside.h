@@ -37,6 +37,7 @@ struct bh_state {
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
 	struct bh_devices *devices;
+	bh_ns *sees; /* of each zone, and of none: when each kind was last seen */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;
 	struct bh_filter filter;
@@ -46,6 +47,8 @@ struct bh_state {
 	uint64_t seed;
 	struct bh_state_counters n;
 };
+
+void bh_state_saw(struct bh_state *s, const struct bh_sight *v); /* sees.c */
 
 enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };
 /* bind.c: m says it has the host's address. known: the sender's device, m's perhaps; may be NULL. ret_owner: whose it was, when it was another's. */

@@ -47,11 +47,13 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index_mask = slots - 1;
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
-	if (planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
+	s->sees = calloc((BH_MAX_ZONES + 1) * BH_SEES_COUNT, sizeof *s->sees);
+	if (!s->sees || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
 	}
+	bh_devices_declare(s->devices, policy);
 	s->fresh = (uint64_t *)(void *)(s->index + slots);
 	s->lru[0] = s->lru[1] = (struct lru){NIL, NIL};
 	s->free_head = NIL;
@@ -71,6 +73,7 @@ void bh_state_close(struct bh_state *s)
 		bh_plane_close(&s->planes[i]);
 	free(s->index_raw);
 	bh_devices_close(s->devices);
+	free(s->sees);
 	free(s);
 }
 
@@ -200,6 +203,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
+	bh_devices_declare(s->devices, policy);
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
@@ -402,10 +406,20 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->src = v->who;
 	if (v->dev && v->own && (v->src->verified || (ev->flags & BH_EVF_TWOWAY)))
 		bh_devices_flag(s->devices, v->dev, BH_DEV_SPOKE, true);
+	if (v->dev && v->own && (v->dev->flags & BH_DEV_NAMELESS)) {
+		struct bh_addr a = bh_addr_of_mac(&v->dev->mac);
+
+		v->was = bh_addr_eq(&a, &v->src->addr) ? NULL : bh_state_find(s, &a);
+		v->dev->flags &= (uint8_t)~BH_DEV_NAMELESS;
+	}
 	if (v->two_stacks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
+	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	/* its frames reached it without a router: they share a wire */
+	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
+		bh_devices_zone(s->devices, v->far, v->dev->zone);
 	if (v->far && v->far->lie.what)
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
 }

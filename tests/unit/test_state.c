@@ -287,6 +287,28 @@ static void services_are_classed_by_port_and_protocol(void **state)
 	bh_watch_free(w);
 }
 
+static void what_never_came_from_a_zone_is_not_seen_there(void **state)
+{
+	struct bh_policy *p = bh_policy_builtin();
+	struct bh_state_limits lim = {.hosts = 64, .filter_bits = 16};
+	struct bh_event arp = {.at = BH_HOUR(1), .kind = BH_EV_ARP, .mac_src = {{0, 1, 2, 3, 4, 5}}, .u.arp = {.op = 1, .flags = BH_ARP_F_GROUP}};
+	uint8_t a[4] = {10, 0, 0, 7}, b[4] = {10, 0, 0, 1};
+	struct bh_state *s;
+	struct bh_sight v;
+	uint16_t zone;
+
+	arp.src = bh_addr_v4(a);
+	arp.dst = bh_addr_v4(b);
+	assert_int_equal(bh_state_open(&lim, p, &s), 0);
+	zone = bh_policy_zone_of(p, &arp.src);
+	assert_int_equal(bh_state_sees(s, zone, BH_HOUR(1)), 0);
+	bh_state_step(s, &arp, &v);
+	assert_int_equal(bh_state_sees(s, zone, BH_HOUR(2)), BH_SEES_BIT(FRAMES) | BH_SEES_BIT(ASKED));
+	assert_int_equal(bh_state_sees(s, zone, BH_HOUR(30)), 0);
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -295,6 +317,7 @@ int main(void)
 		cmocka_unit_test(a_scan_makes_no_host_of_its_targets),
 		cmocka_unit_test(hosts_are_found_exactly_while_they_live),
 		cmocka_unit_test(a_mac_with_nine_addresses_is_a_router_and_bound_to_nobody),
+		cmocka_unit_test(what_never_came_from_a_zone_is_not_seen_there),
 		cmocka_unit_test(two_macs_on_one_address_are_a_conflict_only_when_close_in_time),
 		cmocka_unit_test(the_filter_remembers_a_generation_and_forgets_after_two),
 		cmocka_unit_test(the_filter_rarely_takes_a_new_key_for_an_old_one),
