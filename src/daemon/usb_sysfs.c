@@ -126,22 +126,30 @@ void bh_sysfs_list(int sysfs, const char *dir, void (*each)(void *ctx, const cha
 }
 
 /* ---- people ---- */
-void bh_seat_user(char ret_user[32])
+void bh_seat_read(int utmp, char ret_user[32])
 {
-	int fd = open(_PATH_UTMP, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct utmp u;
 	int64_t last = -1;
 
 	memset(ret_user, 0, 32);
-	for (unsigned i = 0; fd >= 0 && i < UTMP_MAX && read(fd, &u, sizeof u) == (ssize_t)sizeof u; i++) {
+	for (unsigned i = 0; i < UTMP_MAX && read(utmp, &u, sizeof u) == (ssize_t)sizeof u; i++) {
 		if (u.ut_type != USER_PROCESS || (strncmp(u.ut_line, "tty", 3) && u.ut_line[0] != ':' && u.ut_host[0] != ':') || u.ut_tv.tv_sec < last)
 			continue;
 		last = u.ut_tv.tv_sec;
 		memset(ret_user, 0, 32);
 		memcpy(ret_user, u.ut_user, strnlen(u.ut_user, 31));
 	}
-	if (fd >= 0)
-		close(fd);
+}
+
+void bh_seat_user(char ret_user[32])
+{
+	int fd = open(_PATH_UTMP, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	memset(ret_user, 0, 32);
+	if (fd < 0)
+		return;
+	bh_seat_read(fd, ret_user);
+	close(fd);
 }
 
 /* ---- the kernel's socket ---- */

@@ -17,6 +17,7 @@ bool bh_sysfs_net(int sysfs, const char *iface, char ret_port[24], struct bh_mac
 void bh_sysfs_list(int sysfs, const char *dir, void (*each)(void *ctx, const char *name), void *ctx);
 /* Who sits at the machine: the last logged on at a console or a display. "" = nobody. */
 void bh_seat_user(char ret_user[32]);
+void bh_seat_read(int utmp, char ret_user[32]); /* of records read from there */
 
 int bh_uevent_open(void) BH_MUST; /* a descriptor, or < 0 -errno */
 /* One message of the kernel's own. 0; 1 = none waits, or -ENOBUFS: some were lost. Others' messages are passed over. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utmp.h>
 #include <cmocka.h>
 #include "daemon/usb_ports.h"
 #include "daemon/usb_sysfs.h"
@@ -248,6 +249,35 @@ static void sysfs_is_read_within_limits(void **state)
 	assert_int_equal(system(path), 0);
 }
 
+static void who_sits_there_is_the_last_at_a_console_or_a_display(void **state)
+{
+	static const struct {
+		const char *user, *line, *host;
+		short type;
+		int32_t at;
+	} rows[] = {{"carol", "tty2", "", USER_PROCESS, 100}, {"alice", "tty7", ":0", USER_PROCESS, 300}, {"bob", "tty1", "", USER_PROCESS, 200},
+		{"remote", "pts/0", "10.0.0.9", USER_PROCESS, 400}, {"LOGIN", "tty3", "", LOGIN_PROCESS, 500}};
+	FILE *f = tmpfile();
+	char user[32];
+
+	assert_non_null(f);
+	for (size_t i = 0; i < BH_COUNT(rows); i++) {
+		struct utmp u = {.ut_type = rows[i].type, .ut_tv = {.tv_sec = rows[i].at}};
+
+		memcpy(u.ut_user, rows[i].user, strlen(rows[i].user));
+		memcpy(u.ut_line, rows[i].line, strlen(rows[i].line));
+		memcpy(u.ut_host, rows[i].host, strlen(rows[i].host));
+		assert_int_equal(fwrite(&u, sizeof u, 1, f), 1);
+	}
+	fputs("half a record", f);
+	rewind(f);
+	bh_seat_read(fileno(f), user);
+	assert_string_equal(user, "alice");
+	bh_seat_read(fileno(f), user);
+	assert_string_equal(user, "");
+	fclose(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +288,7 @@ int main(void)
 		cmocka_unit_test(what_was_there_is_told_as_such_and_what_was_missed_as_new),
 		cmocka_unit_test(more_ports_than_there_is_room_for_lose_no_device),
 		cmocka_unit_test(sysfs_is_read_within_limits),
+		cmocka_unit_test(who_sits_there_is_the_last_at_a_console_or_a_display),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
