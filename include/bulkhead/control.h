@@ -52,8 +52,8 @@ struct bh_api_view { /* what the shell knows beside the core */
 	const char *segment; /* what holds between two ports of a bridge: bh_segment_name */
 	const char *trial_file; /* of the policy on trial, or NULL */
 	bh_ns trial_until;
-	int32_t pids[5];
-	uint32_t restarts[5];
+	int32_t pids[6];
+	uint32_t restarts[6];
 	const struct bh_ouis *ouis; /* or NULL */
 	const char *store; /* off, on, failing, unusable */
 	uint64_t store_rows, store_waits;

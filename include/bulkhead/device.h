@@ -37,11 +37,12 @@ struct bh_print { /* zero = not shown */
 	uint32_t dhcp_params; /* hashes: option 55 in order */
 	uint32_t dhcp_order;  /* all options in order */
 	uint32_t clients[BH_PRINT_CLIENTS]; /* TLS and SSH fingerprints, newest first */
+	uint32_t from;	      /* hash of the address its connections came from */
 	struct bh_syn syn;    /* of its ordinary connections; ipid, tsval and pad are zero */
 	uint16_t dhcp_size;   /* option 57 */
 	uint8_t dhcp_id, os_dhcp, os_syn, ttl; /* dhcp_id: id_type + 1; ttl: 64, 128 or 255 */
 	char vendor[16], name[24];
-	bool told; /* that it differs from the others */
+	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift */
 };
 
 enum bh_device_status { BH_DEV_NEW, BH_DEV_KNOWN, BH_DEV_RETIRED, BH_DEV_STATUSES }; /* NEW: seen, nobody has looked at it */
@@ -91,11 +92,6 @@ struct bh_device {
 	char port[40]; /* where it is plugged in, as DHCP's relay or LLDP said */
 	char usb[40];  /* what an endpoint said of it: "1d6b:0104 Gadget at pc-7 1-2" */
 	struct bh_lie lie;
-	struct { /* two stacks in turns */
-		bh_ns at;
-		uint32_t last;
-		uint8_t flips, pad[3];
-	} stacks;
 };
 
 struct bh_devices;
@@ -126,6 +122,7 @@ void bh_devices_counters(const struct bh_devices *t, struct bh_device_counters *
 void bh_devices_memory(struct bh_devices *t, void (*each)(void *start, size_t bytes));
 /* The MAC has the address. frame: a frame carried it, not only a claim. false: the device routes. */
 bool bh_device_carry(struct bh_device *d, const struct bh_addr *a, bh_ns at, bool frame);
+bool bh_device_has(const struct bh_device *d, const struct bh_addr *a);
 unsigned bh_device_several_nets(const struct bh_device *d); /* NULL: 0 */
 
 /* ---- prints ---- */

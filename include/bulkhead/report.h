@@ -14,6 +14,7 @@
 #define BULKHEAD_REPORT_H
 
 #include <bulkhead/decide.h>
+#include <bulkhead/usb.h>
 
 /* ---- the writer ---- */
 #define BH_JSON_DEPTH 16
@@ -126,6 +127,8 @@ struct bh_stats { /* what the stats record and `status` show */
 	uint64_t facts, untrusted, parse_gaps, parse_evicted; /* what dissectors told, could not parse, missed, forgot */
 	uint64_t table_bytes;				       /* reserved by the workers; the core's are in core.state.bytes */
 	uint64_t eve_lines, eve_dropped;
+	uint64_t usb[BH_USB_VERDICTS]; /* datagrams of endpoints: taken, and what they were refused for */
+	uint64_t usb_lost, usb_limited, usb_log, usb_log_other, usb_own; /* missing numbers; above the rate; event logs, lines that were none; own ports */
 	struct bh_core_counters core;
 };
 size_t bh_eve_stats(const struct bh_eve *e, const struct bh_stats *s, char *buf, size_t cap);

@@ -63,6 +63,11 @@ struct bh_host {
 	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
 	bh_ns kept_at;	  /* when kept last used the address */
 	struct bh_mac kept; /* who had it before the open conflict */
+	struct { /* systems that open connections from here in turns */
+		bh_ns at;
+		uint32_t last;
+		uint8_t flips, pad[3];
+	} stacks;
 	uint64_t clients; /* linear-counting bitmap of distinct clients that got an answer */
 	char name[32];	  /* from DHCP or the policy */
 	uint16_t place[BH_STATE_PLANES]; /* 1 + its entry in each plane, 0 = none */

@@ -86,6 +86,7 @@ enum bh_usb_verdict bh_usb_fresh(struct bh_usb_sender *s, const struct bh_usb_da
 struct bh_uevent {
 	char action[16], devpath[512], subsystem[16], devtype[24], iface[16];
 	uint16_t vid, pid; /* of PRODUCT=, 0 = none */
+	uint8_t cls, sub, proto; /* of a USB interface */
 };
 int bh_uevent_parse(const void *p, size_t len, struct bh_uevent *ret_event) BH_MUST;
 /* The port a sysfs path lies at or below: "1-2.3", of a root hub "usb1". false = none. */

@@ -41,6 +41,7 @@ int bh_cli_policy(int argc, char **argv);
 int bh_cli_doctor(int argc, char **argv);
 int bh_cli_disarm(int argc, char **argv);
 int bh_cli_boot(int argc, char **argv);
+int bh_cli_usb_watch(int argc, char **argv);
 
 /* Loads a policy file or, when path is NULL, the built-in one; complains on stderr. 0, or the exit code. */
 int bh_cli_load_policy(const char *path, struct bh_policy **ret_policy);

@@ -22,6 +22,10 @@ static const char more[] =
 	"       --no-enforcer     watch only: table inet bulkhead is neither made nor changed\n"
 	"       --bridge          the law also holds between the ports of this box's bridges (table bridge bulkhead); without bridge\n"
 	"                         conntrack and br_netfilter isolations alone: see `bulkhead doctor`\n"
+	"       --usb-listen ADDRESS:PORT, --usb-keys FILE   hear endpoints that run `bulkhead usb-watch` (this machine's own USB ports, too);\n"
+	"                         the keys are lines of \"NAME KEY [ADDRESS]\", as `bulkhead usb-watch --make-key` prints them\n"
+	"       --syslog-listen ADDRESS:PORT   hear Windows events of USB devices (6416, 20001, 20003) by syslog over UDP, unsigned\n"
+	"       --usb-own         this machine's own USB ports, with nobody listened to\n"
 	"       --share-table     other programs may change table inet bulkhead (their changes are undone), as before Linux 6.9\n";
 
 /* 0, or 1 with the complaint made */
@@ -81,14 +85,81 @@ out:
 
 struct args {
 	struct bh_run_opts o;
-	const char *policy, *watch, *names[BH_LIVE_IFS];
+	const char *policy, *watch, *usb_keys, *names[BH_LIVE_IFS];
 };
+
+/* "10.0.0.2:7788", "[::]:514" */
+static int listen_at(const char *option, const char *s, struct bh_listen *ret)
+{
+	const char *colon = strrchr(s, ':'), *end = colon;
+	uint64_t port;
+
+	if (colon && s[0] == '[' && colon > s + 1 && colon[-1] == ']') {
+		s++;
+		end--;
+	}
+	if (colon && bh_addr_parse(s, (size_t)(end - s), &ret->addr) == 0 && (bh_addr_is4(&ret->addr) || end != colon) &&
+		bh_word_u64((struct bh_word){colon + 1, strlen(colon + 1)}, 65535, &port) == 0 && port) {
+		ret->port = (uint16_t)port;
+		return 0;
+	}
+	fprintf(stderr, "bulkhead: --%s takes ADDRESS:PORT or [ADDRESS]:PORT\n", option);
+	return BH_EXIT_USAGE;
+}
+
+static int load_keys(const char *path, struct bh_usb_keys **ret_keys)
+{
+	size_t cap = 1u << 20, n;
+	struct bh_usb_keys *keys = malloc(sizeof *keys);
+	char *text = malloc(cap);
+	struct bh_usb_error e;
+	FILE *f = fopen(path, "rb");
+	int r = 0;
+
+	if (!f || !keys || !text) {
+		fprintf(stderr, "bulkhead: cannot read USB keys %s: %m\n", path);
+		r = BH_EXIT_INVALID;
+	} else if ((n = fread(text, 1, cap, f)) == cap) {
+		fprintf(stderr, "bulkhead: %s is too large for a list of keys\n", path);
+		r = BH_EXIT_INVALID;
+	} else if (bh_usb_keys_parse(text, n, keys, &e)) {
+		fprintf(stderr, "%s:%u:%u: error: %s\n", path, e.line, e.col, e.text);
+		r = BH_EXIT_INVALID;
+	}
+	if (f)
+		fclose(f);
+	free(text);
+	if (r) {
+		free(keys);
+		return r;
+	}
+	*ret_keys = keys;
+	return 0;
+}
+
+/* what is heard beside packets: 0, or the exit code */
+static int hears(struct args *a, int option)
+{
+	switch (option) {
+	case 'u':
+		return listen_at("usb-listen", optarg, &a->o.usb_listen);
+	case 'l':
+		return listen_at("syslog-listen", optarg, &a->o.log_listen);
+	case 'k':
+		a->usb_keys = optarg;
+		return 0;
+	default:
+		a->o.usb_own = true;
+		return 0;
+	}
+}
 
 /* 0, or the exit code with what there is to say said; *ret_help: there is nothing more to do */
 static int parse(struct args *a, int argc, char **argv, bool *ret_help)
 {
 	static const struct option longs[] = {{"policy", 1, 0, 'p'}, {"watchlist", 1, 0, 'W'}, {"iface", 1, 0, 'i'}, {"mode", 1, 0, 'm'}, {"eve", 1, 0, 'e'}, {"workers", 1, 0, 'w'},
-		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"new-inventory", 0, 0, 'N'}, {"help", 0, 0, 'h'}, {0}};
+		{"socket", 1, 0, 's'}, {"state", 1, 0, 'd'}, {"strict", 0, 0, 'S'}, {"no-enforcer", 0, 0, 'n'}, {"share-table", 0, 0, 't'}, {"bridge", 0, 0, 'b'}, {"new-inventory", 0, 0, 'N'},
+		{"usb-listen", 1, 0, 'u'}, {"usb-keys", 1, 0, 'k'}, {"syslog-listen", 1, 0, 'l'}, {"usb-own", 0, 0, 'o'}, {"help", 0, 0, 'h'}, {0}};
 	int c;
 
 	*ret_help = false;
@@ -143,12 +214,23 @@ static int parse(struct args *a, int argc, char **argv, bool *ret_help)
 		case 't':
 			a->o.share_table = true;
 			break;
+		case 'u':
+		case 'l':
+		case 'k':
+		case 'o':
+			if (hears(a, c))
+				return BH_EXIT_USAGE;
+			break;
 		case 'h':
 			*ret_help = true;
 			return bh_cli_usage("run", more, 0);
 		default:
 			return bh_cli_usage("run", more, BH_EXIT_USAGE);
 		}
+	}
+	if (!a->o.usb_listen.port != !a->usb_keys) {
+		fprintf(stderr, "bulkhead: --usb-listen and --usb-keys go together: nobody is believed without a key\n");
+		return BH_EXIT_USAGE;
 	}
 	return optind != argc || !a->o.n_ifaces ? bh_cli_usage("run", more, BH_EXIT_USAGE) : 0;
 }
@@ -158,6 +240,7 @@ int bh_cli_run(int argc, char **argv)
 	struct args a = {.o = {.workers = 1, .mode = -1, .eve_path = "/var/log/bulkhead/eve.json", .socket_path = BH_API_SOCKET}};
 	struct bh_policy *policy;
 	struct bh_watch *watch;
+	struct bh_usb_keys *keys = NULL;
 	struct bh_ouis *ouis;
 	char host[65] = "bulkhead", base[65];
 	bool help;
@@ -165,11 +248,17 @@ int bh_cli_run(int argc, char **argv)
 
 	if (r || help)
 		return r;
-	r = bh_cli_load_watch(a.watch, &watch);
-	if (r)
+	if (a.usb_keys && (r = load_keys(a.usb_keys, &keys)))
 		return r;
+	a.o.usb_keys = keys;
+	r = bh_cli_load_watch(a.watch, &watch);
+	if (r) {
+		free(keys);
+		return r;
+	}
 	r = bh_cli_load_policy(a.policy, &policy);
 	if (r) {
+		free(keys);
 		bh_watch_free(watch);
 		return r;
 	}
@@ -184,6 +273,7 @@ int bh_cli_run(int argc, char **argv)
 	a.o.host = host;
 	a.o.ouis = ouis = bh_cli_load_ouis();
 	r = bh_run(&a.o);
+	free(keys);
 	bh_ouis_close(ouis);
 	bh_policy_free(policy);
 	bh_watch_free(watch);

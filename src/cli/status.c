@@ -127,6 +127,16 @@ static void zone(json_t *z)
 	putchar('\n');
 }
 
+/* only where endpoints are listened to */
+static void usb(json_t *u)
+{
+	if (!u)
+		return;
+	printf("usb       %lld told by endpoints, %lld by event logs, %lld of own ports; %lld lost; refused: %lld bad signature, %lld replayed, %lld unknown key, "
+	       "%lld from elsewhere, %lld clock off, %lld malformed, %lld too many\n", num(u, "taken"), num(u, "event_logs"), num(u, "own_ports"), num(u, "lost"),
+		num(u, "bad_signature"), num(u, "replayed"), num(u, "unknown_key"), num(u, "from_elsewhere"), num(u, "clock_off"), num(u, "malformed"), num(u, "too_many"));
+}
+
 static void status_person(json_t *o)
 {
 	json_t *n = json_object_get(o, "counters"), *procs = json_object_get(o, "processes"), *v, *cut;
@@ -149,6 +159,7 @@ static void status_person(json_t *o)
 		num(n, "contained"), num(n, "shielded"), num(n, "islands"), num(n, "killed"), num(o, "drifts"));
 	printf("inventory %lld devices, %lld known, %lld forgotten, %lld without room; %s\n", num(n, "devices"), num(n, "devices_known"), num(n, "devices_evicted"), num(n, "devices_refused"),
 		store_says(str(o, "store")));
+	usb(json_object_get(o, "usb"));
 	printf("processes ");
 	json_object_foreach(procs, name, v)
 		printf(" %s %lld (%lld restarts)", name, num(v, "pid"), num(v, "restarts"));

@@ -24,6 +24,7 @@ const struct bh_command bh_commands[] = {
 	{"policy", "check|show|fmt|schema|test|prove|diff|simulate|learn|apply|confirm|rollback …", "the zone policy", bh_cli_policy},
 	{"doctor", "[--json]", "what this kernel and machine can do, and what degrades", bh_cli_doctor},
 	{"boot", "[--state DIR] [--bridge]", "load the kept law and cuts, before the network is up", bh_cli_boot},
+	{"usb-watch", "--to HOST:PORT --key FILE [--name NAME] [--sysfs DIR] [--once] | --make-key FILE [--name NAME]", "on an endpoint: tells a sensor, signed, of its USB ports", bh_cli_usb_watch},
 	{"disarm", "--yes", "remove table inet bulkhead, nothing else", bh_cli_disarm},
 };
 const size_t bh_n_commands = BH_COUNT(bh_commands);

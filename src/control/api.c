@@ -69,12 +69,12 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 
 static void put_processes(struct bh_json *j, const struct bh_api_view *v)
 {
-	static const char *const names[] = {"sensor", "core", "enforcer", "reporter", "store"};
+	static const char *const names[] = {"sensor", "core", "enforcer", "reporter", "store", "intake"};
 
 	bh_json_open(j, "processes", '{');
 	for (unsigned i = 0; i < BH_COUNT(names); i++) {
-		if (i == 4 && !v->pids[i] && !v->restarts[i])
-			break; /* nothing is kept */
+		if (i >= 4 && !v->pids[i] && !v->restarts[i])
+			continue; /* nothing is kept, nobody listened to */
 		bh_json_open(j, names[i], '{');
 		bh_json_i64(j, "pid", v->pids[i]);
 		bh_json_u64(j, "restarts", v->restarts[i]);
@@ -111,6 +111,22 @@ static void put_postures(struct bh_json *j, const struct bh_api_view *v)
 			break; /* the orders come behind */
 	}
 	bh_json_close(j, ']');
+}
+
+/* what endpoints said of their USB ports */
+static void put_usb(struct bh_json *j, const struct bh_stats *s)
+{
+	static const char *const keys[BH_USB_VERDICTS] = {"taken", "malformed", "unknown_key", "from_elsewhere", "bad_signature", "clock_off", "replayed"};
+
+	bh_json_open(j, "usb", '{');
+	for (unsigned i = 0; i < BH_USB_VERDICTS; i++)
+		bh_json_u64(j, keys[i], s->usb[i]);
+	bh_json_u64(j, "too_many", s->usb_limited);
+	bh_json_u64(j, "lost", s->usb_lost);
+	bh_json_u64(j, "event_logs", s->usb_log);
+	bh_json_u64(j, "other_lines", s->usb_log_other);
+	bh_json_u64(j, "own_ports", s->usb_own);
+	bh_json_close(j, '}');
 }
 
 size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
@@ -171,6 +187,8 @@ size_t bh_api_status(const struct bh_api_view *v, char *buf, size_t cap)
 	bh_json_u64(&j, "eve_lines", s->eve_lines);
 	bh_json_u64(&j, "eve_dropped", s->eve_dropped);
 	bh_json_close(&j, '}');
+	if (v->pids[5] || v->restarts[5])
+		put_usb(&j, s);
 	put_postures(&j, v);
 	bh_api_put_zones(&j, v);
 	o = bh_core_orders(v->core, &n);

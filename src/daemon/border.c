@@ -131,7 +131,7 @@ static bool usb(struct bh_ev_usb *u)
 	END(u->vendor);
 	END(u->product);
 	END(u->user);
-	return u->op < BH_USB_OPS && u->via < BH_USB_VIAS;
+	return u->op && u->op < BH_USB_OPS && u->via && u->via < BH_USB_VIAS;
 }
 
 static bool plausible(struct bh_event *ev, bh_ns now)
@@ -172,12 +172,10 @@ static bool plausible(struct bh_event *ev, bh_ns now)
 		return name(&ev->u.name);
 	case BH_EV_LINK:
 		return link_layer(&ev->u.link);
-	case BH_EV_USB:
-		return usb(&ev->u.usb);
 	case BH_EV_GAP:
 		return ev->u.gap.why < BH_GAP_COUNT;
 	default:
-		return false; /* commands, the kernel's word and time are not the sensor's */
+		return false; /* commands, the kernel's word, USB ports and time are not the sensor's */
 	}
 }
 
@@ -186,4 +184,22 @@ bool bh_border_take(struct bh_ring *r, bh_ns now, struct bh_event *ret_event)
 	memcpy(ret_event, slot(r), sizeof *ret_event);
 	bh_ring_drop(r);
 	return plausible(ret_event, now);
+}
+
+bool bh_border_take_usb(struct bh_ring *r, bh_ns now, struct bh_event *ret_event)
+{
+	struct bh_event ev;
+
+	memcpy(&ev, slot(r), sizeof ev);
+	bh_ring_drop(r);
+	*ret_event = (struct bh_event){.at = ev.at, .kind = ev.kind, .proto = 17, .src = ev.src, .dst = ev.dst, .sport = ev.sport, .dport = ev.dport};
+	if (ev.kind != BH_EV_USB || ev.at > now + AHEAD || !usb(&ev.u.usb))
+		return false;
+	ret_event->u.usb = ev.u.usb;
+	ret_event->u.usb.pad = 0;
+	memset(ret_event->u.usb.pad2, 0, sizeof ret_event->u.usb.pad2);
+	/* an event log is never to be trusted, whatever is said of it */
+	if ((ev.flags & BH_EVF_UNTRUSTED) || ev.u.usb.via == BH_USB_SYSLOG)
+		ret_event->flags = BH_EVF_UNTRUSTED;
+	return true;
 }

@@ -17,5 +17,7 @@
 bool bh_border_peek(struct bh_ring *r, bh_ns *ret_at);
 /* Takes the oldest record of a ring that is not empty. Strings come out terminated, numbers within their names. */
 bool bh_border_take(struct bh_ring *r, bh_ns now, struct bh_event *ret_event);
+/* The same of the intake's ring: news of USB devices and nothing else, with nothing in them that only packets have. */
+bool bh_border_take_usb(struct bh_ring *r, bh_ns now, struct bh_event *ret_event);
 
 #endif

@@ -36,6 +36,13 @@ struct bh_stats core_stats(struct proc *p)
 		s.ring_drops += p->ring_drops[i];
 	}
 	s.ring_drops += p->implausible;
+	for (unsigned v = 0; v < BH_USB_VERDICTS; v++)
+		s.usb[v] = p->in->shm->intake.verdict[v];
+	s.usb_lost = p->in->shm->intake.lost + bh_shm_ring(p->in->shm, p->in->opts->workers)->dropped;
+	s.usb_limited = p->in->shm->intake.limited;
+	s.usb_log = p->in->shm->intake.log;
+	s.usb_log_other = p->in->shm->intake.log_other;
+	s.usb_own = p->in->shm->intake.own;
 	s.eve_lines = p->in->shm->eve_lines;
 	s.eve_dropped = p->in->shm->eve_dropped + p->eve.dropped;
 	bh_core_counters(p->core, &s.core);

@@ -270,7 +270,7 @@ static struct bh_ring *oldest(struct proc *p, bh_ns until, bool *ret_waiting)
 	struct bh_ring *best = NULL;
 	bh_ns best_at = UINT64_MAX;
 
-	for (unsigned i = 0; i < p->in->opts->workers; i++) {
+	for (unsigned i = 0; i <= p->in->opts->workers; i++) { /* the last is the intake's */
 		struct bh_ring *r = bh_shm_ring(p->in->shm, i);
 		bh_ns at;
 
@@ -310,9 +310,11 @@ static bool drain(struct proc *p)
 	if (p->in->opts->workers == 1 || until + LAG < p->now)
 		until = p->in->opts->workers == 1 ? UINT64_MAX : p->now - LAG;
 	for (unsigned i = 0; i < BURST && (r = oldest(p, until, &waiting)); i++) {
-		if (!bh_border_take(r, p->now, &ev)) {
+		bool intake = r == bh_shm_ring(p->in->shm, p->in->opts->workers);
+
+		if (!(intake ? bh_border_take_usb : bh_border_take)(r, p->now, &ev)) {
 			if (!p->implausible++)
-				fprintf(stderr, "bulkhead: core: the sensor said something that cannot be (kind %u); dropped and counted\n", ev.kind);
+				fprintf(stderr, "bulkhead: core: the %s said something that cannot be (kind %u); dropped and counted\n", intake ? "intake" : "sensor", ev.kind);
 			continue;
 		}
 		core_step(p, &ev);
@@ -401,7 +403,7 @@ static bool rings_empty(struct proc *p)
 {
 	bh_ns at;
 
-	for (unsigned i = 0; i < p->in->opts->workers; i++)
+	for (unsigned i = 0; i <= p->in->opts->workers; i++)
 		if (bh_border_peek(bh_shm_ring(p->in->shm, i), &at))
 			return false;
 	return true;

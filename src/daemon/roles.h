@@ -13,6 +13,10 @@
 #include "daemon/keep.h"
 #include "daemon/shm.h"
 
+struct bh_listen {
+	struct bh_addr addr;
+	uint16_t port; /* 0 = nowhere */
+};
 struct bh_run_opts {
 	const struct bh_policy *policy;
 	const struct bh_watch *watch;
@@ -25,6 +29,9 @@ struct bh_run_opts {
 	const char *state_dir, *base_sha256; /* NULL = nothing is kept over a restart; base: of the policy file given */
 	bool strict, no_enforcer, share_table, bridge;
 	bool new_inventory; /* the file there is moved aside */
+	struct bh_listen usb_listen, log_listen;
+	const struct bh_usb_keys *usb_keys; /* with usb_listen */
+	bool usb_own; /* this machine's own ports, even when nobody is listened to */
 };
 
 /* src/daemon/run.c: the supervisor; returns the exit code */
@@ -67,6 +74,18 @@ struct bh_store_in {
 	const char *dir;
 };
 int bh_role_store(const struct bh_store_in *in);
+
+struct bh_intake_in {
+	struct bh_shm *shm;
+	int bell, usb, log, uevent; /* the last three: -1 = none */
+	struct bh_usb_sender *senders; /* one a key, in memory that outlives the process */
+	const struct bh_run_opts *opts;
+	struct bh_addr self;
+	uint64_t seed;
+};
+/* In the supervisor: sockets and memory. < 0 -errno, and it was said why. */
+int bh_intake_open(const struct bh_run_opts *o, struct bh_intake_in *ret_in) BH_MUST;
+int bh_role_intake(const struct bh_intake_in *in);
 
 /* src/daemon/sandbox.c: no capabilities, no new privileges, a system call filter. extra: -1-terminated list. < 0 -errno */
 int bh_sandbox(const int *extra) BH_MUST;

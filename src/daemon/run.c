@@ -34,7 +34,7 @@
 #include "daemon/roles.h"
 #include "daemon/store.h"
 
-static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store"};
+static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store", "intake"};
 
 struct run {
 	const struct bh_run_opts *o;
@@ -47,6 +47,8 @@ struct run {
 	int super[2];	   /* supervisor writes [0], core reads [1] */
 	int enf_core;	   /* the core's end while no core has it; -1 = with the core */
 	int enf_enforcer;  /* the enforcer's end while no enforcer has it */
+	struct bh_intake_in intake;
+	bool hears; /* there is an intake */
 	struct bh_live_set set;
 	int live[BH_SHM_WORKERS]; /* packet sockets, one a worker */
 	struct bh_addr self[64];
@@ -93,9 +95,20 @@ static void read_self(struct run *r)
 	freeifaddrs(list);
 }
 
+/* what the sensor's own ports are told under */
+static struct bh_addr own_address(const struct run *r)
+{
+	static const struct bh_addr loopback = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}};
+
+	for (size_t i = 0; i < r->n_self; i++)
+		if (bh_addr_is4(&r->self[i]) && r->self[i].b[12] != 127)
+			return r->self[i];
+	return r->n_self ? r->self[0] : loopback;
+}
+
 static int open_shm(struct run *r)
 {
-	void *p = mmap(NULL, bh_shm_bytes(r->o->workers), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bh_shm_bytes(r->o->workers + 1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return -errno;
@@ -103,7 +116,7 @@ static int open_shm(struct run *r)
 	r->keep = bh_keep_open();
 	if (!r->keep)
 		return -ENOMEM;
-	for (unsigned i = 0; i < r->o->workers; i++)
+	for (unsigned i = 0; i <= r->o->workers; i++) /* the last is the intake's */
 		bh_ring_init(bh_shm_ring(r->shm, i), BH_SHM_SLOTS, sizeof(struct bh_event));
 	return 0;
 }
@@ -217,6 +230,9 @@ static int open_all(struct run *r)
 	e = e ? e : pair(r->super);
 	e = e ? e : open_api(r);
 	e = e ? e : open_store(r); /* after it: another daemon's inventory is not moved */
+	r->hears = r->o->usb_listen.port || r->o->log_listen.port || r->o->usb_own;
+	if (e == 0 && r->hears)
+		e = bh_intake_open(r->o, &r->intake);
 	if (e == 0)
 		fcntl(r->lines[1], F_SETFL, O_NONBLOCK); /* a stuck disk must not stop the core */
 	return e;
@@ -271,6 +287,9 @@ static int child(struct run *r, unsigned role)
 	case BH_PROC_STORE:
 		keep_only((int[]){r->store[0]}, 1);
 		return bh_role_store(&store);
+	case BH_PROC_INTAKE:
+		keep_only((int[]){r->bell, r->intake.usb, r->intake.log, r->intake.uevent}, 4);
+		return bh_role_intake(&r->intake);
 	default:
 		keep_only((int[]){r->lines[0]}, 1);
 		return bh_role_reporter(&rep);
@@ -358,6 +377,10 @@ static void start_role(struct run *r, unsigned role)
 		if (!r->first)
 			give_core(r, 't', -1);
 		return;
+	case BH_PROC_INTAKE:
+		if (r->hears)
+			start(r, role);
+		return;
 	default:
 		start(r, role);
 	}
@@ -415,6 +438,8 @@ static void stop(struct run *r)
 	/* the core first: its end closes the enforcer and, over their sockets, reporter and store, which drain and end */
 	if (r->pid[BH_PROC_CORE])
 		kill(r->pid[BH_PROC_CORE], SIGTERM);
+	if (r->pid[BH_PROC_INTAKE])
+		kill(r->pid[BH_PROC_INTAKE], SIGTERM);
 	if (r->pid[BH_PROC_SENSOR])
 		kill(r->pid[BH_PROC_SENSOR], SIGTERM);
 	close(r->lines[1]);
@@ -464,7 +489,7 @@ static void loop(struct run *r)
 int bh_run(const struct bh_run_opts *opts)
 {
 	/* the reporter, the store and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
-	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_SENSOR};
+	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_INTAKE, BH_PROC_SENSOR};
 	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1, .store = {-1, -1}};
 	int e;
 
@@ -481,6 +506,11 @@ int bh_run(const struct bh_run_opts *opts)
 	if (getrandom(&r.seed, sizeof r.seed, 0) != sizeof r.seed)
 		r.seed = (uint64_t)mono() ^ (uint64_t)getpid() << 32;
 	read_self(&r);
+	r.intake.shm = r.shm;
+	r.intake.bell = r.bell;
+	r.intake.opts = opts;
+	r.intake.self = own_address(&r);
+	r.intake.seed = r.seed;
 	for (unsigned i = 0; i < BH_PROCS; i++)
 		start_role(&r, order[i]);
 	r.first = false;

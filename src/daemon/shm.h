@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * shm - the only memory two processes share: event rings from the sensor's workers to the core, and counters
+ * shm - the only memory two processes share: event rings from the sensor's workers and the intake to the core, and counters
  *
- * Shape   One anonymous shared mapping made before the first fork: a header, then one ring a worker.
- * Purity  The sensor writes rings, watermarks and counters; the core reads them, and treats every byte as hostile.
+ * Shape   One anonymous shared mapping made before the first fork: a header, then one ring a worker, then the intake's.
+ * Purity  Sensor and intake write rings, watermarks and counters; the core reads them, and treats every byte as hostile.
  */
 #ifndef BH_DAEMON_SHM_H
 #define BH_DAEMON_SHM_H
 
 #include <bulkhead/event.h>
+#include <bulkhead/usb.h>
 
 #define BH_SHM_WORKERS 16
 #define BH_SHM_SLOTS 16384u
 
-enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROC_STORE, BH_PROCS };
+enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_INTAKE, BH_PROCS };
 enum bh_shm_store { BH_SHM_STORE_OFF, BH_SHM_STORE_ON, BH_SHM_STORE_FAILING, BH_SHM_STORE_UNUSABLE };
 
 /* plain numbers a worker publishes about once a second, each whole by itself */
@@ -25,6 +26,10 @@ struct bh_tap {
 	_Alignas(64) _Atomic uint64_t watermark; /* events still to come are at this or later */
 	struct bh_tap_counters n;
 };
+struct bh_intake_counters { /* by the intake */
+	_Atomic uint64_t verdict[BH_USB_VERDICTS]; /* datagrams; OK = taken */
+	_Atomic uint64_t lost, limited, log, log_other, own;
+};
 struct bh_shm {
 	_Atomic uint32_t core_sleeps; /* the core is about to poll: whoever pushes next rings the bell */
 	_Atomic int32_t pids[BH_PROCS];
@@ -32,6 +37,7 @@ struct bh_shm {
 	_Atomic uint64_t eve_lines, eve_dropped; /* by the reporter */
 	_Atomic uint32_t store;			 /* enum bh_shm_store, and rows written: by the store */
 	_Atomic uint64_t store_rows;
+	struct bh_intake_counters intake;
 	struct bh_tap tap[BH_SHM_WORKERS];
 };
 /* Where a ring lies is arithmetic, not data: the sensor could write data. */

@@ -3,6 +3,8 @@
 #include <strings.h>
 #include "detect/inside.h"
 
+#define CROWD 32 /* new ones of an hour that are told each for himself */
+
 unsigned bh_recent_note(struct bh_recent *r, unsigned n, uint64_t key, bh_ns at, bh_ns window)
 {
 	struct bh_recent *same = NULL, *give = r;
@@ -40,6 +42,14 @@ uint32_t bh_rate_add(struct bh_rate *r, uint32_t n, bh_ns at, bh_ns window)
 	}
 	r->n[0] = r->n[0] > UINT32_MAX - n ? UINT32_MAX : r->n[0] + n;
 	return r->n[0] > UINT32_MAX - r->n[1] ? UINT32_MAX : r->n[0] + r->n[1];
+}
+
+unsigned bh_crowd_add(struct bh_crowd *c, bh_ns at)
+{
+	if (!bh_within(at, c->since, BH_HOUR(1)))
+		*c = (struct bh_crowd){.since = at ? at : 1};
+	c->n += c->n < UINT32_MAX;
+	return c->n <= CROWD ? 1 : c->n & (c->n - 1) ? 0 : 2;
 }
 
 void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh_ns at, bool make)

@@ -42,6 +42,14 @@ struct bh_dest {
 };
 void *bh_dest_of(void *array, size_t n, size_t size, const struct bh_addr *a, bh_ns at, bool make); /* NULL: not there and not made */
 
+/* ---- devices that come in crowds: invented addresses cost nothing, so they are told one by one only up to a point ---- */
+struct bh_crowd {
+	bh_ns since;
+	uint32_t n; /* of the hour */
+};
+/* One more. 0 = keep it to yourself; 1 = tell; 2 = tell, and that they are a crowd by now (n is a power of two). */
+unsigned bh_crowd_add(struct bh_crowd *c, bh_ns at);
+
 /* ---- words ---- */
 bool bh_says(const char *text, const char *word); /* somewhere in it, case ignored */
 uint64_t bh_word_key(const char *text); /* of a name, case ignored; never 0 */

@@ -4,21 +4,21 @@
  *
  * Told of a MAC address that the inventory does not have, or that was not seen for 30 days, once its zone is known. It needs an
  * inventory: a zone in which no device is known yet has nothing to compare with, and nothing is told there. An office gets
- * visitors: after the first in an hour the others are told as info. In OT, static and kiosk zones each one counts, the more
- * the fewer come.
+ * visitors: after the first in an hour the others are told as info. In OT, static and kiosk zones each one counts. From the 33rd
+ * in an hour on only powers of two are told, with their number.
  */
 #include <stdio.h>
 #include "detect/inside.h"
 
 extern const struct bh_detector bh_detector_new_mac;
 
-#define ZONES 64
-struct zone { /* of a zone, by its number modulo ZONES */
+struct zone {
 	bh_ns told, since;
 	uint32_t came; /* in the last 30 days */
+	struct bh_crowd crowd;
 };
 struct shared {
-	struct zone zone[ZONES];
+	struct zone zone[BH_MAX_ZONES];
 };
 
 static bool cares(const struct bh_sight *s)
@@ -39,9 +39,10 @@ static bool closed(const struct bh_policy *p, const struct bh_host *h, uint16_t 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	struct bh_device *d = s->dev;
-	struct zone *z = &((struct shared *)s->shared)->zone[d->zone % ZONES];
+	struct zone *z = &((struct shared *)s->shared)->zone[d->zone];
 	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
 	bool strict = closed(s->policy, h, d->zone);
+	unsigned crowd;
 	char dev[96], a[80];
 
 	d->flags |= BH_DEV_MET;
@@ -49,7 +50,10 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return 0;
 	if (!bh_within(s->ev->at, z->since, BH_HOUR(24 * 30)))
 		*z = (struct zone){.since = s->ev->at ? s->ev->at : 1};
-	z->came++;
+	z->came += z->came < UINT32_MAX;
+	crowd = bh_crowd_add(&z->crowd, s->ev->at);
+	if (!crowd)
+		return 0;
 	bh_finding_init(f, &bh_detector_new_mac, s);
 	f->host = h->addr;
 	f->mac = d->mac;
@@ -58,12 +62,18 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		f->severity = BH_SEV_MEDIUM;
 		f->weight = 150;
 		f->step = s->policy->zones[d->zone].ot ? BH_STEP_SHIELD : BH_STEP_ALERT;
-	} else if (bh_within(s->ev->at, z->told, BH_HOUR(1)))
+	} else if (bh_within(s->ev->at, z->told, BH_HOUR(1)) && crowd == 1)
 		f->severity = BH_SEV_INFO;
+	if (crowd == 2) { /* nobody brings so many: they are invented, and say nothing of the one that is named */
+		f->weight = 0;
+		f->step = BH_STEP_ALERT;
+	}
 	if (f->severity > BH_SEV_INFO)
 		z->told = s->ev->at;
 	snprintf(f->text, sizeof f->text, "unregistered device %s at %s: %s in zone %s, the %u%s in 30 days", bh_dev_text(s, d, dev), bh_host_text(h, &h->addr, a),
 		d->status == BH_DEV_RETIRED ? "retired, and back" : "first seen", s->policy->zones[d->zone].name, z->came, nth(z->came));
+	if (crowd == 2)
+		snprintf(f->detail, sizeof f->detail, "%u new ones in an hour: addresses are being invented", z->crowd.n);
 	bh_put_usb(f, d);
 	return 1;
 }

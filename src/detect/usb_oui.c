@@ -11,6 +11,9 @@
 
 extern const struct bh_detector bh_detector_usb_oui;
 
+struct shared { /* gadgets and the others, of each zone and of none: many of one kind are invented, and must not hide the other */
+	struct bh_crowd crowd[BH_MAX_ZONES + 1][2];
+};
 enum { TOLD = 1, TOLD_IN_ZONE = 2, ASKED = 4 }; /* struct bh_device's looked */
 
 static bool cares(const struct bh_sight *s)
@@ -56,9 +59,11 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	unsigned by_mac = bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix), cls = to_tell(s, by_mac, g);
 	const char *what = g ? g->name : cls != by_mac ? "by its request for an address" : prefix ? prefix->what : "a random address";
 	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
+	struct bh_crowd *crowd = &((struct shared *)s->shared)->crowd[s->dev->zone < BH_MAX_ZONES ? s->dev->zone : BH_MAX_ZONES][cls == BH_MACC_GADGET];
+	unsigned many = cls == BH_MACC_NONE ? 0 : bh_crowd_add(crowd, s->ev->at);
 	char dev[96];
 
-	if (cls == BH_MACC_NONE)
+	if (!many)
 		return 0;
 	bh_finding_init(f, &bh_detector_usb_oui, s);
 	f->host = h->addr;
@@ -74,6 +79,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	default:
 		f->severity = closed(s) ? BH_SEV_LOW : BH_SEV_INFO;
 		f->weight = cls == BH_MACC_USB_NIC ? 50 : 70;
+	}
+	if (many == 2) {
+		f->weight = 0;
+		f->step = BH_STEP_ALERT;
+		f->count = crowd->n;
+		snprintf(f->detail, sizeof f->detail, "%u like it in an hour: addresses are being invented", crowd->n);
 	}
 	snprintf(f->text, sizeof f->text, "%s is %s%s%s%s%s", bh_dev_text(s, s->dev, dev), cls == BH_MACC_RANDOM ? "" : bh_mac_class_name(cls),
 		cls == BH_MACC_RANDOM ? "" : ": ", what, s->dev->zone == BH_ZONE_NONE ? "" : " in zone ", s->dev->zone == BH_ZONE_NONE ? "" : s->policy->zones[s->dev->zone].name);
@@ -96,6 +107,7 @@ const struct bh_detector bh_detector_usb_oui = {
 	.quiet = BH_HOUR(24),
 	.needs = BH_SEES_BIT(FRAMES),
 	.wants = BH_WANTS(BH_EV_ARP) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_RA) | BH_WANTS(BH_EV_FLOW_NEW),
+	.shared_size = sizeof(struct shared),
 	.cares = cares,
 	.observe = observe,
 };

@@ -42,6 +42,21 @@ static const char *value(const char *pair, const char *key)
 	return strncmp(pair, key, n) == 0 && pair[n] == '=' ? pair + n + 1 : NULL;
 }
 
+static void three(const char *v, struct bh_uevent *e)
+{
+	uint8_t *const out[3] = {&e->cls, &e->sub, &e->proto};
+
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < 3 && *v >= '0' && *v <= '9'; k++)
+			n = n * 10 + (unsigned)(*v++ - '0');
+		*out[i] = (uint8_t)n;
+		if (*v++ != '/')
+			return;
+	}
+}
+
 static int pair(struct bh_uevent *e, const char *s)
 {
 	const char *v;
@@ -57,8 +72,12 @@ static int pair(struct bh_uevent *e, const char *s)
 	else if ((v = value(s, "PRODUCT"))) { /* 1d6b/104/409 */
 		e->vid = hex4(&v);
 		e->pid = *v == '/' ? (v++, hex4(&v)) : 0;
-	} else if ((v = value(s, "INTERFACE")) && !strchr(v, '/')) /* of a USB interface it is its class: 2/6/0 */
-		(void)!copy(e->iface, sizeof e->iface, v);
+	} else if ((v = value(s, "INTERFACE"))) {
+		if (strchr(v, '/')) /* of a USB interface it is its class: 2/6/0 */
+			three(v, e);
+		else
+			(void)!copy(e->iface, sizeof e->iface, v);
+	}
 	return !strchr(s, '=');
 }
 

@@ -53,21 +53,22 @@ static void names(struct bh_device *d, const struct bh_event *ev)
 	d->changed = ev->at;
 }
 
-/* Two systems that open connections in turns, three changes in a minute: two machines with one MAC. Raw packets of tools tell nothing. */
-static bool stacks_alternate(struct bh_device *d, const struct bh_event *ev)
+/* Two systems that open connections from one address in turns, three changes in a minute: two machines with one MAC. A machine bridged behind
+ * its host's MAC has an address of its own; raw packets of tools tell nothing. */
+static bool stacks_alternate(struct bh_host *h, struct bh_device *d, const struct bh_event *ev)
 {
 	uint8_t os = ev->kind == BH_EV_FLOW_NEW && ev->proto == 6 ? bh_os_of_syn(&ev->u.flow.syn, ev->ttl) : BH_OS_UNKNOWN;
 	uint32_t stack = (uint32_t)os << 8 | bh_ttl_class(ev->ttl);
 
 	if (os == BH_OS_UNKNOWN || os == BH_OS_TOOL || os == BH_OS_EMBEDDED)
 		return false;
-	if (ev->at > d->stacks.at && ev->at - d->stacks.at > BH_MIN(1))
-		d->stacks.flips = 0;
-	if (d->stacks.last && d->stacks.last != stack && d->stacks.flips < UINT8_MAX)
-		d->stacks.flips++;
-	d->stacks.last = stack;
-	d->stacks.at = ev->at;
-	if (d->stacks.flips < 3)
+	if (ev->at > h->stacks.at && ev->at - h->stacks.at > BH_MIN(1))
+		h->stacks.flips = 0;
+	if (h->stacks.last && h->stacks.last != stack && h->stacks.flips < UINT8_MAX)
+		h->stacks.flips++;
+	h->stacks.last = stack;
+	h->stacks.at = ev->at;
+	if (h->stacks.flips < 3)
 		return false;
 	d->conflicts++;
 	return true;
@@ -113,7 +114,7 @@ void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_
 	names(d, ev);
 	if (v->own)
 		d->roles |= v->src->roles;
-	v->two_stacks = v->own && stacks_alternate(d, ev);
+	v->two_stacks = v->own && stacks_alternate(v->src, d, ev);
 	v->dev_shown = bh_device_shows(d, ev, v->own, &begun);
 	if (v->dev_shown || begun)
 		d->changed = ev->at;

@@ -341,6 +341,14 @@ bool bh_device_carry(struct bh_device *d, const struct bh_addr *a, bh_ns at, boo
 	return !(d->flags & BH_DEV_ROUTES);
 }
 
+bool bh_device_has(const struct bh_device *d, const struct bh_addr *a)
+{
+	for (unsigned i = 0; i < d->n_addrs; i++)
+		if (bh_addr_eq(&d->addrs[i], a))
+			return true;
+	return false;
+}
+
 /*
  * IPv4 addresses that differ in their first half: one wire seldom has two such networks, and then who is in both routes. 2: by what
  * frames of answered connections carried; 1: by claims too, which are free.

@@ -96,6 +96,8 @@ static const struct field print_fields[] = {
 	P("df", syn.df, F_DEC),
 	P("opts", syn.opts, F_OPTS),
 	P("ecn", syn.ecn, F_DEC),
+	P("from", from, F_HEX),
+	P("told", told, F_DEC),
 	P("clients", clients, F_CLIENTS),
 };
 #undef D

@@ -109,10 +109,11 @@ static bool disjoint(const struct bh_print *a, const struct bh_print *b)
 
 int32_t bh_print_drift(const struct bh_print *was, const struct bh_print *is, struct bh_text *t)
 {
-	bool both = asked(was) && asked(is);
+	bool both = asked(was) && asked(is), elsewhere = was->from && is->from && was->from != is->from;
 	int32_t sum = 0;
 
-	if (!os_fits(was->os_dhcp, is->os_dhcp) || !os_fits(was->os_syn, is->os_syn) || !os_fits(os_of(was), os_of(is))) {
+	/* connections from two addresses may be two machines behind one MAC, a bridged one and its host: nobody took a place */
+	if (!os_fits(was->os_dhcp, is->os_dhcp) || (!elsewhere && (!os_fits(was->os_syn, is->os_syn) || !os_fits(os_of(was), os_of(is))))) {
 		bh_putf(t, "%ssystem %s, was %s", sum ? ", " : "", bh_os_name(os_of(is)), bh_os_name(os_of(was)));
 		sum += 150;
 	}
@@ -123,7 +124,7 @@ int32_t bh_print_drift(const struct bh_print *was, const struct bh_print *is, st
 		bh_putf(t, "%sother DHCP options", sum ? ", " : "");
 		sum += 50;
 	}
-	if (was->ttl && is->ttl && was->ttl != is->ttl) {
+	if (!elsewhere && was->ttl && is->ttl && was->ttl != is->ttl) {
 		bh_putf(t, "%sTTL %u, was %u", sum ? ", " : "", is->ttl, was->ttl);
 		sum += 70;
 	}
@@ -215,6 +216,7 @@ static void of_syn(struct bh_print *p, const struct bh_event *ev)
 	if (!p->ttl)
 		return;
 	p->os_syn = os;
+	p->from = mix(&ev->src, sizeof ev->src);
 	p->syn = ev->u.flow.syn;
 	p->syn.ipid = 0;
 	p->syn.tsval = 0;
@@ -248,7 +250,8 @@ static bool fill(struct bh_print *p, const struct bh_print *x)
 	}
 	if (x->name[0])
 		memcpy(p->name, x->name, sizeof p->name);
-	if (x->ttl) {
+	if (x->ttl && (!p->from || p->from == x->from)) {
+		p->from = x->from;
 		p->ttl = x->ttl;
 		p->syn = x->syn;
 		p->os_syn = x->os_syn ? x->os_syn : p->os_syn;

@@ -149,7 +149,19 @@ static void index_remove(struct bh_state *s, uint32_t i)
 	s->index[hole].at = 0;
 }
 
-/* A host under a standing order is skipped: forgetting it would forget the cut. */
+static bool knows(const struct bh_state *s, const struct bh_host *h, const struct bh_mac *m)
+{
+	const struct bh_device *d = bh_mac_none(m) ? NULL : bh_devices_find(s->devices, m);
+
+	return d && d->status == BH_DEV_KNOWN && bh_device_has(d, &h->addr);
+}
+
+static bool of_known_device(const struct bh_state *s, const struct bh_host *h)
+{
+	return knows(s, h, &h->mac) || knows(s, h, &h->kept); /* somebody may just have claimed it */
+}
+
+/* A host under a standing order is skipped: forgetting it would forget the cut. So is one of a device that people know. */
 static struct bh_host *evict(struct bh_state *s)
 {
 	for (int list = 0; list < 2; list++) {
@@ -158,7 +170,7 @@ static struct bh_host *evict(struct bh_state *s)
 		for (int tries = 0; i != NIL && tries < 64; tries++) {
 			struct bh_host *h = &s->hosts[i];
 
-			if (h->ledger.isolate_order || h->ledger.shield_order || h->ledger.contain_order || h->declared) {
+			if (h->ledger.isolate_order || h->ledger.shield_order || h->ledger.contain_order || h->declared || of_known_device(s, h)) {
 				uint32_t next = h->newer;
 
 				/* out of the way, or 64 of them would bar the list for good */

@@ -228,6 +228,21 @@ static void routed_and_forged_time_to_live_says_nothing(void **state)
 	assert_int_equal(drift_now(&d), 0);
 }
 
+static void a_machine_bridged_behind_its_hosts_mac_is_not_the_host_changed(void **state)
+{
+	struct bh_event a = opens(BH_HOUR(8), true), b = opens(BH_HOUR(8) + BH_SEC(1), false);
+	struct bh_device d = {.mac = mac_of(1)};
+	bool begun;
+
+	a.src = bh_addr_v4((const uint8_t[4]){10, 0, 0, 1});
+	b.src = bh_addr_v4((const uint8_t[4]){10, 0, 0, 2});
+	bh_device_shows(&d, &a, true, &begun);
+	bh_device_shows(&d, &b, true, &begun);
+	assert_false(begun);
+	assert_int_equal(drift_now(&d), 0);
+	assert_int_equal(d.prints[d.at_print].os_syn, BH_OS_WINDOWS);
+}
+
 static void devices_without_an_address_are_named_by_the_one_their_mac_makes(void **state)
 {
 	struct bh_mac m = {{0x48, 0x6f, 0x73, 0x74, 0x50, 0x43}};
@@ -250,6 +265,7 @@ int main(void)
 		cmocka_unit_test(a_clone_that_copies_the_request_is_seen_at_its_first_connection),
 		cmocka_unit_test(firmware_that_boots_from_the_network_contradicts_nobody),
 		cmocka_unit_test(routed_and_forged_time_to_live_says_nothing),
+		cmocka_unit_test(a_machine_bridged_behind_its_hosts_mac_is_not_the_host_changed),
 		cmocka_unit_test(devices_without_an_address_are_named_by_the_one_their_mac_makes),
 	};
 

@@ -12,7 +12,7 @@ static const char *const lines[] = {
 	"changed=1764038400.000000000 conflicts=2 addrs=10.0.0.7,fe80::ff:fe00:1 carried=1 at=2 name=\"till \\\"2\\\"\" calls=\"PC-7\" owner=\"els\" note=\"caf\\xc3\\xa9\" port=\"ge-0/0/7\" "
 	"usb=\"1d6b:0104 Gadget at pc-7 1-2\"",
 	"device 02:00:00:00:00:01 status=retired at=1 print{first=1.000000000 last=2.000000000 seen=3 params=1 order=ffffffff size=1500 id=2 os=windows vendor=\"MSFT 5.0\" name=\"PC-7\" synos=windows "
-	"ttl=128 win=64240 mss=1460 wscale=9 df=1 opts=2,1,3,1,1,4 ecn=1 clients=1a2b3c4d,0,7} print{os=linux ttl=64 opts=0,2}",
+	"ttl=128 win=64240 mss=1460 wscale=9 df=1 opts=2,1,3,1,1,4 ecn=1 from=ab12 told=1 clients=1a2b3c4d,0,7} print{os=linux ttl=64 opts=0,2}",
 	"device 02:00:00:00:00:01 print{} print{} print{name=\"a } b\"}",
 };
 
@@ -35,7 +35,8 @@ static void printed_lines_parse_and_print_the_same(void **state)
 static void fill_print(struct bh_print *p)
 {
 	p->first = p->last = UINT64_MAX - BH_SEC(2);
-	p->seen = p->dhcp_params = p->dhcp_order = UINT32_MAX;
+	p->seen = p->dhcp_params = p->dhcp_order = p->from = UINT32_MAX;
+	p->told = UINT8_MAX;
 	memset(p->clients, 0xff, sizeof p->clients);
 	memset(p->syn.opts, 0xff, sizeof p->syn.opts);
 	p->syn.window = p->syn.mss = p->dhcp_size = UINT16_MAX;

@@ -203,6 +203,7 @@ static void an_added_device_is_read_from_its_uevent(void **state)
 	static const char said[] = "add@/devices/pci0000:00/0000:00:14.0/usb1/1-2\0ACTION=add\0DEVPATH=/devices/pci0000:00/0000:00:14.0/usb1/1-2\0SUBSYSTEM=usb\0"
 				   "MAJOR=189\0DEVTYPE=usb_device\0PRODUCT=1d6b/104/409\0TYPE=0/0/0\0BUSNUM=001\0SEQNUM=4242";
 	static const char net[] = "add@/devices/virtual/net/usb0\0ACTION=add\0DEVPATH=/devices/virtual/net/usb0\0SUBSYSTEM=net\0INTERFACE=usb0\0IFINDEX=7";
+	static const char iface[] = "add@/devices/pci0/usb1/1-2/1-2:1.0\0ACTION=add\0SUBSYSTEM=usb\0DEVTYPE=usb_interface\0INTERFACE=224/1/3";
 	struct bh_uevent e;
 
 	assert_int_equal(bh_uevent_parse(said, sizeof said, &e), 0);
@@ -213,6 +214,11 @@ static void an_added_device_is_read_from_its_uevent(void **state)
 	assert_int_equal(e.pid, 0x0104);
 	assert_int_equal(bh_uevent_parse(net, sizeof net, &e), 0);
 	assert_string_equal(e.iface, "usb0");
+	assert_int_equal(bh_uevent_parse(iface, sizeof iface, &e), 0);
+	assert_string_equal(e.iface, "");
+	assert_int_equal(e.cls, 224);
+	assert_int_equal(e.sub, 1);
+	assert_int_equal(e.proto, 3);
 }
 
 static void what_no_kernel_sends_is_no_uevent(void **state)
