@@ -5,7 +5,7 @@
     intruders.py wire OUT IFACE...                who sent what first: "time mac kind" lines (kinds: see kinds())
     intruders.py dhcp KIND NAME [discover]        asks for an address as another system does; prints the one it was given
     intruders.py syn SRC DST PORT N PAUSE [ttl]   N connection attempts as Windows makes them, raw
-    intruders.py poison IP                        answers every name asked by LLMNR, NetBIOS and mDNS with IP
+    intruders.py poison IP [PORT...]              answers every name asked by LLMNR, NetBIOS and mDNS with IP
     intruders.py ask NAME...                      asks for names by LLMNR and mDNS
     intruders.py lldp NAME                        tells what it is by LLDP
     intruders.py beat DST PORT OUT                connects again and again: "time ok|no" lines
@@ -53,11 +53,13 @@ def ip4(src, dst, proto, body, ttl=128, ident=0):
 
 
 def kinds(f):
-    """What a frame is, for the witness: any, dhcp-give, dhcp-ask, ra, na, arp-SENDER, name, syn"""
+    """What a frame is, for the witness: any, dhcp-give, dhcp-ask, ra, na, arp-SENDER, nbns, mdns and llmnr (answers), lldp, syn"""
     out = ['any']
     kind = f[12:14]
     if kind == b'\x08\x06' and len(f) >= 42:
         out.append('arp-' + socket.inet_ntoa(f[28:32]))
+    elif kind == b'\x88\xcc':
+        out.append('lldp')
     elif kind == b'\x86\xdd' and len(f) > 54 and f[20] == 58:
         out += {134: ['ra'], 137: ['ra'], 136: ['na']}.get(f[54], [])
     elif kind == b'\x08\x00' and len(f) >= 42:
@@ -65,7 +67,7 @@ def kinds(f):
         sport, dport = struct.unpack('!HH', f[at:at + 4])
         if f[23] == 17:
             out += ['dhcp-give'] if sport == 67 and dport == 68 else ['dhcp-ask'] if dport == 67 and sport == 68 else []
-            out += ['name'] if sport in (137, 5353, 5355) and f[at + 10] & 0x80 else []
+            out += [{137: 'nbns', 5353: 'mdns', 5355: 'llmnr'}[sport]] if sport in (137, 5353, 5355) and f[at + 10] & 0x80 else []
         elif f[23] == 6 and f[at + 13] & 0x17 == 2:
             out.append('syn')
     return out
@@ -173,9 +175,11 @@ def syn(src, dst, port, n, pause, ttl='128'):
 
 
 # ---- names ----
-def poison(ip):
+def poison(ip, *only):
     addr, socks = socket.inet_aton(ip), {}
     for port, group in ((5355, '224.0.0.252'), (5353, '224.0.0.251'), (137, None)):
+        if only and str(port) not in only:
+            continue
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind(('', port))
