@@ -4,7 +4,8 @@
  *
  * By LLMNR, NetBIOS and mDNS each machine answers for itself. Who gives his own address for three names in an hour, or for wpad
  * or isatap, which nobody is called, answers for others: to be asked for credentials. One who gives other machines' addresses
- * (a WINS proxy, a reflector) is not meant. Of mDNS five names are asked for, since services may have several aliases. It comes
+ * (a WINS proxy, a reflector) is not meant. Of mDNS five names are asked for, since services may have several aliases; its answers
+ * go to everybody and look like announcements, so that it counts what another has just asked for. It comes
  * to an isolation when somebody believes it: who was answered connects to the answerer within a minute, and is served.
  */
 #include <stdio.h>
@@ -17,9 +18,19 @@ extern const struct bh_detector bh_detector_name_poison;
 #define NAMES_MDNS 5
 #define WINDOW BH_HOUR(1)
 
+#define ASKED 256
+#define JUST BH_SEC(2)
+
 struct mine {
 	struct bh_recent names[8], mdns[8];
 	uint32_t answers;
+};
+struct shared {
+	struct asked { /* by mDNS, by the name's hash */
+		struct bh_recent name;
+		struct bh_mac by;
+		struct bh_addr from;
+	} asked[ASKED];
 };
 
 static bool credentials(uint16_t port)
@@ -33,11 +44,13 @@ static bool believed(const struct bh_sight *s)
 	       bh_within(s->ev->at, s->far->lie.at, BH_MIN(1)) && !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1));
 }
 
-/* an answer that gives the speaker's own address */
+/* an answer that gives the speaker's own address, and what it takes to know one of mDNS */
 static bool answers(const struct bh_sight *s)
 {
 	const struct bh_ev_name *n = &s->ev->u.name;
 
+	if (n->via == BH_NAME_MDNS && (n->op == BH_NAME_QUERY || (n->op == BH_NAME_CLAIM && bh_addr_eq(&n->addr, &s->ev->src))))
+		return n->name[0];
 	return n->op == BH_NAME_ANSWER && (n->via == BH_NAME_LLMNR || n->via == BH_NAME_NBNS || n->via == BH_NAME_MDNS) && n->name[0] &&
 	       bh_addr_eq(&n->addr, &s->ev->src);
 }
@@ -69,6 +82,22 @@ static bool its_own(const struct bh_sight *s, const char *l)
 	return false;
 }
 
+/* notes a question; of an announcement: whether somebody else has just asked for the name, and who */
+static bool was_asked(const struct bh_sight *s, const char *l, struct bh_addr *ret_asker)
+{
+	uint64_t key = bh_word_key(l);
+	struct asked *a = &((struct shared *)s->shared)->asked[key / 2 % ASKED];
+
+	if (s->ev->u.name.op == BH_NAME_QUERY) {
+		*a = (struct asked){{key, s->ev->at}, s->dev->mac, s->ev->src};
+		return false;
+	}
+	if (a->name.key != key || !bh_within(s->ev->at, a->name.at, JUST) || bh_mac_eq(&a->by, &s->dev->mac))
+		return false;
+	*ret_asker = a->from;
+	return true;
+}
+
 static int used(const struct bh_sight *s, struct bh_finding *f)
 {
 	char dev[96], a[BH_ADDR_TEXT];
@@ -90,6 +119,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	const struct bh_ev_name *q = &s->ev->u.name;
 	struct mine *m = mine;
+	struct bh_addr told = s->ev->dst;
 	char l[64], dev[96];
 	bool bait, mdns = q->via == BH_NAME_MDNS;
 	unsigned n;
@@ -97,14 +127,14 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
 		return used(s, f);
 	label(q->name, l);
-	if (!l[0] || its_own(s, l))
+	if (!l[0] || its_own(s, l) || (q->op != BH_NAME_ANSWER && !was_asked(s, l, &told)))
 		return 0;
 	bait = !strcmp(l, "wpad") || !strcmp(l, "isatap");
 	m->answers += m->answers < UINT16_MAX;
 	n = bh_recent_note(mdns ? m->mdns : m->names, 8, bh_word_key(l), s->ev->at, WINDOW);
 	if (!bait && n < (mdns ? NAMES_MDNS : NAMES))
 		return 0;
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->dst, .what = BH_LIE_NAME, .n = (uint16_t)m->answers};
+	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = told, .what = BH_LIE_NAME, .n = (uint16_t)m->answers};
 	bh_finding_init(f, &bh_detector_name_poison, s);
 	f->host = s->who->addr;
 	f->mac = s->dev->mac;
@@ -113,7 +143,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	f->weight = bait ? 300 : 250;
 	f->step = BH_STEP_SHIELD;
 	snprintf(f->text, sizeof f->text, "%s answered for '%s' by %s with its own address; %u names in an hour", bh_dev_text(s, s->dev, dev), l, bh_name_via_name(q->via), n);
-	bh_finding_target(f, &s->ev->dst, s->ev->dport, BH_OUT_NONE, s->ev->at);
+	bh_finding_target(f, &told, s->ev->dport, BH_OUT_NONE, s->ev->at);
 	return 1;
 }
 
@@ -135,6 +165,7 @@ const struct bh_detector bh_detector_name_poison = {
 	.wants = BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_PROXY),
 	.host_size = sizeof(struct mine),
+	.shared_size = sizeof(struct shared),
 	.cares = cares,
 	.observe = observe,
 };
