@@ -78,6 +78,14 @@ static int used(const struct bh_sight *s, struct bh_finding *f)
 	return 1;
 }
 
+/* It answers for what is its own, by the policy or because it was here before the dispute. The questions of a sensor that is the gateway are not in sight. */
+static bool in_its_right(const struct bh_sight *s)
+{
+	const struct bh_host *h = s->src;
+
+	return bh_mac_eq(&h->kept, &s->dev->mac) || (h->declared && bh_mac_eq(&s->policy->hosts[h->declared - 1].mac, &s->dev->mac));
+}
+
 /* answers that come again and again to one device, without a question */
 static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
 {
@@ -94,7 +102,7 @@ static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *
 	}
 	/* an address of its own, or one asked for: nothing is wrong; without IPv4's questions in sight nothing can be said */
 	if ((s->ev->u.arp.flags & (BH_ARP_F_GROUP | BH_ARP_F_SOLICITED)) || !bh_addr_is4(&s->ev->src) || (r->key == key && bh_apart(s->ev->at, r->at) < BH_SEC(5)) ||
-		s->who == s->src || bh_addr_eq(&s->ev->src, &s->ev->dst))
+		s->who == s->src || bh_addr_eq(&s->ev->src, &s->ev->dst) || in_its_right(s))
 		return 0;
 	n = bh_rate_add(&m->unasked, 1, s->ev->at, BH_MIN(1));
 	if (n < UNASKED)

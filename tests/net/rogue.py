@@ -293,7 +293,7 @@ class Rogue(lateral.Lateral):
         conf = self.file('radvd.conf')
         with open(conf, 'w') as f:
             f.write('interface eth0 { AdvSendAdvert on; MaxRtrAdvInterval 4; MinRtrAdvInterval 3; AdvDefaultPreference high; prefix 2001:db8:bad::/64 { AdvOnLink on; AdvAutonomous on; }; RDNSS 2001:db8:bad::1 {}; };\n')
-        self.net.spawn('ra-a', [radvd, '-n', '-C', conf, '-p', self.file('radvd.pid'), '-m', 'stderr', '-u', 'root'], log='radvd.log')
+        self.net.spawn('ra-a', [radvd, '-n', '-C', conf, '-p', self.file('radvd.pid'), '-m', 'stderr'], log='radvd.log')
         self.expect('radvd', 'ra-a', 'rogue.ra', 'ra', says='high preference')
         self.expect_cut('radvd', 'ra-a', 'shield')
         used = self.talks('pc-s', '2001:db8:ffff::1', 7)
