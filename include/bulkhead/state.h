@@ -169,8 +169,8 @@ struct bh_sight {
 	uint8_t routes;	    /* ARP: the sender's MAC has addresses of several networks, a router's: 2 by its traffic, 1 by claims only */
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
-	struct bh_device *dev, *far; /* who sent the frame, and to whom it went; NULL = none seen, or many */
-	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied */
+	struct bh_device *dev, *far; /* who sent the frame, and to whom it went, of a redirect to whom it sends; NULL = none seen, or many */
+	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied, or a redirect sends to it */
 	struct bh_host *was; /* what stood for dev while it had no address, the first time that src is its own */
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */

@@ -26,6 +26,11 @@ static bool cares(const struct bh_sight *s)
 	return s->dev && !(s->dev->flags & BH_DEV_MET) && s->dev->zone != BH_ZONE_NONE && (s->own || s->who);
 }
 
+static const char *nth(uint32_t n)
+{
+	return n % 100 / 10 == 1 ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+}
+
 static bool closed(const struct bh_policy *p, const struct bh_host *h, uint16_t zone)
 {
 	return p->zones[zone].ot || p->zones[zone].is_static || p->zones[zone].critical || bh_has_role(h, BH_ROLE_KIOSK);
@@ -66,7 +71,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (f->severity > BH_SEV_INFO)
 		z->told = s->ev->at;
 	snprintf(f->text, sizeof f->text, "unregistered device %s at %s: %s in zone %s, the %u%s in 30 days", bh_dev_text(s, d, dev), bh_host_text(h, &h->addr, a),
-		d->status == BH_DEV_RETIRED ? "retired, and back" : "first seen", s->policy->zones[d->zone].name, z->came, z->came == 1 ? "st" : z->came == 2 ? "nd" : z->came == 3 ? "rd" : "th");
+		d->status == BH_DEV_RETIRED ? "retired, and back" : "first seen", s->policy->zones[d->zone].name, z->came, nth(z->came));
 	if (crowd == 2)
 		snprintf(f->detail, sizeof f->detail, "%u new ones in an hour: addresses are being invented", z->crowd.n);
 	bh_put_usb(f, d);

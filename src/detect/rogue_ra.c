@@ -4,7 +4,8 @@
  *
  * Where the policy declares the gateway with its MAC, any other that advertises a default route, a prefix or a resolver is rogue. Without,
  * the first that advertised in a zone or VLAN is taken for the router, and another is told, for less. A router that takes itself back (life time
- * zero, no prefix, no resolver) is left alone. It comes to an isolation when it is believed: an answered connection over IPv6
+ * zero, no prefix, no resolver) is left alone. A redirect is easily sent in the router's name, frame and all; so who sends to another first
+ * hop than a declared gateway accuses that one: it is told, and no more, for it may have been named by somebody else. It comes to an isolation when it is believed: an answered connection over IPv6
  * whose frames went to it.
  */
 #include <stdio.h>
@@ -59,6 +60,28 @@ static bool second(struct shared *sh, const struct bh_sight *s)
 	return false;
 }
 
+/* a redirect in the name of a declared gateway, to somebody who is none */
+static int sent_to(const struct bh_sight *s, struct bh_finding *f)
+{
+	const struct bh_ev_ra *r = &s->ev->u.ra;
+	char dev[96], a[BH_ADDR_TEXT], from[BH_MAC_TEXT];
+
+	if (r->op != BH_RA_REDIRECT || !s->far || !s->far_who || bh_mac_eq(&s->far->mac, &s->dev->mac) || bh_addr_eq(&r->dns, &r->prefix) ||
+		(s->far->tags & BH_DEV_T_ROUTER) || bh_declared_as(s, s->far, ROUTERS) != BH_DECLARED_OTHER)
+		return 0;
+	s->far->lie = (struct bh_lie){.at = s->ev->at, .believed = s->far->lie.believed, .addr = r->prefix, .what = BH_LIE_ROUTER, .n = 1};
+	bh_finding_init(f, &bh_detector_rogue_ra, s);
+	f->host = s->far_who->addr;
+	f->peer = r->prefix;
+	f->mac = s->far->mac;
+	f->count = 1;
+	f->hard = false;
+	f->step = BH_STEP_ALERT;
+	snprintf(f->text, sizeof f->text, "a redirect in the name of the gateway %s sends traffic for %s to %s; the policy declares no gateway there",
+		bh_mac_print(&s->dev->mac, from), bh_addr_print(&r->prefix, a), bh_dev_text(s, s->far, dev));
+	return 1;
+}
+
 static int used(const struct bh_sight *s, struct bh_finding *f)
 {
 	char dev[96], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT];
@@ -102,7 +125,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return used(s, f);
 	declared = bh_declared_as(s, s->dev, ROUTERS);
 	if (declared == BH_DECLARED_IT || (s->dev->tags & BH_DEV_T_ROUTER))
-		return 0;
+		return sent_to(s, f);
 	another = s->ev->u.ra.op == BH_RA_ADVERT && second(s->shared, s);
 	if (declared == BH_DECLARED_NONE && !another)
 		return 0;

@@ -93,7 +93,8 @@ int bh_state_device_set(struct bh_state *s, const struct bh_mac *m, const char *
 	(void)by; /* the history's */
 	if (!is_understood(s, change))
 		return 1;
-	d = d ? d : bh_devices_touch(s->devices, m, at);
+	if (!d && (d = bh_devices_touch(s->devices, m, at)) && bh_policy_host_by_mac(s->policy, m))
+		bh_devices_flag(s->devices, d, BH_DEV_DECLARED, true);
 	if (!d)
 		return 1;
 	r = apply(s, d, change, at);
@@ -110,6 +111,26 @@ static uint16_t zone_of(const struct bh_policy *p, const struct bh_device *d)
 			return z;
 	}
 	return BH_ZONE_NONE;
+}
+
+/* Another policy: zones have other numbers, MACs and roles are named that were not. A zone told by VLAN alone is learned again. */
+void bh_state_devices_policy(struct bh_state *s)
+{
+	bh_devices_declare(s->devices, s->policy);
+	for (uint32_t slot = 0; slot < bh_devices_slots(s->devices); slot++) {
+		struct bh_device *d = bh_devices_slot(s->devices, slot);
+
+		if (!d)
+			continue;
+		bh_devices_zone(s->devices, d, zone_of(s->policy, d));
+		bh_devices_flag(s->devices, d, BH_DEV_DECLARED, bh_policy_host_by_mac(s->policy, &d->mac) != NULL);
+		d->roles = 0;
+		for (unsigned i = 0; i < d->n_addrs; i++) {
+			const struct bh_host *h = bh_state_find(s, &d->addrs[i]);
+
+			d->roles |= h && bh_mac_eq(&h->mac, &d->mac) ? h->roles : 0;
+		}
+	}
 }
 
 bool bh_state_device_put(struct bh_state *s, const struct bh_device *d)

@@ -48,6 +48,7 @@ struct bh_state {
 	struct bh_state_counters n;
 };
 
+void bh_state_devices_policy(struct bh_state *s); /* device_set.c: the policy is another now, and hosts know it */
 void bh_state_saw(struct bh_state *s, const struct bh_sight *v); /* sees.c */
 
 enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };

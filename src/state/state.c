@@ -215,10 +215,10 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
-	bh_devices_declare(s->devices, policy);
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
+	bh_state_devices_policy(s);
 }
 
 /* A slot never used before is zero already, and its pages untouched. */
@@ -429,6 +429,8 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
+	if (ev->kind == BH_EV_RA && ev->u.ra.op == BH_RA_REDIRECT && (v->far = bh_devices_find(s->devices, &ev->u.ra.lladdr)))
+		v->far_who = bh_state_host_of(s, v->far, ev->at);
 	/* its frames reached it without a router: they share a wire */
 	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
 		bh_devices_zone(s->devices, v->far, v->dev->zone);

@@ -50,6 +50,16 @@ static struct bh_device *device_of(struct bh_core *c, const struct bh_mac *m)
 	return bh_devices_find(bh_state_devices(bh_core_state(c)), m);
 }
 
+static void whom_the_policy_names_is_declared_though_somebody_spoke_of_it_before_it_was_seen(void **state)
+{
+	struct bh_core *c = core_of(state);
+
+	assert_int_equal(bh_state_device_set(bh_core_state(c), &crane, "tag=dual-boot", "test", BH_SEC(1)), 0);
+	assert_true(device_of(c, &crane)->flags & BH_DEV_DECLARED);
+	assert_int_equal(bh_state_device_set(bh_core_state(c), &pc, "tag=dual-boot", "test", BH_SEC(1)), 0);
+	assert_false(device_of(c, &pc)->flags & BH_DEV_DECLARED);
+}
+
 static void each_word_changes_what_it_says(void **state)
 {
 	static const char *const words[] = {"approve", "rename=till 2", "owner=els", "note=by the door", "tag=dual-boot", "tag=pxe", "untag=pxe", "addr=10.1.0.7", "zone=plc"};
@@ -143,6 +153,7 @@ static void a_device_from_the_store_is_placed_as_this_policy_has_it(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(whom_the_policy_names_is_declared_though_somebody_spoke_of_it_before_it_was_seen, open_it, close_it),
 		cmocka_unit_test_setup_teardown(each_word_changes_what_it_says, open_it, close_it),
 		cmocka_unit_test_setup_teardown(a_word_that_cannot_be_read_makes_no_device, open_it, close_it),
 		cmocka_unit_test_setup_teardown(a_command_read_back_from_a_log_does_the_same, open_it, close_it),

@@ -91,6 +91,42 @@ static void a_new_policy_keeps_hosts_and_orders_and_asks_zones_and_pins_again(vo
 	bh_policy_free(b);
 }
 
+static void devices_are_in_the_zones_of_the_policy_there_is_and_declared_by_it(void **state)
+{
+	static const char small[] = "version: 1\nzones:\n  plc: {networks: [10.1.0.0/16], ot: true}\n"
+				    "hosts:\n  hmi: {addresses: [10.1.200.9], mac: \"02:00:00:00:00:09\", roles: [hmi]}\n";
+	struct bh_policy *a = load(after), *b = load(small);
+	struct bh_core_opts o = {.policy = a, .mode = -1, .bare = true};
+	struct bh_event ev = {.kind = BH_EV_ARP, .at = BH_SEC(100), .src = ip(2, 0, 9), .dst = ip(2, 0, 1), .mac_src = {{2, 0, 0, 0, 0, 8}}, .u.arp = {.op = 1}};
+	const struct bh_device *far, *near;
+	struct bh_devices *t;
+	struct bh_core *c;
+
+	assert_int_equal(bh_core_open(&o, &c), 0);
+	t = bh_state_devices(bh_core_state(c));
+	step(c, &ev);
+	ev.src = ip(1, 200, 9);
+	ev.mac_src.b[5] = 9;
+	step(c, &ev);
+	far = bh_devices_find(t, &(struct bh_mac){{2, 0, 0, 0, 0, 8}});
+	near = bh_devices_find(t, &ev.mac_src);
+	assert_int_equal(far->zone, 2);
+	assert_int_equal(near->zone, 1);
+	assert_int_equal(bh_core_policy(c, b), 0);
+	assert_int_equal(far->zone, BH_ZONE_NONE);
+	assert_int_equal(near->zone, 0);
+	assert_true((near->flags & BH_DEV_DECLARED) && !(far->flags & BH_DEV_DECLARED));
+	assert_int_equal(near->roles, BH_ROLE_BIT(BH_ROLE_HMI));
+	assert_int_equal(bh_devices_known_in(t, 0), 1);
+	ev.at = BH_SEC(101);
+	ev.src = ip(2, 0, 9); /* and its next frame is looked at under the new one */
+	ev.mac_src.b[5] = 8;
+	step(c, &ev);
+	bh_core_close(c);
+	bh_policy_free(a);
+	bh_policy_free(b);
+}
+
 static void a_mode_given_by_hand_outlives_the_policy_it_was_given_under(void **state)
 {
 	struct bh_policy *a = load(before), *b = load(after);
@@ -170,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_policy_keeps_hosts_and_orders_and_asks_zones_and_pins_again),
+		cmocka_unit_test(devices_are_in_the_zones_of_the_policy_there_is_and_declared_by_it),
 		cmocka_unit_test(a_mode_given_by_hand_outlives_the_policy_it_was_given_under),
 		cmocka_unit_test(answered_connections_are_remembered_once_by_service),
 		cmocka_unit_test(a_full_memory_says_since_when_it_has_holes),
