@@ -91,6 +91,8 @@ static void check_plan(struct bh_core *c, const struct bh_addr *self)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct bh_out out;
+	static struct bh_watch *watch; /* the same for all inputs */
+	static struct bh_gadgets *gadgets;
 	const char *p = (const char *)data, *end = p + size, *cut = size ? memmem(p, size, "\n---\n", 5) : NULL;
 	struct bh_policy *policy = cut ? load(p, (size_t)(cut - p)) : NULL;
 	struct bh_addr self = bh_addr_v4((const uint8_t[]){10, 0, 0, 1});
@@ -100,6 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!policy && !(policy = load(town, sizeof town - 1)))
 		abort();
+	watch = watch ? watch : bh_watch_builtin();
+	gadgets = gadgets ? gadgets : bh_gadgets_builtin();
+	o.watch = watch;
+	o.gadgets = gadgets;
 	o.policy = eve.policy = policy;
 	if (bh_core_open(&o, &c))
 		abort();

@@ -36,13 +36,16 @@
 struct memory { /* the same for all scenarios: getting and giving back is what costs the sanitizer time */
 	struct bh_record *rec;
 	struct bh_out *out;
+	struct bh_watch *watch;
+	struct bh_gadgets *gadgets;
 };
 struct run {
 	const char *file;
 	unsigned line, fails, expects;
 	struct bh_policy *policy;
 	struct bh_core *core;
-	struct bh_watch *watch;
+	const struct bh_watch *watch;
+	const struct bh_gadgets *gadgets;
 	struct bh_out *out; /* DEPTH of them: an answer of the kernel may have one of its own */
 	unsigned depth;
 	struct bh_record *rec;
@@ -64,7 +67,7 @@ static void say(struct run *r, const char *what, const char *line)
 
 static void need_core(struct run *r)
 {
-	struct bh_core_opts o = {.mode = r->mode, .bare = true, .hosts = 1024};
+	struct bh_core_opts o = {.mode = r->mode, .bare = true, .hosts = 1024, .watch = r->watch, .gadgets = r->gadgets};
 
 	if (r->core)
 		return;
@@ -179,9 +182,7 @@ static void call(struct run *r, bh_ns at, const char *text)
 		say(r, "call wants SRC > DST INTERFACE OPNUM", text);
 		return;
 	}
-	if (!r->watch)
-		r->watch = bh_watch_builtin();
-	for (size_t i = 0; r->watch && i < r->watch->n_ifaces; i++)
+	for (size_t i = 0; i < r->watch->n_ifaces; i++)
 		if (!strcmp(r->watch->ifaces[i].name, name))
 			iface = &r->watch->ifaces[i];
 	if (!iface) {
@@ -489,7 +490,7 @@ static const char *strength(const struct bh_record *rec, char buf[2048])
 
 static unsigned run_file(const char *path, unsigned no, const struct memory *memory)
 {
-	struct run r = {.file = path, .mode = -1, .rec = memory->rec, .out = memory->out};
+	struct run r = {.file = path, .mode = -1, .rec = memory->rec, .out = memory->out, .watch = memory->watch, .gadgets = memory->gadgets};
 	char buf[2048], *words[16];
 	FILE *f = fopen(path, "r");
 
@@ -519,7 +520,6 @@ static unsigned run_file(const char *path, unsigned no, const struct memory *mem
 			r.rec[i].kind == BH_REC_ALERT ? r.rec[i].finding.text : r.rec[i].verb == BH_VERB_REFUSED ? r.rec[i].refused.text : r.rec[i].order.reason);
 	printf("%sok %u - %s\n", r.fails ? "not " : "", no, strstr(path, "scenario/") ? strstr(path, "scenario/") + 9 : path);
 	bh_core_close(r.core);
-	bh_watch_free(r.watch);
 	bh_policy_free(r.policy);
 	return r.fails != 0;
 }
@@ -531,13 +531,13 @@ static int by_name(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	struct memory memory = {calloc(MAX_RECS, sizeof *memory.rec), calloc(DEPTH, sizeof *memory.out)};
+	struct memory memory = {calloc(MAX_RECS, sizeof *memory.rec), calloc(DEPTH, sizeof *memory.out), bh_watch_builtin(), bh_gadgets_builtin()};
 	static char *paths[1024];
 	unsigned n = 0, failed = 0;
 	struct dirent *e, *e2;
 	DIR *d, *d2;
 
-	if (argc != 2 || !memory.rec || !memory.out || !(d = opendir(argv[1])))
+	if (argc != 2 || !memory.rec || !memory.out || !memory.watch || !memory.gadgets || !(d = opendir(argv[1])))
 		return 2;
 	while ((e = readdir(d))) {
 		char sub[2048];
@@ -560,5 +560,7 @@ int main(int argc, char **argv)
 	}
 	free(memory.rec);
 	free(memory.out);
+	bh_watch_free(memory.watch);
+	bh_gadgets_free(memory.gadgets);
 	return failed || !n;
 }

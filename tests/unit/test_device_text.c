@@ -8,11 +8,11 @@
 
 static const char *const lines[] = {
 	"device 02:00:00:00:00:01",
-	"device 02:00:00:00:00:01 status=known tags=dual-boot,pxe zone=0 vlan=30 first=1764038400.000000001 last=1764038401.500000000 session=1764038400.000000000 "
+	("device 02:00:00:00:00:01 status=known tags=dual-boot,pxe zone=0 vlan=30 first=1764038400.000000001 last=1764038401.500000000 session=1764038400.000000000 "
 	"changed=1764038400.000000000 conflicts=2 addrs=10.0.0.7,fe80::ff:fe00:1 carried=1 at=2 name=\"till \\\"2\\\"\" calls=\"PC-7\" owner=\"els\" note=\"caf\\xc3\\xa9\" port=\"ge-0/0/7\" "
-	"usb=\"1d6b:0104 Gadget at pc-7 1-2\"",
-	"device 02:00:00:00:00:01 status=retired at=1 print{first=1.000000000 last=2.000000000 seen=3 params=1 order=ffffffff size=1500 id=2 os=windows vendor=\"MSFT 5.0\" name=\"PC-7\" synos=windows "
-	"ttl=128 win=64240 mss=1460 wscale=9 df=1 opts=2,1,3,1,1,4 ecn=1 from=ab12 told=1 clients=1a2b3c4d,0,7} print{os=linux ttl=64 opts=0,2}",
+	"usb=\"1d6b:0104 Gadget at pc-7 1-2\""),
+	("device 02:00:00:00:00:01 status=retired at=1 print{first=1.000000000 last=2.000000000 seen=3 params=1 order=ffffffff size=1500 id=2 os=windows vendor=\"MSFT 5.0\" name=\"PC-7\" synos=windows "
+	"ttl=128 win=64240 mss=1460 wscale=9 df=1 opts=2,1,3,1,1,4 ecn=1 from=ab12 told=1 clients=1a2b3c4d,0,7} print{os=linux ttl=64 opts=0,2}"),
 	"device 02:00:00:00:00:01 print{} print{} print{name=\"a } b\"}",
 };
 
