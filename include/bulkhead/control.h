@@ -40,6 +40,10 @@ bool bh_api_writes(unsigned verb); /* needs the operator's right */
 void bh_api_command(const struct bh_api_request *r, bh_ns at, const char *by, struct bh_event *ret_event); /* of a verb from ISOLATE to MODE */
 const char *bh_api_does(unsigned cut_kind); /* in words */
 
+/* What came of the last round of questions in a zone; the later, the less. */
+enum bh_probe_says { BH_PROBE_WAITING, BH_PROBE_ASKED, BH_PROBE_ASKED_SIX, BH_PROBE_NO_ADDRESS, BH_PROBE_FAILED, BH_PROBE_NO_INTERFACE, BH_PROBE_SAYS };
+const char *bh_probe_says_text(unsigned says);
+
 struct bh_api_view { /* what the shell knows beside the core */
 	struct bh_core *core;
 	const struct bh_policy *policy;
@@ -52,8 +56,9 @@ struct bh_api_view { /* what the shell knows beside the core */
 	const char *segment; /* what holds between two ports of a bridge: bh_segment_name */
 	const char *trial_file; /* of the policy on trial, or NULL */
 	bh_ns trial_until;
-	int32_t pids[6];
-	uint32_t restarts[6];
+	int32_t pids[7];
+	uint32_t restarts[7];
+	const uint8_t *probe_says; /* of each zone, or NULL */
 	const struct bh_ouis *ouis; /* or NULL */
 	const char *store; /* off, on, failing, unusable */
 	uint64_t store_rows, store_waits;

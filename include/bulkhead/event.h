@@ -114,7 +114,7 @@ struct bh_ev_gap {
 };
 enum bh_gap { BH_GAP_NONE, BH_GAP_KERNEL, BH_GAP_RING, BH_GAP_EVICTED, BH_GAP_SENSOR, BH_GAP_COUNT };
 
-enum bh_cmd { BH_CMD_NONE, BH_CMD_ISOLATE, BH_CMD_RELEASE, BH_CMD_SHIELD, BH_CMD_MODE, BH_CMD_CONTAIN, BH_CMD_ISLAND, BH_CMD_KILL, BH_CMD_BREAKER, BH_CMD_DRAWBRIDGE, BH_CMD_DEVICE, BH_CMD_COUNT };
+enum bh_cmd { BH_CMD_NONE, BH_CMD_ISOLATE, BH_CMD_RELEASE, BH_CMD_SHIELD, BH_CMD_MODE, BH_CMD_CONTAIN, BH_CMD_ISLAND, BH_CMD_KILL, BH_CMD_BREAKER, BH_CMD_DRAWBRIDGE, BH_CMD_DEVICE, BH_CMD_PROBE, BH_CMD_COUNT };
 enum bh_scope { BH_SCOPE_HOST, BH_SCOPE_SEGMENT, BH_SCOPE_ZONE, BH_SCOPE_COUNT }; /* all of the device; its zone's network; its zone */
 enum bh_set { BH_SET_NONE, BH_SET_NORMAL, BH_SET_ADMIN_OFF, BH_SET_PINS_ONLY, BH_SET_RAISE, BH_SET_LOWER, BH_SET_AUTO, BH_SET_COUNT };
 struct bh_ev_command {
@@ -123,8 +123,9 @@ struct bh_ev_command {
 	uint8_t mode; /* enum bh_mode of policy.h for BH_CMD_MODE */
 	uint8_t scope; /* enum bh_scope, of an address, a MAC or a name */
 	uint8_t set;   /* enum bh_set for BH_CMD_BREAKER (normal to pins-only) and BH_CMD_DRAWBRIDGE (raise to auto) */
-	uint8_t pad[4];
-	/* DEVICE: target is a MAC, reason what is said of it (bh_state_device_set) */
+	uint32_t xid;  /* PROBE for a DHCP server: the question's number */
+	/* DEVICE: target is a MAC, reason what is said of it (bh_state_device_set). PROBE: the sensor asks, target is the name asked for, or
+	 * "dhcp"; reason: "ZONE INTERFACE" */
 	char target[64]; /* address, network, MAC, host name, zone:NAME or conduit, as given; KILL: the event's src, dst, ports and proto */
 	char by[32], reason[96];
 };

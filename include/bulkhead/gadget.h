@@ -76,6 +76,7 @@ struct bh_ouis;
  */
 int bh_ouis_open(struct bh_ouis **ret_ouis) BH_MUST;
 void bh_ouis_add(struct bh_ouis *o, const char *text, size_t len, uint64_t *io_skipped);
+const char *bh_ouis_builtin_text(size_t *ret_len); /* policies/oui.delta as it was at the build */
 void bh_ouis_close(struct bh_ouis *o);
 const char *bh_ouis_name(const struct bh_ouis *o, const struct bh_mac *m); /* "" = nobody's, or locally administered; o may be NULL */
 

@@ -39,6 +39,11 @@ struct bh_prefixes {
 struct bh_vlans { /* ascending */
 	uint16_t n, v[BH_VLANS];
 };
+/* What the sensor itself asks in the zone, again and again: nobody honest answers it. */
+struct bh_probe {
+	bool names, dhcp; /* names nobody has, by LLMNR, NBNS and mDNS; who hands out addresses */
+	bh_ns every;	  /* 0 = nothing is asked */
+};
 struct bh_zone {
 	char name[BH_NAME];
 	struct bh_prefixes nets;
@@ -48,6 +53,7 @@ struct bh_zone {
 	struct bh_vlans vlans; /* ids its frames carry on a bridge; none = not looked at */
 	bool critical, ot, is_static, two_person;
 	uint8_t inside; /* enum bh_inside */
+	struct bh_probe probe;
 	struct bh_pos pos;
 };
 enum bh_inside { BH_INSIDE_FREE, BH_INSIDE_DENY, BH_INSIDE_COUNT }; /* DENY: conduits from the zone to itself are its law */

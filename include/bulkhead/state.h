@@ -54,6 +54,7 @@ struct bh_host {
 	uint16_t zone;
 	bool verified;	/* a two-way exchange was seen */
 	uint8_t answers; /* BH_ANSWERS_*: what it was seen to serve */
+	bool self;	/* this box */
 	bool onlink;	/* the MAC is the host's own by ARP, lease or policy, not perhaps a router's */
 	/* what an exchange touches */
 	struct bh_mac mac; /* bound by ARP, DHCP or policy; zero = unknown or behind a router */
@@ -84,6 +85,8 @@ struct bh_state_limits {
 	const struct bh_watch *watch; /* these outlive the state */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis; /* may be NULL */
+	const struct bh_addr *self; /* this box's addresses */
+	size_t n_self;
 };
 struct bh_state_counters {
 	uint64_t hosts, evicted, first_contacts, generations, conflicts;
@@ -154,6 +157,11 @@ const char *bh_sees_text(unsigned what);
 /* What was seen of the zone within a day. BH_ZONE_NONE: of devices whose zone is not known. */
 uint32_t bh_state_sees(const struct bh_state *s, uint16_t zone, bh_ns now);
 
+/* An answer to what the sensor asked itself. PROVEN: soon, to us alone, from a device known to speak, by its own address. */
+enum bh_probed { BH_PROBED_NO, BH_PROBED_ANSWER, BH_PROBED_PROVEN };
+void bh_state_probe(struct bh_state *s, const struct bh_event *command); /* BH_CMD_PROBE: it is being asked; live for ten minutes */
+bh_ns bh_state_asked(const struct bh_state *s, uint16_t zone, bool dhcp); /* when it last was, 0 = never */
+
 /* What the detectors look at: one event with what is known about it. Host pointers are valid for the call. */
 struct bh_sight {
 	const struct bh_event *ev;
@@ -168,6 +176,7 @@ struct bh_sight {
 	bool first_contact; /* src never opened this class of service to dst before */
 	uint8_t routes;	    /* ARP: the sender's MAC has addresses of several networks, a router's: 2 by its traffic, 1 by claims only */
 	bool asked_for;	    /* a DHCP ACK to a REQUEST seen from another device */
+	uint8_t probed;	    /* enum bh_probed */
 	bool dst_is_server; /* at least 3 other clients got answers from dst */
 	struct bh_device *dev, *far; /* who sent the frame, and to whom it went, of a redirect to whom it sends; NULL = none seen, or many */
 	struct bh_host *who, *far_who; /* who: the host that stands for dev, told with messages of identity; far_who: for far, if that lied, or a redirect sends to it */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who made a network card, from Debian's ieee-data where it is installed. Without it nothing is said of makers. */
+/* Who made a network card, from Debian's ieee-data where it is installed, and the newer prefixes this program carries. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +29,17 @@ static void add(struct bh_ouis *o, const char *path)
 
 struct bh_ouis *bh_cli_load_ouis(void)
 {
-	static const char *const files[] = {"/usr/share/ieee-data/oui.csv", "/usr/share/ieee-data/mam.csv", "/usr/share/ieee-data/oui36.csv", "/usr/share/bulkhead/policies/oui.delta"};
+	static const char *const files[] = {"/usr/share/ieee-data/oui.csv", "/usr/share/ieee-data/mam.csv", "/usr/share/ieee-data/oui36.csv"};
 	struct bh_ouis *o;
+	uint64_t skipped = 0;
+	const char *text;
+	size_t len;
 
 	if (bh_ouis_open(&o))
 		return NULL;
 	for (size_t i = 0; i < BH_COUNT(files); i++)
 		add(o, files[i]);
+	text = bh_ouis_builtin_text(&len);
+	bh_ouis_add(o, text, len, &skipped);
 	return o;
 }

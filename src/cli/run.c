@@ -10,7 +10,7 @@
 
 static const char more[] =
 	"       --policy FILE     the zone policy; without one: private = inside, the rest outside, observe\n"
-	"       --iface IF[,IF]   interfaces whose incoming frames are watched (all sides of a gateway)\n"
+	"       --iface IF[,IF]   interfaces whose incoming frames are watched (all sides of a gateway); zones with a `probe` are asked by theirs\n"
 	"       --watchlist FILE  RPC calls, admin services and tools to watch for; `bulkhead detectors --watchlist` prints what is carried\n"
 	"       --mode MODE       observe, ask or auto, over the policy's\n"
 	"       --eve FILE        EVE JSON lines (default /var/log/bulkhead/eve.json, - = standard output)\n"

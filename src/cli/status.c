@@ -111,6 +111,18 @@ static void put_list(json_t *list, const char *between)
 }
 
 /* what a detector does not see it does not clear */
+static void probe(json_t *p)
+{
+	printf("          asked every %lld s for%s%s%s; %s", num(p, "every_s"), json_is_true(json_object_get(p, "names")) ? " names" : "",
+		json_is_true(json_object_get(p, "names")) && json_is_true(json_object_get(p, "dhcp")) ? " and" : "", json_is_true(json_object_get(p, "dhcp")) ? " DHCP" : "",
+		str(p, "says"));
+	if (json_object_get(p, "names_last"))
+		printf("; names last %s", str(p, "names_last"));
+	if (json_object_get(p, "dhcp_last"))
+		printf("; DHCP last %s", str(p, "dhcp_last"));
+	putchar('\n');
+}
+
 static void zone(json_t *z)
 {
 	json_t *blind = json_object_get(z, "not_observable");
@@ -118,13 +130,15 @@ static void zone(json_t *z)
 	printf("zone      %s: %lld devices known; ", str(z, "zone"), num(z, "devices_known"));
 	if (json_array_size(blind) == 0) {
 		printf("rogue hosts are observable from here\n");
-		return;
+	} else {
+		printf("not observable here: ");
+		put_list(blind, ", ");
+		printf("\n          never seen here: ");
+		put_list(json_object_get(z, "unseen"), "; ");
+		putchar('\n');
 	}
-	printf("not observable here: ");
-	put_list(blind, ", ");
-	printf("\n          never seen here: ");
-	put_list(json_object_get(z, "unseen"), "; ");
-	putchar('\n');
+	if (json_object_get(z, "probe"))
+		probe(json_object_get(z, "probe"));
 }
 
 /* only where endpoints are listened to */

@@ -69,12 +69,12 @@ void bh_api_put_order(struct bh_json *j, const struct bh_api_view *v, const char
 
 static void put_processes(struct bh_json *j, const struct bh_api_view *v)
 {
-	static const char *const names[] = {"sensor", "core", "enforcer", "reporter", "store", "intake"};
+	static const char *const names[] = {"sensor", "core", "enforcer", "reporter", "store", "intake", "prober"};
 
 	bh_json_open(j, "processes", '{');
 	for (unsigned i = 0; i < BH_COUNT(names); i++) {
 		if (i >= 4 && !v->pids[i] && !v->restarts[i])
-			continue; /* nothing is kept, nobody listened to */
+			continue; /* nothing is kept, nobody listened to or asked */
 		bh_json_open(j, names[i], '{');
 		bh_json_i64(j, "pid", v->pids[i]);
 		bh_json_u64(j, "restarts", v->restarts[i]);

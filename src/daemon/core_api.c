@@ -58,6 +58,7 @@ static struct bh_api_view view(struct proc *p, const struct bh_stats *s)
 
 	v.ouis = p->in->opts->ouis;
 	v.store = store[st < BH_COUNT(store) ? st : 0];
+	v.probe_says = p->probe.fd >= 0 ? p->probe.says : NULL;
 	v.store_rows = p->in->shm->store_rows;
 	v.store_waits = p->store.waits;
 	if (core_trial(p)) {

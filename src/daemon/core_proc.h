@@ -7,6 +7,7 @@
 #include "daemon/enfclient.h"
 #include "daemon/keep.h"
 #include "daemon/lines.h"
+#include "daemon/prober.h"
 #include "daemon/roles.h"
 #include "daemon/told.h"
 
@@ -48,6 +49,22 @@ struct core_store { /* core_store.c */
 	char out[BH_STORE_MESSAGE], in[BH_STORE_MESSAGE];
 };
 
+struct core_probe_zone {
+	bh_ns next;
+	uint32_t step; /* interfaces and kinds asked of this round */
+	uint8_t saying;
+};
+struct core_probe { /* core_probe.c */
+	int fd; /* -1 = nothing is asked */
+	uint8_t key[16];
+	uint64_t n; /* names made */
+	const struct bh_policy *of;
+	struct bh_prober_order order; /* under way; xid 0 = none */
+	uint16_t at, turn;	      /* its zone; the zone looked at last */
+	struct core_probe_zone zone[BH_MAX_ZONES];
+	uint8_t says[BH_MAX_ZONES];
+};
+
 struct trial { /* core_policy.c */
 	uint8_t step;
 	const struct bh_policy *before;
@@ -87,6 +104,7 @@ struct proc {
 	bh_ns guest_next; /* before that nothing more is asked for them */
 	char *reply;
 	struct core_store store;
+	struct core_probe probe;
 };
 
 /* core_role.c */
@@ -128,6 +146,10 @@ void core_store_person(struct proc *p, const struct bh_mac *m, const char *chang
 void core_store_now(struct proc *p);
 void core_store_history(struct proc *p, struct client *c, const struct bh_mac *m); /* answers c */
 void core_store_late(struct proc *p, struct client *c);
+/* core_probe.c: what the sensor asks */
+void core_probe_open(struct proc *p);
+void core_probe_tick(struct proc *p);
+void core_probe_ready(struct proc *p);
 /* core_people.c: what is said of devices */
 void core_device_set(struct proc *p, struct client *c, const struct bh_api_request *q);
 void core_device_show(struct proc *p, struct client *c, const struct bh_api_request *q);

@@ -22,7 +22,7 @@
 #include "daemon/worker.h"
 
 #define LAG BH_MS(10)
-#define FIXED 5 /* descriptors that are no clients */
+#define FIXED 6 /* descriptors that are no clients */
 #define BURST 4096 /* events between two looks at the descriptors */
 
 bh_ns core_wall(void)
@@ -385,6 +385,7 @@ static void tick(struct proc *p)
 	}
 	(void)!bh_lines_flush(&p->eve);
 	core_store_tick(p);
+	core_probe_tick(p);
 	core_policy_tick(p);
 	core_boot_tick(p);
 }
@@ -427,6 +428,7 @@ static void loop(struct proc *p)
 		f[2] = (struct pollfd){p->in->api, POLLIN, 0};
 		f[3] = (struct pollfd){p->in->supervisor, POLLIN, 0};
 		f[4] = (struct pollfd){p->store.fd, POLLIN, 0};
+		f[5] = (struct pollfd){p->probe.fd, POLLIN, 0};
 		for (int i = 0; i < CLIENTS; i++)
 			f[FIXED + i] = (struct pollfd){waits(&p->clients[i]) ? -1 : p->clients[i].fd, p->clients[i].out ? POLLOUT : POLLIN, 0};
 		atomic_exchange_explicit(&p->in->shm->core_sleeps, 1, memory_order_acq_rel);
@@ -445,6 +447,8 @@ static void loop(struct proc *p)
 			supervisor_ready(p);
 		if (p->store.fd >= 0 && f[4].revents)
 			core_store_ready(p);
+		if (p->probe.fd >= 0 && f[5].revents)
+			core_probe_ready(p);
 		if ((f[2].revents & POLLIN) && p->now >= p->adopting)
 			core_client_new(p);
 		for (int i = 0; i < CLIENTS; i++)
@@ -470,7 +474,7 @@ int bh_role_core(const struct bh_core_in *in)
 	prctl(PR_SET_NAME, "bh-core");
 	if (r == 0) {
 		p->in = in;
-		p->enf.fd = p->store.fd = -1;
+		p->enf.fd = p->store.fd = p->probe.fd = -1;
 		p->policy = co.policy = core_policy_first(p, in->opts->policy);
 		p->start = p->now = p->next_tick = core_wall();
 		p->reply = malloc(REPLY);
@@ -498,6 +502,7 @@ int bh_role_core(const struct bh_core_in *in)
 	}
 	core_hands_restore(p);
 	core_store_open(p);
+	core_probe_open(p);
 	p->now = p->next_tick = core_wall();
 	enforcer_up(p, in->enforcer);
 	if (p->enf.fd >= 0)

@@ -51,6 +51,7 @@ struct bh_core_in {
 	struct bh_shm *shm;
 	int bell, api, enforcer, reporter, supervisor; /* supervisor: new enforcer sockets arrive here */
 	int store; /* -1: nothing is kept */
+	int prober; /* -1: nothing is asked */
 	const struct bh_run_opts *opts;
 	const struct bh_addr *self;
 	size_t n_self;

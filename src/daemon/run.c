@@ -6,13 +6,16 @@
  *
  *   sensor   dies: its sockets are opened anew, the core is told of the gap
  *   core     dies: its end of the enforcer's socket closes, so the enforcer ends too; both come back, the core adopts the cuts
+ *   prober   dies: its sockets are opened anew; so they are when an address or an interface is another
  *   store    dies: what it had not read waits in its socket; the core says once more what it said last
  *   enforcer dies: a new socket pair; the core gets its end over the supervisor's socket and reconciles
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <ifaddrs.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,10 +34,13 @@
 #include <time.h>
 #include <unistd.h>
 #include <bulkhead/enforce.h>
+#include "daemon/prober.h"
 #include "daemon/roles.h"
 #include "daemon/store.h"
 
-static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store", "intake"};
+#define LOOK BH_SEC(30)
+
+static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store", "intake", "prober"};
 
 struct run {
 	const struct bh_run_opts *o;
@@ -44,6 +50,10 @@ struct run {
 	int bell, api, sigs;
 	int lines[2];	   /* EVE lines: core writes [1], reporter reads [0] */
 	int store[2];	   /* whole messages: the core has [1], the store [0]; -1 = nothing is kept */
+	int ask[2];	   /* whole messages: the core has [1], the prober [0]; -1 = nothing is asked */
+	struct bh_prober_iface asked[BH_LIVE_IFS];
+	size_t n_asked;
+	bh_ns look; /* when its addresses are looked at again */
 	int super[2];	   /* supervisor writes [0], core reads [1] */
 	int enf_core;	   /* the core's end while no core has it; -1 = with the core */
 	int enf_enforcer;  /* the enforcer's end while no enforcer has it */
@@ -77,6 +87,20 @@ static bh_ns wall(void)
 }
 
 /* ---- opening ---- */
+/* A card that has no address yet goes by the one its MAC makes. */
+static void self_mac(struct run *r, const struct ifaddrs *i)
+{
+	const struct sockaddr_ll *ll = (const void *)i->ifa_addr;
+	struct bh_mac m;
+
+	if (ll->sll_hatype != ARPHRD_ETHER || ll->sll_halen != sizeof m.b)
+		return;
+	memcpy(m.b, ll->sll_addr, sizeof m.b);
+	for (size_t k = 0; k < r->o->n_ifaces; k++)
+		if (!strcmp(r->o->ifaces[k], i->ifa_name) && r->n_self < BH_COUNT(r->self))
+			r->self[r->n_self++] = bh_addr_of_mac(&m);
+}
+
 static void read_self(struct run *r)
 {
 	struct ifaddrs *list, *i;
@@ -92,6 +116,9 @@ static void read_self(struct run *r)
 		else if (i->ifa_addr->sa_family == AF_INET6)
 			r->self[r->n_self++] = bh_addr_v6((const uint8_t *)&((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr);
 	}
+	for (i = list; i && r->n_self < BH_COUNT(r->self); i = i->ifa_next)
+		if (i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET)
+			self_mac(r, i);
 	freeifaddrs(list);
 }
 
@@ -208,6 +235,28 @@ static int open_store(struct run *r)
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->store) ? -errno : 0;
 }
 
+static void reopen_prober(struct run *r)
+{
+	bh_prober_close(r->asked, r->n_asked);
+	r->n_asked = bh_prober_open(r->o->policy, r->o->ifaces, r->o->n_ifaces, r->asked);
+	r->look = mono() + LOOK;
+}
+
+/* No zone is asked: no socket, no process. */
+static int open_prober(struct run *r)
+{
+	bool any = false;
+
+	for (size_t z = 0; z < r->o->policy->n_zones; z++)
+		any |= r->o->policy->zones[z].probe.every != 0;
+	if (!any)
+		return 0;
+	reopen_prober(r);
+	if (!r->n_asked)
+		fprintf(stderr, "bulkhead: zones have a probe, but none of their interfaces is listened on (--iface): nothing is asked\n");
+	return r->n_asked && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, r->ask) ? -errno : 0;
+}
+
 static int open_all(struct run *r)
 {
 	sigset_t set;
@@ -229,6 +278,7 @@ static int open_all(struct run *r)
 	e = e ? e : pair(r->lines);
 	e = e ? e : pair(r->super);
 	e = e ? e : open_api(r);
+	e = e ? e : open_prober(r);
 	e = e ? e : open_store(r); /* after it: another daemon's inventory is not moved */
 	r->hears = r->o->usb_listen.port || r->o->log_listen.port || r->o->usb_own;
 	if (e == 0 && r->hears)
@@ -257,12 +307,13 @@ static void keep_only(const int *keep, size_t n)
 
 static int child(struct run *r, unsigned role)
 {
-	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1], .store = r->store[1],
+	struct bh_core_in core = {.shm = r->shm, .bell = r->bell, .api = r->api, .enforcer = r->enf_core, .reporter = r->lines[1], .supervisor = r->super[1], .store = r->store[1], .prober = r->ask[1],
 		.opts = r->o, .self = r->self, .n_self = r->n_self, .seed = r->seed, .keep = r->keep};
 	struct bh_sensor_in sensor = {r->shm, r->bell, &r->set, r->live, r->o->workers, r->seed};
 	struct bh_reporter_in rep = {r->shm, r->lines[0], r->o->eve_path};
 	struct bh_store_in store = {r->shm, r->store[0], r->o->state_dir};
-	int keep[BH_SHM_WORKERS + 1], n = 0;
+	struct bh_prober_in prober = {r->ask[0], r->asked, r->n_asked};
+	int keep[BH_SHM_WORKERS + BH_LIVE_IFS], n = 0;
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -277,13 +328,19 @@ static int child(struct run *r, unsigned role)
 		keep_only(keep, (size_t)n);
 		return bh_role_sensor(&sensor);
 	case BH_PROC_CORE:
-		keep_only((int[]){r->bell, r->api, r->enf_core, r->lines[1], r->super[1], r->store[1]}, 6);
+		keep_only((int[]){r->bell, r->api, r->enf_core, r->lines[1], r->super[1], r->store[1], r->ask[1]}, 7);
 		return bh_role_core(&core);
 	case BH_PROC_ENFORCER:
 		keep_only((int[]){r->enf_enforcer}, 1);
 		prctl(PR_SET_NAME, "bh-enforcer");
 		return bh_enforcer_serve(r->enf_enforcer,
 			(r->o->share_table ? 0 : BH_ENF_OWN) | (r->o->bridge ? BH_ENF_BRIDGE : 0)) < 0;
+	case BH_PROC_PROBER:
+		for (size_t i = 0; i < r->n_asked; i++)
+			keep[n++] = r->asked[i].fd;
+		keep[n++] = r->ask[0];
+		keep_only(keep, (size_t)n);
+		return bh_role_prober(&prober);
 	case BH_PROC_STORE:
 		keep_only((int[]){r->store[0]}, 1);
 		return bh_role_store(&store);
@@ -370,6 +427,13 @@ static void start_role(struct run *r, unsigned role)
 			close(r->enf_core);
 		r->enf_core = -1;
 		return;
+	case BH_PROC_PROBER:
+		if (r->ask[0] < 0)
+			return;
+		if (!r->first)
+			reopen_prober(r);
+		start(r, role);
+		return;
 	case BH_PROC_STORE:
 		if (r->store[0] < 0)
 			return;
@@ -443,6 +507,8 @@ static void stop(struct run *r)
 	if (r->pid[BH_PROC_SENSOR])
 		kill(r->pid[BH_PROC_SENSOR], SIGTERM);
 	close(r->lines[1]);
+	if (r->ask[1] >= 0)
+		close(r->ask[1]);
 	if (r->store[1] >= 0)
 		close(r->store[1]);
 	while (any && mono() < end) {
@@ -460,12 +526,22 @@ static void stop(struct run *r)
 	(void)!unlink(r->o->socket_path);
 }
 
+/* The prober knows the addresses it was started with; where they are others now it is started again. */
+static void look_at_prober(struct run *r)
+{
+	if (!r->pid[BH_PROC_PROBER] || mono() < r->look)
+		return;
+	r->look = mono() + LOOK;
+	if (bh_prober_stale(r->o->policy, r->o->ifaces, r->o->n_ifaces, r->asked, r->n_asked))
+		kill(r->pid[BH_PROC_PROBER], SIGKILL);
+}
+
 static void loop(struct run *r)
 {
 	for (;;) {
 		struct pollfd p[2] = {{r->sigs, POLLIN, 0}, {r->super[0], POLLIN, 0}};
 		struct signalfd_siginfo si;
-		int wait = -1;
+		int wait = r->ask[0] >= 0 ? (int)(LOOK / BH_MS(1)) : -1;
 
 		for (unsigned i = 0; i < BH_PROCS; i++) {
 			if (r->again[i] && r->again[i] <= mono())
@@ -482,6 +558,7 @@ static void loop(struct run *r)
 			if (si.ssi_signo == SIGHUP && r->pid[BH_PROC_REPORTER])
 				kill(r->pid[BH_PROC_REPORTER], SIGHUP);
 		}
+		look_at_prober(r);
 		reap(r, false);
 	}
 }
@@ -489,8 +566,8 @@ static void loop(struct run *r)
 int bh_run(const struct bh_run_opts *opts)
 {
 	/* the reporter, the store and the enforcer before the core that needs them, the sensor last: nothing is seen before it can be acted on */
-	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_INTAKE, BH_PROC_SENSOR};
-	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1, .store = {-1, -1}};
+	static const uint8_t order[BH_PROCS] = {BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_ENFORCER, BH_PROC_CORE, BH_PROC_INTAKE, BH_PROC_PROBER, BH_PROC_SENSOR};
+	struct run r = {.o = opts, .enf_core = -1, .enf_enforcer = -1, .first = true, .state = -1, .store = {-1, -1}, .ask = {-1, -1}};
 	int e;
 
 	if (opts->state_dir && (r.state = open(opts->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0) {

@@ -14,7 +14,7 @@
 #define BH_SHM_WORKERS 16
 #define BH_SHM_SLOTS 16384u
 
-enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_INTAKE, BH_PROCS };
+enum bh_role_proc { BH_PROC_SENSOR, BH_PROC_CORE, BH_PROC_ENFORCER, BH_PROC_REPORTER, BH_PROC_STORE, BH_PROC_INTAKE, BH_PROC_PROBER, BH_PROCS };
 enum bh_shm_store { BH_SHM_STORE_OFF, BH_SHM_STORE_ON, BH_SHM_STORE_FAILING, BH_SHM_STORE_UNUSABLE };
 
 /* plain numbers a worker publishes about once a second, each whole by itself */

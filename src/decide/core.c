@@ -53,11 +53,13 @@ int bh_core_open(const struct bh_core_opts *opts, struct bh_core **ret_core)
 	lim.watch = c->opts.watch;
 	lim.gadgets = c->opts.gadgets;
 	lim.ouis = opts->ouis;
+	lim.self = c->self;
 	bh_core_wants(c);
 	c->mode = opts->mode >= 0 ? (uint8_t)opts->mode : opts->policy->response.mode;
 	c->n_self = opts->n_self < BH_COUNT(c->self) ? opts->n_self : BH_COUNT(c->self);
 	if (c->n_self)
 		memcpy(c->self, opts->self, c->n_self * sizeof *c->self);
+	lim.n_self = c->n_self;
 	c->orders = calloc(ORDERS, sizeof *c->orders);
 	c->next_order = 1;
 	r = c->orders && lim.watch && lim.gadgets ? bh_state_open(&lim, opts->policy, &c->state) : -ENOMEM;

@@ -48,7 +48,9 @@ static unsigned attribution(const struct bh_core *c, const struct bh_sight *s, c
 	else if (foreign && !twoway)
 		a = 0;
 	else if (ev->kind == BH_EV_DHCP)
-		a = s->asked_for ? 2 : 1;
+		a = s->asked_for || s->probed == BH_PROBED_PROVEN ? 2 : 1;
+	else if (s->probed) /* late, to others too, or by an address of another: anybody could have sent it who heard the question */
+		a = s->probed == BH_PROBED_PROVEN ? 2 : 1;
 	else if (ev->kind == BH_EV_USB && !(ev->flags & BH_EVF_UNTRUSTED))
 		a = 1; /* signed with its key, or our own port; of its address we know only where the datagram came from */
 	else if (twoway)

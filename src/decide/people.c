@@ -356,6 +356,10 @@ void bh_core_command(struct bh_core *c, const struct bh_event *ev, struct bh_out
 		device(c, ev, out);
 		return;
 	}
+	if (cmd->verb == BH_CMD_PROBE) {
+		bh_state_probe(c->state, ev);
+		return;
+	}
 	if (cmd->verb == BH_CMD_NONE || cmd->verb >= BH_CMD_COUNT)
 		return;
 	refused = bh_core_preview(c, ev, &o, &r);

@@ -7,6 +7,9 @@
  * (a WINS proxy, a reflector) is not meant. Of mDNS five names are asked for, since services may have several aliases; its answers
  * go to everybody and look like announcements, so that it counts what another has just asked for. It comes
  * to an isolation when somebody believes it: who was answered connects to the answerer within a minute, and is served.
+ *
+ * Where the policy lets the sensor ask, a name of random letters is asked for, which nobody has: one answer is evidence enough, whatever
+ * address it gives. It isolates when it is surely the device's own (state/probe.c).
  */
 #include <stdio.h>
 #include <strings.h>
@@ -57,7 +60,7 @@ static bool answers(const struct bh_sight *s)
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->ev->kind == BH_EV_NAME ? s->dev && s->who && answers(s) : believed(s);
+	return s->ev->kind == BH_EV_NAME ? s->dev && s->who && (s->probed || answers(s)) : believed(s);
 }
 
 /* the first label; "" for names that are not one label under nothing or .local */
@@ -115,6 +118,23 @@ static int used(const struct bh_sight *s, struct bh_finding *f)
 	return 1;
 }
 
+static int canary(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
+{
+	const struct bh_ev_name *q = &s->ev->u.name;
+	char dev[96], a[BH_ADDR_TEXT];
+
+	bh_finding_init(f, &bh_detector_name_poison, s);
+	f->host = s->own ? s->src->addr : s->who->addr;
+	f->mac = s->dev->mac;
+	f->count = m->answers;
+	f->severity = BH_SEV_CRITICAL;
+	f->weight = 400;
+	f->step = BH_STEP_ISOLATE;
+	snprintf(f->text, sizeof f->text, "%s answered for '%.32s' by %s with %s; the sensor made that name up and asked for it", bh_dev_text(s, s->dev, dev),
+		q->name, bh_name_via_name(q->via), bh_addr_none(&q->addr) ? "no address" : bh_addr_print(&q->addr, a));
+	return 1;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	const struct bh_ev_name *q = &s->ev->u.name;
@@ -126,6 +146,10 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 
 	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
 		return used(s, f);
+	if (s->probed) {
+		m->answers += m->answers < UINT16_MAX;
+		return canary(s, m, f);
+	}
 	label(q->name, l);
 	if (!l[0] || its_own(s, l) || (q->op != BH_NAME_ANSWER && !was_asked(s, l, &told)))
 		return 0;
@@ -150,11 +174,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 const struct bh_detector bh_detector_name_poison = {
 	.name = "name.poison",
 	.title = "Names answered that are not one's own",
-	.doc = "LLMNR, NetBIOS or mDNS answers with the speaker's address for several names, or for wpad or isatap",
+	.doc = "LLMNR, NetBIOS or mDNS answers with the speaker's address for several names, or for wpad or isatap; any answer for a name the sensor made up",
 	.attack = "T1557.001",
 	.tactic = "TA0006",
 	.why = "Mistyped and vanished names are asked of everybody; who answers is sent a logon, to crack or to pass on.",
-	.false_positives = "Servers with many aliases in mDNS, a proxy that really is called wpad: give it role proxy.",
+	.false_positives = "Servers with many aliases in mDNS, a proxy that really is called wpad: give it role proxy. Of a made-up name: an mDNS reflector "
+			   "passes on what another segment's poisoner answers, and a WINS proxy before a DNS with a wildcard answers for all.",
 	.sid = 9100042,
 	.family = BH_FAM_U,
 	.severity = BH_SEV_HIGH,

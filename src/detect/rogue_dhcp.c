@@ -6,7 +6,7 @@
  * device is blamed by MAC. Without one, only what no honest server does is evidence: routes that steal the default route
  * (options 121/249), a WPAD address (252), or an offer as gadgets make them (gadget.h: their own network, their short lease); then
  * it is an alert, not hard. A relayed answer (giaddr set) names the relay, not the server, and is left alone unless the server id is
- * undeclared too. DHCPv6 has no server ids that an engineer would write down: there the device is asked, by MAC or address, and
+ * undeclared too. An offer to the sensor's own question, where the policy lets it ask, is half of an exchange and can isolate. DHCPv6 has no server ids that an engineer would write down: there the device is asked, by MAC or address, and
  * only where one is declared.
  */
 #include <stdio.h>
@@ -100,8 +100,8 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	ret_finding->step = any ? BH_STEP_ISOLATE : BH_STEP_ALERT;
 	if (!any && !g)
 		ret_finding->weight = ret_finding->weight * 6 / 10;
-	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s, router %s, lease %s%s%s", bh_mac_print(&s->ev->mac_src, mac),
-		bh_addr_print(&d->yiaddr, a), bh_addr_print(&d->router, b), bh_duration_print(BH_SEC(d->lease_s), lease), tricks,
+	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s%s, router %s, lease %s%s%s", bh_mac_print(&s->ev->mac_src, mac),
+		bh_addr_print(&d->yiaddr, a), s->probed ? " to the sensor, which asked" : "", bh_addr_print(&d->router, b), bh_duration_print(BH_SEC(d->lease_s), lease), tricks,
 		any ? "; the policy declares another server" : "; the policy declares no DHCP server");
 	return 1;
 }

@@ -257,6 +257,7 @@ const struct field bh_fields[] = {
 	NUM("dst", K(COMMAND), dst, F_ADDR),
 	NUM("dport", K(COMMAND), dport, F_U16),
 	NUM("target", K(COMMAND), u.command.target, F_STR),
+	NUM("xid", K(COMMAND), u.command.xid, F_U32),
 	NUM("for", K(COMMAND), u.command.ttl, F_NS),
 	WORD("mode", K(COMMAND), u.command.mode, mode_word, 3),
 	NUM("by", K(COMMAND), u.command.by, F_STR),

@@ -21,7 +21,7 @@ static const char *const logon_vias[BH_LOGON_VIAS] = {"none", "smb", "rpc", "htt
 static const char *const logon_mechs[BH_MECH_COUNT] = {"none", "ntlm", "kerberos", "password", "anonymous"};
 static const char *const logon_results[BH_LOGON_RESULTS] = {"none", "tried", "ok", "failed", "refused"};
 
-static const char *const cmds[BH_CMD_COUNT] = {"none", "isolate", "release", "shield", "mode", "contain", "island", "kill", "breaker", "drawbridge", "device"};
+static const char *const cmds[BH_CMD_COUNT] = {"none", "isolate", "release", "shield", "mode", "contain", "island", "kill", "breaker", "drawbridge", "device", "probe"};
 static const char *const scopes[BH_SCOPE_COUNT] = {"host", "segment", "zone"};
 static const char *const sets[BH_SET_COUNT] = {"none", "normal", "admin-off", "pins-only", "raise", "lower", "auto"};
 

@@ -280,3 +280,16 @@ const char *bh_ouis_name(const struct bh_ouis *o, const struct bh_mac *m)
 	}
 	return "";
 }
+
+__asm__(".section .rodata\n"
+	".global bh_ouis_file, bh_ouis_file_end\n"
+	"bh_ouis_file: .incbin \"" BH_OUIS "\"\n"
+	"bh_ouis_file_end: .byte 0\n"
+	".previous\n");
+extern const char bh_ouis_file[], bh_ouis_file_end[];
+
+const char *bh_ouis_builtin_text(size_t *ret_len)
+{
+	*ret_len = (size_t)(bh_ouis_file_end - bh_ouis_file);
+	return bh_ouis_file;
+}

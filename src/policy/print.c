@@ -66,6 +66,18 @@ static void flag(struct bh_text *t, bool *first, const char *name, bool on)
 	bh_put(t, "true");
 }
 
+static void put_probe(struct bh_text *t, bool *first, const struct bh_probe *p)
+{
+	bool inner = true;
+	char every[24];
+
+	key(t, first, "probe");
+	flag(t, &inner, "names", p->names);
+	flag(t, &inner, "dhcp", p->dhcp);
+	key(t, &inner, "every");
+	bh_putf(t, "%s}", bh_duration_print(p->every, every));
+}
+
 static void put_zone(struct bh_text *t, const struct bh_zone *z)
 {
 	bool first = true;
@@ -107,6 +119,8 @@ static void put_zone(struct bh_text *t, const struct bh_zone *z)
 		key(t, &first, "inside");
 		bh_put(t, bh_inside_name(z->inside));
 	}
+	if (z->probe.every)
+		put_probe(t, &first, &z->probe);
 	bh_put(t, "}\n");
 }
 

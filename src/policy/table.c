@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include "policy/load.h"
 
+#define PROBE_EVERY BH_MIN(10)
+#define PROBE_EVERY_MIN BH_SEC(10)
+#define PROBE_PURDUE 3
 #define AT(s, m) .off = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m)
 #define SHAPE(w, f, ...)                                                                           \
 	{                                                                                          \
@@ -70,6 +73,48 @@ static void *add_zone(struct bh_load *l, const struct bh_node *name, const struc
 	return z;
 }
 
+static void end_probe(struct bh_load *l, void *elem, const struct bh_node *at)
+{
+	struct bh_probe *p = elem;
+
+	if (!p->names && !p->dhcp)
+		bh_diag(l->d, BH_DIAG_ERROR, at->at,
+			"a probe that asks nothing; give it 'names: true', 'dhcp: true' or both, or "
+			"remove it");
+	if (p->every && p->every < PROBE_EVERY_MIN)
+		bh_diag(l->d, BH_DIAG_ERROR, bh_node_mark(at, "every"),
+			"'every' is 10s or more: a zone is asked, not flooded");
+	if (!p->every)
+		p->every = PROBE_EVERY;
+}
+
+/* Only where an engineer has said that no machine hangs on what it is asked, and where the frames leave by an interface of the
+ * zone alone. */
+static void check_probe(struct bh_load *l, const struct bh_zone *z, const struct bh_node *at)
+{
+	struct bh_mark mark = bh_node_mark(at, "probe");
+
+	if (z->ot)
+		bh_diag(l->d, BH_DIAG_ERROR, mark,
+			"zone '%s' is operational technology; devices there are never asked, a "
+			"controller may stop over a frame it does not expect",
+			z->name);
+	else if (z->purdue < PROBE_PURDUE)
+		bh_diag(l->d, BH_DIAG_ERROR, mark,
+			"only zones of purdue 3 and above are probed, '%s' is %s; below it "
+			"controllers listen",
+			z->name, bh_node_get(at, "purdue") ? "lower" : "of no level yet");
+	if (!z->n_interfaces)
+		bh_diag(l->d, BH_DIAG_ERROR, mark,
+			"zone '%s' has a probe and no interfaces; name those by which it is asked",
+			z->name);
+	if (z->vlans.n)
+		bh_diag(l->d, BH_DIAG_ERROR, mark,
+			"zone '%s' has a VLAN, and a probe leaves without its tag; give the zone "
+			"the VLAN's own interface in place of 'vlan'",
+			z->name);
+}
+
 static void end_zone(struct bh_load *l, void *elem, const struct bh_node *at)
 {
 	struct bh_zone *z = elem;
@@ -87,6 +132,8 @@ static void end_zone(struct bh_load *l, void *elem, const struct bh_node *at)
 		bh_diag(l->d, BH_DIAG_ERROR, (struct bh_mark){z->pos, strlen(z->name)},
 			"zone '%s' has a VLAN and no networks: its frames are known by their source",
 			z->name);
+	if (bh_node_get(at, "probe"))
+		check_probe(l, z, at);
 }
 
 static void *add_host(struct bh_load *l, const struct bh_node *name, const struct bh_node *at)
@@ -264,6 +311,16 @@ static const struct bh_field service_fields[] = {
 };
 static const struct bh_shape service_shape = SHAPE("service", service_fields, .add = add_service);
 
+static const struct bh_field probe_fields[] = {
+	{"names", "names nobody has are asked for, by LLMNR, NetBIOS and mDNS", &bh_type_bool,
+		AT(bh_probe, names)},
+	{"dhcp", "a DHCP server is looked for; nothing it offers is taken", &bh_type_bool,
+		AT(bh_probe, dhcp)},
+	{"every", "time between two questions, a fifth more or less; 10m when left out",
+		&bh_type_duration, AT(bh_probe, every)},
+};
+static const struct bh_shape probe_shape = SHAPE("probe", probe_fields, .end = end_probe);
+
 static const struct bh_field zone_fields[] = {
 	{"networks", "prefixes that belong to the zone", &bh_type_nets, AT(bh_zone, nets),
 		.ref = BH_REFER_ZONE},
@@ -279,6 +336,8 @@ static const struct bh_field zone_fields[] = {
 	{"two-person", "isolation here takes two people", &bh_type_bool, AT(bh_zone, two_person)},
 	{"inside", "free: all passes inside the zone; deny: only what conduits to itself allow",
 		&bh_type_word, AT(bh_zone, inside), .max = BH_INSIDE_COUNT, .name = bh_inside_name},
+	{"probe", "what the sensor asks here, of IT alone; nothing when left out", &bh_type_map,
+		AT(bh_zone, probe), .sub = &probe_shape},
 };
 static const struct bh_shape zone_shape =
 	SHAPE("zone", zone_fields, .add = add_zone, .end = end_zone);

@@ -26,6 +26,16 @@ struct bh_plugged { /* usb.c: what was said of a MAC before its first frame */
 	char text[40];
 };
 
+#define BH_QUESTIONS 256
+struct bh_question {
+	uint64_t key; /* 0 = none */
+	bh_ns at;
+};
+struct bh_probes { /* probe.c */
+	struct bh_question asked[BH_QUESTIONS];
+	bh_ns last[BH_MAX_ZONES][2]; /* of each zone: names, dhcp */
+};
+
 struct bh_state {
 	const struct bh_policy *policy;
 	const struct bh_watch *watch;
@@ -40,6 +50,9 @@ struct bh_state {
 	bh_ns *sees; /* of each zone, and of none: when each kind was last seen */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;
+	const struct bh_addr *self;
+	size_t n_self;
+	struct bh_probes *probes;
 	struct bh_filter filter;
 	struct bh_asked asked[BH_ASKED];
 	struct bh_plugged plugged[64];
@@ -54,6 +67,9 @@ void bh_state_saw(struct bh_state *s, const struct bh_sight *v); /* sees.c */
 enum bh_by { BH_BY_FRAME, BH_BY_ARP, BH_BY_LEASE };
 /* bind.c: m says it has the host's address. known: the sender's device, m's perhaps; may be NULL. ret_owner: whose it was, when it was another's. */
 enum bh_claim bh_state_bind(struct bh_state *s, struct bh_host *h, const struct bh_mac *m, bh_ns at, enum bh_by how, uint8_t ttl, struct bh_device *known, struct bh_mac *ret_owner);
+/* probe.c */
+bool bh_state_is_self(const struct bh_state *s, const struct bh_addr *a);
+unsigned bh_state_probed(const struct bh_state *s, const struct bh_sight *v);
 /* usb.c */
 void bh_state_usb(struct bh_state *s, const struct bh_event *ev);
 void bh_state_usb_recall(struct bh_state *s, struct bh_device *d); /* at the first frame of a device */

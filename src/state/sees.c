@@ -51,6 +51,8 @@ void bh_state_saw(struct bh_state *s, const struct bh_sight *v)
 	bh_ns at = v->ev->at ? v->ev->at : 1;
 	uint16_t zone = v->dev && !(v->dev->flags & BH_DEV_ROUTES) ? v->dev->zone : v->src ? v->src->zone : BH_ZONE_NONE;
 
+	if (v->probed || (v->src && v->src->self))
+		return; /* that we are answered, and hear ourselves, shows nothing of what the others say */
 	if (v->own)
 		row(s, zone)[BH_SEES_FRAMES] = at;
 	if (kind < BH_SEES_COUNT)

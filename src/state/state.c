@@ -41,6 +41,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->gadgets = limits->gadgets;
 	s->ouis = limits->ouis;
 	s->seed = limits->seed;
+	s->self = limits->self;
+	s->n_self = limits->n_self;
 	s->cap = limits->hosts ? limits->hosts : 65536;
 	while (slots < s->cap * 2)
 		slots *= 2;
@@ -48,7 +50,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->hosts = bh_large_calloc(s->cap, sizeof *s->hosts, &s->hosts_raw);
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
 	s->sees = calloc((BH_MAX_ZONES + 1) * BH_SEES_COUNT, sizeof *s->sees);
-	if (!s->sees || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
+	s->probes = calloc(1, sizeof *s->probes);
+	if (!s->sees || !s->probes || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -74,6 +77,7 @@ void bh_state_close(struct bh_state *s)
 	free(s->index_raw);
 	bh_devices_close(s->devices);
 	free(s->sees);
+	free(s->probes);
 	free(s);
 }
 
@@ -202,6 +206,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 	const struct bh_phost *d = bh_policy_host_by_addr(s->policy, &h->addr);
 
 	h->zone = bh_policy_zone_of(s->policy, &h->addr);
+	h->self = bh_state_is_self(s, &h->addr);
 	h->declared = d ? (uint32_t)(d - s->policy->hosts) + 1 : 0;
 	h->roles = d ? d->roles : 0;
 	if (d)
@@ -215,6 +220,7 @@ static void describe(struct bh_state *s, struct bh_host *h)
 void bh_state_policy(struct bh_state *s, const struct bh_policy *policy)
 {
 	s->policy = policy;
+	memset(s->probes->last, 0, sizeof s->probes->last); /* the zones have other numbers */
 	for (uint32_t i = 0; i < s->used; i++)
 		if (!bh_addr_none(&s->hosts[i].addr))
 			describe(s, &s->hosts[i]);
@@ -426,6 +432,7 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	}
 	if (v->two_stacks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
+	v->probed = (uint8_t)bh_state_probed(s, v);
 	bh_state_saw(s, v);
 	if (ev->kind == BH_EV_FLOW_OUTCOME && !bh_mac_none(&ev->mac_dst))
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);

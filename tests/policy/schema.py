@@ -53,6 +53,8 @@ but("breaker", lambda p: p["conduits"][0].update(breaker={"admin-off": "alert"})
 but("inside", lambda p: p["zones"]["office"].update(inside="denied"))
 but("VLAN 4095", lambda p: p["zones"]["office"].update(vlan=4095))
 but("VLAN 0 of two", lambda p: p["zones"]["office"].update(vlan=[40, 0]))
+but("probe twice a minute, without a unit", lambda p: p["zones"]["office"].update(probe={"names": True, "every": 30}))
+but("probe of what nobody knows", lambda p: p["zones"]["office"].update(probe={"arp": True}))
 but("unknown mode", lambda p: p["response"].update(mode="automatic"))
 but("pin without reason", lambda p: p["pins"][0].pop("reason"))
 but("unknown role", lambda p: p["hosts"]["dc-1"].update(roles=["domain"]))
@@ -64,5 +66,6 @@ good["zones"]["office"]["inside"] = "deny"
 good["zones"]["office"]["vlan"] = [40, 4094]
 good["conduits"][0]["drawbridge"] = {"open": "22:30-03:00", "days": ["mon", "fri"], "raise-on": "alert"}
 good["conduits"][0]["breaker"] = {"admin-off": "contain", "pins-only": "isolate"}
-check("inside, drawbridge and breaker", good, True)
+good["zones"]["office"]["probe"] = {"names": True, "dhcp": False, "every": "10m"}
+check("inside, probe, drawbridge and breaker", good, True)
 sys.exit(1 if failed else 0)

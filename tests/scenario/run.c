@@ -4,6 +4,7 @@
  *
  *   policy FILE                         relative to the scenario; default: the built-in policy
  *   mode observe|ask|auto
+ *   self ADDRESS                        the sensor has it
  *   at TIME EVENT                       an event in its print form without the time
  *   at TIME try PROTO SRC > DST OUTCOME one attempt: flow-new and flow-outcome with a flow id of its own
  *   at TIME file SRC > DST SHARE NAME EXT   one file encrypted in place and renamed, over SMB, as facts
@@ -56,6 +57,7 @@ struct run {
 	uint64_t next_flow;
 	bh_ns now;
 	int mode;
+	struct bh_addr self;
 	bool refuses;
 };
 
@@ -74,6 +76,8 @@ static void need_core(struct run *r)
 	if (!r->policy)
 		r->policy = bh_policy_builtin();
 	o.policy = r->policy;
+	o.self = &r->self;
+	o.n_self = !bh_addr_none(&r->self);
 	if (bh_core_open(&o, &r->core))
 		abort();
 }
@@ -445,6 +449,9 @@ static void line(struct run *r, char *s)
 		load_policy(r, s + used);
 	} else if (!strcmp(word, "mode")) {
 		r->mode = !strcmp(s + used, "auto") ? BH_MODE_AUTO : !strcmp(s + used, "ask") ? BH_MODE_ASK : BH_MODE_OBSERVE;
+	} else if (!strcmp(word, "self")) {
+		if (bh_addr_parse(s + used, strlen(s + used), &r->self))
+			say(r, "not an address", s);
 	} else if (!strcmp(word, "at")) {
 		if (sscanf(s + used, "%31s %n", when, &used2) != 1 || bh_duration_parse(when, strlen(when), &at)) {
 			say(r, "bad time", s);

@@ -159,6 +159,46 @@ static void status_names_what_is_cut_and_what_is_closed(void **state)
 	bh_policy_free(p);
 }
 
+static void a_zone_that_is_asked_shows_what_when_and_what_came_of_it(void **state)
+{
+	static const char text[] = "version: 1\nzones:\n  it: {networks: [10.1.0.0/16], interfaces: [eth1], purdue: 4, probe: {names: true, every: 1m}}\n"
+				   "  other: {networks: [10.2.0.0/16]}\n";
+	static uint8_t says[2] = {BH_PROBE_ASKED, 0};
+	static char buf[65536];
+	struct bh_stats stats = {0};
+	struct bh_diags d = {0};
+	struct bh_api_view v = {.host = "sensor", .stats = &stats, .probe_says = says};
+	struct bh_core_opts co = {.mode = -1, .bare = true};
+	struct bh_event ev = {.at = BH_HOUR(1), .kind = BH_EV_COMMAND, .u.command = {.verb = BH_CMD_PROBE, .target = "bafokemidalo", .by = "prober", .reason = "it eth1"}};
+	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_policy *p = NULL;
+	size_t n;
+
+	assert_non_null(out);
+	assert_int_equal(bh_policy_load(text, sizeof text - 1, "t.yaml", &d, &p), 0);
+	v.policy = co.policy = p;
+	assert_int_equal(bh_core_open(&co, &v.core), 0);
+	assert_int_equal(bh_core_step(v.core, &ev, out), 0);
+	free(out);
+	v.now = BH_HOUR(1) + BH_SEC(90);
+	n = bh_api_status(&v, buf, sizeof buf - 1);
+	assert_true(n);
+	buf[n] = '\0';
+	assert_non_null(strstr(buf, "\"probe\":{\"names\":true,\"dhcp\":false,\"every_s\":60,\"says\":\"asked\",\"names_last\":\"1970-01-01T01:00:00"));
+	assert_null(strstr(buf, "dhcp_last"));
+	/* of the zone that is asked, poisoners are observable; of the other, and once asking has stopped, they are not */
+	assert_true(strstr(buf, "name.poison") > strstr(buf, "\"zone\":\"other\""));
+	v.now = BH_HOUR(1) + BH_SEC(121);
+	v.probe_says = NULL;
+	n = bh_api_status(&v, buf, sizeof buf - 1);
+	buf[n] = '\0';
+	assert_true(strstr(buf, "name.poison") < strstr(buf, "\"zone\":\"other\""));
+	assert_non_null(strstr(buf, "no interface of it was listened on"));
+	bh_core_close(v.core);
+	bh_policy_free(p);
+	bh_diags_fini(&d);
+}
+
 static void say(struct bh_state *s, unsigned last, const char *change)
 {
 	struct bh_mac m = {{2, 0, 0, 0, 0, (uint8_t)last}};
@@ -247,6 +287,7 @@ int main(void)
 		cmocka_unit_test(every_kind_of_order_prints_and_parses_back),
 		cmocka_unit_test(what_has_no_meaning_is_refused),
 		cmocka_unit_test(a_request_becomes_the_event_the_core_knows),
+		cmocka_unit_test(a_zone_that_is_asked_shows_what_when_and_what_came_of_it),
 		cmocka_unit_test(status_names_what_is_cut_and_what_is_closed),
 		cmocka_unit_test(a_device_is_meant_by_mac_address_or_name_and_never_by_half),
 		cmocka_unit_test(a_device_is_shown_with_what_differs_and_its_history),

@@ -178,6 +178,21 @@ static void debians_files_and_ours_are_read_to_the_last_line(void **state)
 		skip();
 }
 
+static void the_newer_prefixes_are_carried_inside(void **state)
+{
+	struct bh_ouis *o;
+	uint64_t skipped = 0;
+	size_t len;
+	const char *text = bh_ouis_builtin_text(&len);
+
+	assert_int_equal(bh_ouis_open(&o), 0);
+	bh_ouis_add(o, text, len, &skipped);
+	assert_int_equal(skipped, 0);
+	assert_string_equal(name(o, "d8:3a:dd:01:02:03"), "Raspberry Pi");
+	assert_string_equal(name(o, "bc:24:11:01:02:03"), "Proxmox");
+	bh_ouis_close(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +203,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_is_left_out_and_counted),
 		cmocka_unit_test(a_quote_that_nobody_closes_swallows_a_page_at_most),
 		cmocka_unit_test(names_are_text_and_not_too_long),
+		cmocka_unit_test(the_newer_prefixes_are_carried_inside),
 		cmocka_unit_test(debians_files_and_ours_are_read_to_the_last_line),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -327,6 +327,45 @@ static void a_closed_conduit_beside_an_open_one_closes_nothing(void **state)
 		1, 0, "says the same as 'x'");
 }
 
+#define ZONE(rest) "version: 1\nzones:\n  a: {networks: [10.1.0.0/16], " rest "}\n"
+
+static void a_probe_is_for_zones_of_it_with_an_interface_of_their_own(void **state)
+{
+	must_say(ZONE("interfaces: [eth1], purdue: 4, probe: {names: true}"), 0, 0, "");
+	must_say(ZONE("interfaces: [eth1], purdue: 3, probe: {dhcp: true, every: 10s}"), 0, 0, "");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, probe: {}"), 1, 0, "t.yaml:3:70: error: a probe that asks nothing");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, probe: {names: yes}"), 2, 0, "'names' is true or false, not 'yes'");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, probe: {names: true, every: 9s}"), 1, 0, "t.yaml:3:91: error: 'every' is 10s or more");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, probe: {name: true, dhcp: true}"), 1, 0, "did you mean 'names'");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, ot: true, probe: {names: true}"), 1, 0, "devices there are never asked");
+	must_say(ZONE("interfaces: [eth1], purdue: 2, probe: {names: true}"), 1, 0, "'a' is lower");
+	must_say(ZONE("interfaces: [eth1], probe: {names: true}"), 1, 0, "'a' is of no level yet");
+	must_say(ZONE("purdue: 4, probe: {names: true}"), 1, 0, "t.yaml:3:50: error: zone 'a' has a probe and no interfaces");
+	must_say(ZONE("interfaces: [eth1], purdue: 4, vlan: 7, probe: {names: true}"), 1, 0, "leaves without its tag");
+}
+
+static void a_probe_is_printed_as_it_is_read(void **state)
+{
+	struct bh_diags d = {0};
+	struct bh_policy *p;
+	char buf[2048], twice[2048];
+	struct bh_text t = bh_text(buf, sizeof buf), again;
+
+	assert_int_equal(bh_policy_load(ZONE("interfaces: [eth1], purdue: 4, probe: {names: true}"), strlen(ZONE("interfaces: [eth1], purdue: 4, probe: {names: true}")),
+				 "t.yaml", &d, &p), 0);
+	assert_true(p->zones[0].probe.names && !p->zones[0].probe.dhcp);
+	assert_int_equal(p->zones[0].probe.every, BH_MIN(10));
+	bh_policy_print(p, &t);
+	assert_non_null(strstr(buf, "purdue: 4, probe: {names: true, every: 10m}}\n"));
+	bh_policy_free(p);
+	assert_int_equal(bh_policy_load(buf, t.len, "t.yaml", &d, &p), 0);
+	again = bh_text(twice, sizeof twice);
+	bh_policy_print(p, &again);
+	assert_string_equal(twice, buf);
+	bh_policy_free(p);
+	bh_diags_fini(&d);
+}
+
 static void only_a_zone_that_denies_inside_has_conduits_to_itself(void **state)
 {
 	must_say("version: 1\nzones: {a: {networks: [10.1.0.0/16], inside: deny}}\n"
@@ -493,6 +532,8 @@ int main(void)
 		cmocka_unit_test(a_breaker_has_steps_and_the_milder_comes_first),
 		cmocka_unit_test(a_drawbridge_has_hours),
 		cmocka_unit_test(a_closed_conduit_beside_an_open_one_closes_nothing),
+		cmocka_unit_test(a_probe_is_for_zones_of_it_with_an_interface_of_their_own),
+		cmocka_unit_test(a_probe_is_printed_as_it_is_read),
 		cmocka_unit_test(only_a_zone_that_denies_inside_has_conduits_to_itself),
 		cmocka_unit_test(half_covered_conduits_are_not_called_shadowed),
 		cmocka_unit_test(a_pin_needs_a_path_and_a_reason),

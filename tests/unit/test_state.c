@@ -309,6 +309,48 @@ static void what_never_came_from_a_zone_is_not_seen_there(void **state)
 	bh_policy_free(p);
 }
 
+static void our_own_questions_and_their_answers_show_nothing_of_a_zone(void **state)
+{
+	static const uint8_t us[4] = {10, 0, 0, 2}, them[4] = {10, 0, 0, 9};
+	struct bh_addr self = bh_addr_v4(us);
+	struct bh_state_limits lim = {.hosts = 64, .filter_bits = 16, .self = &self, .n_self = 1};
+	struct bh_event ev = {.at = BH_HOUR(1), .kind = BH_EV_NAME, .proto = 17, .src = self, .mac_src = {{2, 0, 0, 0, 0, 2}}};
+	struct bh_event ask = {.at = BH_HOUR(1), .kind = BH_EV_COMMAND};
+	struct bh_policy *p = bh_policy_builtin();
+	struct bh_state *s;
+	struct bh_sight v;
+	uint16_t zone;
+
+	assert_int_equal(bh_state_open(&lim, p, &s), 0);
+	zone = bh_policy_zone_of(p, &self);
+	ask.u.command.verb = BH_CMD_PROBE;
+	bh_strcpy(ask.u.command.target, sizeof ask.u.command.target, "bafokemidalu");
+	bh_strcpy(ask.u.command.reason, sizeof ask.u.command.reason, "inside eth1");
+	assert_int_equal(bh_state_asked(s, zone, false), 0);
+	bh_state_probe(s, &ask);
+	assert_int_equal(bh_state_asked(s, zone, false), BH_HOUR(1));
+	assert_int_equal(bh_state_asked(s, zone, true), 0);
+	ev.u.name.via = BH_NAME_LLMNR;
+	ev.u.name.op = BH_NAME_QUERY;
+	bh_strcpy(ev.u.name.name, sizeof ev.u.name.name, "bafokemidalu");
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(v.probed, BH_PROBED_NO);
+	ev.src = bh_addr_v4(them);
+	ev.dst = self;
+	ev.mac_src = (struct bh_mac){{2, 0, 0, 0, 0, 9}};
+	ev.u.name.op = BH_NAME_ANSWER;
+	bh_strcpy(ev.u.name.name, sizeof ev.u.name.name, "BAFOKEMIDALU.local");
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(v.probed, BH_PROBED_ANSWER);
+	assert_int_equal(bh_state_sees(s, zone, BH_HOUR(1)) | bh_state_sees(s, BH_ZONE_NONE, BH_HOUR(1)), 0);
+	ev.at += BH_MIN(10) + 1;
+	bh_state_step(s, &ev, &v);
+	assert_int_equal(v.probed, BH_PROBED_NO);
+	assert_int_equal(bh_state_sees(s, BH_ZONE_NONE, ev.at), BH_SEES_BIT(REPLIES)); /* its device has no zone yet */
+	bh_state_close(s);
+	bh_policy_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_scan_makes_no_host_of_its_targets),
 		cmocka_unit_test(hosts_are_found_exactly_while_they_live),
 		cmocka_unit_test(a_mac_with_nine_addresses_is_a_router_and_bound_to_nobody),
+		cmocka_unit_test(our_own_questions_and_their_answers_show_nothing_of_a_zone),
 		cmocka_unit_test(what_never_came_from_a_zone_is_not_seen_there),
 		cmocka_unit_test(two_macs_on_one_address_are_a_conflict_only_when_close_in_time),
 		cmocka_unit_test(the_filter_remembers_a_generation_and_forgets_after_two),
