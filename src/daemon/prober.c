@@ -231,3 +231,11 @@ int bh_role_prober(const struct bh_prober_in *in)
 	}
 	return 0; /* the daemon stops */
 }
+
+bool bh_prober_wanted(const struct bh_policy *p)
+{
+	for (size_t z = 0; z < p->n_zones; z++)
+		if (p->zones[z].probe.every)
+			return true;
+	return false;
+}

@@ -43,4 +43,7 @@ struct bh_prober_in {
 };
 int bh_role_prober(const struct bh_prober_in *in);
 
+#define BH_PROBER_LOOK BH_SEC(30) /* how often the supervisor compares addresses with those it was started with */
+bool bh_prober_wanted(const struct bh_policy *p); /* some zone has a probe */
+
 #endif

@@ -38,8 +38,6 @@
 #include "daemon/roles.h"
 #include "daemon/store.h"
 
-#define LOOK BH_SEC(30)
-
 static const char *const role_names[BH_PROCS] = {"sensor", "core", "enforcer", "reporter", "store", "intake", "prober"};
 
 struct run {
@@ -239,17 +237,13 @@ static void reopen_prober(struct run *r)
 {
 	bh_prober_close(r->asked, r->n_asked);
 	r->n_asked = bh_prober_open(r->o->policy, r->o->ifaces, r->o->n_ifaces, r->asked);
-	r->look = mono() + LOOK;
+	r->look = mono() + BH_PROBER_LOOK;
 }
 
 /* No zone is asked: no socket, no process. */
 static int open_prober(struct run *r)
 {
-	bool any = false;
-
-	for (size_t z = 0; z < r->o->policy->n_zones; z++)
-		any |= r->o->policy->zones[z].probe.every != 0;
-	if (!any)
+	if (!bh_prober_wanted(r->o->policy))
 		return 0;
 	reopen_prober(r);
 	if (!r->n_asked)
@@ -531,7 +525,7 @@ static void look_at_prober(struct run *r)
 {
 	if (!r->pid[BH_PROC_PROBER] || mono() < r->look)
 		return;
-	r->look = mono() + LOOK;
+	r->look = mono() + BH_PROBER_LOOK;
 	if (bh_prober_stale(r->o->policy, r->o->ifaces, r->o->n_ifaces, r->asked, r->n_asked))
 		kill(r->pid[BH_PROC_PROBER], SIGKILL);
 }
@@ -541,7 +535,7 @@ static void loop(struct run *r)
 	for (;;) {
 		struct pollfd p[2] = {{r->sigs, POLLIN, 0}, {r->super[0], POLLIN, 0}};
 		struct signalfd_siginfo si;
-		int wait = r->ask[0] >= 0 ? (int)(LOOK / BH_MS(1)) : -1;
+		int wait = r->ask[0] >= 0 ? (int)(BH_PROBER_LOOK / BH_MS(1)) : -1;
 
 		for (unsigned i = 0; i < BH_PROCS; i++) {
 			if (r->again[i] && r->again[i] <= mono())
