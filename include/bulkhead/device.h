@@ -60,18 +60,9 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
+#define BH_DEV_LIED 0x20     /* it said something that is not so */
 #define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
 #define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
-/* What a device said that is not so: nobody has to believe it, and an answered connection tells that somebody did. Not kept. */
-enum bh_lie_kind { BH_LIE_NONE, BH_LIE_BINDING, BH_LIE_ROUTER, BH_LIE_DHCP, BH_LIE_NAME, BH_LIE_KINDS };
-struct bh_lie {
-	bh_ns at, believed; /* last said; last told that it was believed */
-	struct bh_addr addr; /* BINDING: whose address; ROUTER: prefix; DHCP: the address given; NAME: who was told */
-	uint16_t n;
-	uint8_t what;
-	bool several; /* of several addresses in turn */
-	uint8_t pad[4];
-};
 struct bh_device {
 	/* what every frame's event reads */
 	_Alignas(64) struct bh_mac mac;
@@ -91,7 +82,6 @@ struct bh_device {
 	char owner[24], note[48];
 	char port[40]; /* where it is plugged in, as DHCP's relay or LLDP said */
 	char usb[40];  /* what an endpoint said of it: "1d6b:0104 Gadget at pc-7 1-2" */
-	struct bh_lie lie;
 };
 
 struct bh_devices;

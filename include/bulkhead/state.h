@@ -62,6 +62,7 @@ struct bh_host {
 	uint32_t declared; /* 1 + index into policy hosts, 0 = not declared */
 	bh_ns first, conflict_until;
 	bh_ns moved_at;	  /* when another MAC last took the address over, 0 = never */
+	bh_ns disputed_at; /* when the open conflict began */
 	bh_ns kept_at;	  /* when kept last used the address */
 	struct bh_mac kept; /* who had it before the open conflict */
 	struct { /* systems that open connections from here in turns */

@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * An order is against a device, so it follows it: an address the device takes later is cut with the others. Only what is certainly
- * its own - bound on the wire, disputed by nobody, and used in an answered connection or leased to it - or it could drag an
- * innocent neighbour under the cut by naming his address. The guard is asked again; what it refuses stays as it is.
+ * its own - bound on the wire, disputed by nobody, and used in an answered connection - or it could drag an innocent
+ * neighbour under the cut by naming his address; a lease alone can be forged. What the policy declares is its host's. The guard is
+ * asked again; what it refuses stays as it is.
  */
 #include "decide/inside.h"
 
-/* the address the event shows to be a device's own now, and whose; false = none */
-static bool taken(struct bh_core *c, const struct bh_sight *s, struct bh_addr *ret_addr, struct bh_mac *ret_mac)
+/* an answered connection from an address that is surely a device's own, and nobody else's by the policy; false = none */
+static bool taken(const struct bh_sight *s, struct bh_addr *ret_addr, struct bh_mac *ret_mac)
 {
-	const struct bh_ev_dhcp *d = &s->ev->u.dhcp;
-
-	if (s->ev->kind == BH_EV_FLOW_OUTCOME && s->own && s->src->verified) {
-		*ret_addr = s->src->addr;
-		*ret_mac = s->dev->mac;
-		return true;
-	}
-	if (s->ev->kind != BH_EV_DHCP || !s->asked_for || (s->claim != BH_CLAIM_FIRST && s->claim != BH_CLAIM_LEFT && s->claim != BH_CLAIM_SAME))
+	if (s->ev->kind != BH_EV_FLOW_OUTCOME || !s->own || !s->src->verified || s->src->declared || s->src->conflict_until > s->ev->at)
 		return false;
-	*ret_addr = d->yiaddr;
-	*ret_mac = d->client;
-	return !bh_addr_none(&d->yiaddr) && !bh_core_is_self(c, &d->yiaddr);
+	*ret_addr = s->src->addr;
+	*ret_mac = s->dev->mac;
+	return true;
 }
 
 static bool has(const struct bh_order *o, const struct bh_addr *a)
@@ -42,7 +36,7 @@ void bh_order_follow(struct bh_core *c, const struct bh_sight *s, struct bh_out 
 	struct bh_addr a;
 	struct bh_mac m;
 
-	if (!s->dev || !taken(c, s, &a, &m))
+	if (!s->dev || !taken(s, &a, &m))
 		return;
 	for (size_t i = 0; i < c->n_orders; i++) {
 		struct bh_order *o = &c->orders[i], wider;

@@ -202,6 +202,37 @@ static int budget(struct bh_core *c, const struct bh_host *h, bool hard, struct 
 	return 0;
 }
 
+/* What people say a device is, by its MAC and by all its addresses, whatever name the finding has for it; and whether one of them is disputed. */
+static uint32_t device_roles(struct bh_core *c, const struct bh_mac *m, bool *ret_disputed)
+{
+	const struct bh_device *d = bh_mac_none(m) ? NULL : bh_devices_find(bh_state_devices(c->state), m);
+	const struct bh_phost *declared = d ? bh_policy_host_by_mac(c->opts.policy, m) : NULL;
+	uint32_t roles = d ? d->roles | (declared ? declared->roles : 0) : 0;
+
+	*ret_disputed = false;
+	for (unsigned i = 0; d && i < d->n_addrs; i++) {
+		const struct bh_host *h = bh_state_find(c->state, &d->addrs[i]);
+
+		if (h && bh_mac_eq(&h->mac, m))
+			roles |= h->roles;
+		*ret_disputed |= h && h->conflict_until > c->now && bh_mac_eq(&h->kept, m);
+	}
+	return roles;
+}
+
+static int device_rails(struct bh_core *c, const struct bh_mac *m, struct bh_refused *r)
+{
+	const struct bh_device *d = bh_mac_none(m) ? NULL : bh_devices_find(bh_state_devices(c->state), m);
+	bool disputed;
+	uint32_t roles = device_roles(c, m, &disputed);
+
+	if (disputed)
+		return no(r, BH_REF_ATTRIBUTION, "another device claims an address of this one (identity conflict)");
+	if ((roles & INFRA) || (d && d->zone != BH_ZONE_NONE && c->opts.policy->zones[d->zone].ot))
+		return no(r, BH_REF_ROLE, "infrastructure, OT and safety devices are never isolated or contained automatically");
+	return 0;
+}
+
 static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_finding *f, unsigned kind, int32_t score, int32_t attributed,
 	struct bh_refused *r)
 {
@@ -215,7 +246,18 @@ static int rails(struct bh_core *c, const struct bh_host *h, const struct bh_fin
 		return no(r, BH_REF_ATTRIBUTION, "the source is not verified by two-way traffic");
 	if ((h->roles & INFRA) || (h->zone != BH_ZONE_NONE && p->zones[h->zone].ot))
 		return no(r, BH_REF_ROLE, "infrastructure, OT and safety hosts are never isolated or contained automatically");
+	if (device_rails(c, &f->mac, r))
+		return 1;
 	return kind == BH_CUT_ISOLATE ? budget(c, h, f->hard, r) : 0;
+}
+
+/* One frame may be forged by anybody on the wire, and infrastructure behind a shield is an outage: a person decides. */
+static bool shield_waits(struct bh_core *c, const struct bh_finding *f, struct bh_refused *r)
+{
+	bool disputed;
+
+	return f->detector->family == BH_FAM_U && f->attribution < 2 && (device_roles(c, &f->mac, &disputed) & INFRA) &&
+	       no(r, BH_REF_ROLE, "infrastructure is not shielded for what one frame says, which could be forged; decide by hand: bulkhead isolate --shield");
 }
 
 /* ---- steps ---- */
@@ -334,20 +376,25 @@ static unsigned wanted(const struct bh_core *c, const struct bh_host *h, const s
 	return step;
 }
 
+static void refuse_step(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, const struct bh_refused *r, struct bh_out *out)
+{
+	struct bh_order o = {.kind = (uint8_t)kind, .host = h->addr, .mac = h->mac, .at = c->now};
+
+	fill(&o, h, f);
+	bh_strcpy(o.name, sizeof o.name, h->name);
+	refuse(c, h, &o, 1u << kind, r, out);
+}
+
 /* isolation or containment, as far as the rails let it; said: a refusal is told */
 static bool climb(struct bh_core *c, struct bh_host *h, const struct bh_finding *f, unsigned kind, int32_t score, int32_t attributed, bool said,
 	struct bh_out *out)
 {
-	struct bh_order o = {.kind = (uint8_t)kind, .host = h->addr, .mac = h->mac, .at = c->now};
 	struct bh_refused r;
 
 	if (rails(c, h, f, kind, score, attributed, &r) == 0)
 		return take(c, h, f, kind, out);
-	if (!said)
-		return false;
-	fill(&o, h, f);
-	bh_strcpy(o.name, sizeof o.name, h->name);
-	refuse(c, h, &o, 1u << kind, &r, out);
+	if (said)
+		refuse_step(c, h, f, kind, &r, out);
 	return false;
 }
 
@@ -381,6 +428,7 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 	struct bh_host *h = bh_addr_eq(&f->host, &s->src->addr) ? s->src : bh_state_find(c->state, &f->host);
 	int32_t score, attributed;
 	const struct bh_suppress *held;
+	struct bh_refused r;
 	unsigned fams, step;
 	bool told, relieved;
 
@@ -423,6 +471,8 @@ void bh_core_judge(struct bh_core *c, const struct bh_sight *s, struct bh_findin
 		return;
 	if (step >= BH_STEP_CONTAIN)
 		climb(c, h, f, BH_CUT_CONTAIN, score, attributed, step == BH_STEP_CONTAIN, out);
-	if (step >= BH_STEP_SHIELD)
+	if (step >= BH_STEP_SHIELD && shield_waits(c, f, &r))
+		refuse_step(c, h, f, BH_CUT_SHIELD, &r, out);
+	else if (step >= BH_STEP_SHIELD)
 		take(c, h, f, BH_CUT_SHIELD, out);
 }

@@ -168,7 +168,8 @@ static void device(struct bh_core *c, struct bh_order *o)
 	const struct bh_plan *law = &c->law;
 	struct bh_addr addrs[BH_HOST_ADDRS];
 	size_t n = bh_state_addrs_of(c->state, &o->mac, addrs);
-	bool spared = false;
+	const struct bh_device *d = bh_mac_none(&o->mac) ? NULL : bh_devices_find(bh_state_devices(c->state), &o->mac);
+	bool spared = d && (d->flags & BH_DEV_ROUTES || d->tags & BH_DEV_T_ROUTER); /* all who are behind it would go with it */
 
 	for (size_t i = 0; i < n; i++) {
 		const struct bh_host *h = bh_state_find(c->state, &addrs[i]);

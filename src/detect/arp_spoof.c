@@ -10,7 +10,7 @@
  * he claims it may as well be two machines with one address by mistake. Routers answer for others by trade (proxy ARP).
  */
 #include <stdio.h>
-#include "detect/inside.h"
+#include "detect/lies.h"
 
 extern const struct bh_detector bh_detector_arp_spoof;
 
@@ -24,20 +24,25 @@ struct mine { /* about an address that is claimed */
 	uint32_t all;
 };
 struct shared {
-	struct bh_recent asked[ASKED]; /* addresses somebody asked for, by hash */
+	struct bh_recent asked[ASKED]; /* who asked for what, by hash */
+	struct bh_lies lies;
 };
 
-static bool believed(const struct bh_sight *s)
+/*
+ * Went somebody's answered connection through it? To the one address it claims it may as well be two machines with one address by
+ * mistake; and what lies beyond a router is only ours to judge where the destination is not its own.
+ */
+static struct bh_lie *believed(const struct bh_sight *s)
 {
-	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->far->lie.at, LIE_LASTS) &&
-	       !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1)) && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) &&
-	       !bh_mac_eq(&s->ev->mac_src, &s->far->mac) && (s->far->lie.several || !bh_addr_eq(&s->ev->dst, &s->far->lie.addr));
+	struct bh_lie *l = bh_lie_behind(&((struct shared *)s->shared)->lies, s, LIE_LASTS);
+
+	return l && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) && (l->several || !bh_addr_eq(&s->ev->dst, &l->about)) ? l : NULL;
 }
 
 static bool cares(const struct bh_sight *s)
 {
 	if (s->ev->kind != BH_EV_ARP)
-		return believed(s);
+		return s->far_who && bh_opened(s->ev);
 	if (s->dev && ((s->dev->tags & BH_DEV_T_ROUTER) || (s->dev->roles & BH_ROLE_BIT(BH_ROLE_GATEWAY))))
 		return false;
 	return s->dev && s->who && (s->claim >= BH_CLAIM_DISPUTED || !(s->ev->u.arp.flags & BH_ARP_F_GROUP) || s->ev->u.arp.op == 1);
@@ -60,22 +65,32 @@ static bool shared_address(const struct bh_sight *s)
 
 static int used(const struct bh_sight *s, struct bh_finding *f)
 {
-	struct bh_device *d = s->far;
+	struct bh_lie *l = believed(s);
+	unsigned step = l ? bh_lie_believed(l, s) : 0;
 	char dev[96], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT], c[BH_ADDR_TEXT];
 
-	d->lie.believed = s->ev->at;
+	if (!step)
+		return 0;
 	bh_finding_init(f, &bh_detector_arp_spoof, s);
 	f->host = s->far_who->addr;
 	f->peer = s->ev->src;
-	f->mac = d->mac;
-	f->hard = true;
-	f->count = d->lie.n;
-	f->step = BH_STEP_ISOLATE;
-	f->weight = 300;
-	f->severity = BH_SEV_HIGH;
-	snprintf(f->text, sizeof f->text, "%s took %s over, and %s's connection to %s went through it", bh_dev_text(s, d, dev), bh_addr_print(&d->lie.addr, a),
+	f->mac = s->far->mac;
+	f->hard = step == BH_STEP_ISOLATE;
+	f->count = l->n;
+	f->step = (uint8_t)step;
+	snprintf(f->text, sizeof f->text, "%s took %s over, and %s's connection to %s went through it", bh_dev_text(s, s->far, dev), bh_addr_print(&l->about, a),
 		bh_addr_print(&s->ev->src, b), bh_addr_print(&s->ev->dst, c));
 	return 1;
+}
+
+/* The owner is there and has used his address since somebody else claimed it: of a device that is gone, or gave it up, nothing is taken. */
+static bool contradicted(const struct bh_sight *s)
+{
+	const struct bh_device *owner = bh_devices_find(s->devices, &s->owner);
+
+	if (s->claim == BH_CLAIM_DECLARED)
+		return owner && bh_within(s->ev->at, owner->last, BH_MIN(1));
+	return s->src->kept_at > s->src->disputed_at;
 }
 
 /* It answers for what is its own, by the policy or because it was here before the dispute. The questions of a sensor that is the gateway are not in sight. */
@@ -90,13 +105,13 @@ static bool in_its_right(const struct bh_sight *s)
 static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *f)
 {
 	struct shared *sh = s->shared;
-	const struct bh_addr *about = s->ev->u.arp.op == 1 ? &s->ev->dst : &s->ev->src;
-	uint64_t key = bh_addr_hash(about, 1) | 1;
+	bool question = s->ev->u.arp.op == 1;
+	uint64_t key = (bh_addr_hash(question ? &s->ev->dst : &s->ev->src, 1) ^ bh_addr_hash(question ? &s->ev->src : &s->ev->dst, 2)) | 1;
 	struct bh_recent *r = &sh->asked[key / 2 % ASKED];
 	char dev[96], a[80], b[BH_ADDR_TEXT];
 	uint32_t n;
 
-	if (s->ev->u.arp.op == 1) {
+	if (question) {
 		*r = (struct bh_recent){key, s->ev->at};
 		return 0;
 	}
@@ -122,7 +137,7 @@ static int unasked(const struct bh_sight *s, struct mine *m, struct bh_finding *
 
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
-	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, several, declared = s->claim == BH_CLAIM_DECLARED;
+	bool announced = (s->ev->u.arp.flags & BH_ARP_F_GROUP) && bh_addr_eq(&s->ev->src, &s->ev->dst), group, declared = s->claim == BH_CLAIM_DECLARED;
 	struct mine *m = mine;
 	char dev[96], a[80], owner[BH_MAC_TEXT];
 	uint32_t n;
@@ -132,13 +147,12 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (s->claim < BH_CLAIM_DISPUTED)
 		return unasked(s, m, f);
 	group = announced || (s->ev->u.arp.flags & BH_ARP_F_GROUP);
-	/* conflict_until is ten minutes after it began: has the owner used his address since? */
-	if (shared_address(s) || bh_mac_eq(&s->owner, &s->dev->mac) || (group && !declared && s->src->kept_at <= s->src->conflict_until - BH_MIN(10)))
+	if (shared_address(s) || bh_mac_eq(&s->owner, &s->dev->mac) || (group && !declared && !contradicted(s)))
 		return 0;
 	m->all += m->all < UINT32_MAX;
 	n = bh_rate_add(&m->claims, 1, s->ev->at, BH_MIN(1));
-	several = s->dev->lie.what == BH_LIE_BINDING && bh_within(s->ev->at, s->dev->lie.at, LIE_LASTS) && (s->dev->lie.several || !bh_addr_eq(&s->dev->lie.addr, &s->ev->src));
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->src, .what = BH_LIE_BINDING, .several = several, .n = (uint16_t)(m->all < UINT16_MAX ? m->all : UINT16_MAX)};
+	if (contradicted(s))
+		(void)bh_lie_said(&((struct shared *)s->shared)->lies, s->dev, &s->ev->src, NULL, s->ev->at);
 	if (n < CLAIMS && !declared)
 		return 0;
 	bh_finding_init(f, &bh_detector_arp_spoof, s);

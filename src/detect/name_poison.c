@@ -13,7 +13,7 @@
  */
 #include <stdio.h>
 #include <strings.h>
-#include "detect/inside.h"
+#include "detect/lies.h"
 
 extern const struct bh_detector bh_detector_name_poison;
 
@@ -24,16 +24,34 @@ extern const struct bh_detector bh_detector_name_poison;
 #define ASKED 256
 #define JUST BH_SEC(2)
 
+#define REGISTERED 8
+#define TRUSTED BH_MIN(10) /* a name claimed right after it was asked for is its own only so long after */
+
+#define OWNERS 256
+#define WAYS 4
+
 struct mine {
 	struct bh_recent names[8], mdns[8];
 	uint32_t answers;
 };
+/* what a device calls itself; by device, for it registers before it has an address, too */
+struct own {
+	struct bh_mac mac;
+	bh_ns last;
+	struct {
+		uint64_t key;
+		bh_ns from; /* when it counts as its own */
+	} name[REGISTERED];
+	uint32_t n;
+};
 struct shared {
-	struct asked { /* by mDNS, by the name's hash */
+	struct asked { /* by the name's hash */
 		struct bh_recent name;
 		struct bh_mac by;
 		struct bh_addr from;
 	} asked[ASKED];
+	struct own own[OWNERS];
+	struct bh_lies lies;
 };
 
 static bool credentials(uint16_t port)
@@ -41,10 +59,12 @@ static bool credentials(uint16_t port)
 	return port == 445 || port == 139 || port == 80 || port == 443 || port == 389 || port == 1433 || port == 3128 || port == 8080 || port == 3389 || port == 5985;
 }
 
-static bool believed(const struct bh_sight *s)
+/* who was answered connects to the address he was given */
+static struct bh_lie *believed(const struct bh_sight *s)
 {
-	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_NAME && credentials(s->ev->dport) && bh_addr_eq(&s->ev->src, &s->far->lie.addr) &&
-	       bh_within(s->ev->at, s->far->lie.at, BH_MIN(1)) && !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1));
+	struct bh_lie *l = credentials(s->ev->dport) ? bh_lie_behind(&((struct shared *)s->shared)->lies, s, BH_MIN(1)) : NULL;
+
+	return l && bh_addr_eq(&s->ev->dst, &l->about) && bh_lie_told_to(l, &s->ev->src, s->ev->at, BH_MIN(1)) ? l : NULL;
 }
 
 /* an answer that gives the speaker's own address, and what it takes to know one of mDNS */
@@ -52,15 +72,22 @@ static bool answers(const struct bh_sight *s)
 {
 	const struct bh_ev_name *n = &s->ev->u.name;
 
-	if (n->via == BH_NAME_MDNS && (n->op == BH_NAME_QUERY || (n->op == BH_NAME_CLAIM && bh_addr_eq(&n->addr, &s->ev->src))))
+	if (n->op == BH_NAME_QUERY || (n->op == BH_NAME_CLAIM && (n->via == BH_NAME_MDNS || n->via == BH_NAME_NBNS)))
 		return n->name[0];
 	return n->op == BH_NAME_ANSWER && (n->via == BH_NAME_LLMNR || n->via == BH_NAME_NBNS || n->via == BH_NAME_MDNS) && n->name[0] &&
 	       bh_addr_eq(&n->addr, &s->ev->src);
 }
 
+static bool tells_its_name(const struct bh_ev_dhcp *d)
+{
+	return d->hostname[0] && (d->flags & BH_DHCP_F_V6 ? d->type != BH_DHCP6_ADVERTISE && d->type != BH_DHCP6_REPLY : d->type == 1 || d->type == 3 || d->type == 8);
+}
+
 static bool cares(const struct bh_sight *s)
 {
-	return s->ev->kind == BH_EV_NAME ? s->dev && s->who && (s->probed || answers(s)) : believed(s);
+	if (s->ev->kind == BH_EV_DHCP)
+		return s->dev && tells_its_name(&s->ev->u.dhcp);
+	return s->ev->kind == BH_EV_NAME ? s->dev && s->who && (s->probed || answers(s)) : s->far_who && bh_opened(s->ev);
 }
 
 /* the first label; "" for names that are not one label under nothing or .local */
@@ -75,43 +102,88 @@ static void label(const char *name, char out[64])
 		out[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + 32 : name[i]);
 }
 
-static bool its_own(const struct bh_sight *s, const char *l)
+static bool names_it(const char *own, const char *l)
 {
-	const char *own[] = {s->dev->name, s->dev->calls_itself, s->src->name, s->who->name};
-
-	for (size_t i = 0; i < BH_COUNT(own); i++)
-		if (own[i][0] && !strncasecmp(own[i], l, strlen(l) < 15 ? strlen(l) + 1 : 15))
-			return true;
-	return false;
+	return own[0] && !strncasecmp(own, l, strlen(l) < 15 ? strlen(l) + 1 : 15);
 }
 
-/* notes a question; of an announcement: whether somebody else has just asked for the name, and who */
-static bool was_asked(const struct bh_sight *s, const char *l, struct bh_addr *ret_asker)
+static struct own *own_of(const struct bh_sight *s)
 {
-	uint64_t key = bh_word_key(l);
-	struct asked *a = &((struct shared *)s->shared)->asked[key / 2 % ASKED];
+	struct own *set = &((struct shared *)s->shared)->own[bh_hash(&s->dev->mac, sizeof s->dev->mac, 0) % (OWNERS / WAYS) * WAYS], *give = set;
 
-	if (s->ev->u.name.op == BH_NAME_QUERY) {
-		*a = (struct asked){{key, s->ev->at}, s->dev->mac, s->ev->src};
-		return false;
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (bh_mac_eq(&set[i].mac, &s->dev->mac))
+			return &set[i];
+		if (set[i].last < give->last)
+			give = &set[i];
 	}
-	if (a->name.key != key || !bh_within(s->ev->at, a->name.at, JUST) || bh_mac_eq(&a->by, &s->dev->mac))
+	*give = (struct own){.mac = s->dev->mac};
+	return give;
+}
+
+/* Nobody is called by a bait, unless people say so. What a device calls itself it may: a server has several names. */
+static bool its_own(const struct bh_sight *s, const char *l, bool bait)
+{
+	const struct own *o = own_of(s);
+	uint64_t key = bh_word_key(l);
+
+	if (names_it(s->dev->name, l) || (s->src->declared && names_it(s->policy->hosts[s->src->declared - 1].name, l)))
+		return true;
+	if (bait)
+		return false;
+	for (unsigned i = 0; i < REGISTERED; i++)
+		if (o->name[i].key == key && o->name[i].from <= s->ev->at)
+			return true;
+	return names_it(s->src->name, l) || names_it(s->who->name, l);
+}
+
+static struct asked *asked_for(const struct bh_sight *s, const char *l)
+{
+	return &((struct shared *)s->shared)->asked[bh_word_key(l) / 2 % ASKED];
+}
+
+/* of an answer to all: whether somebody else has just asked for the name, and who */
+static bool was_asked(const struct bh_sight *s, const char *l, bh_ns window, struct bh_addr *ret_asker)
+{
+	const struct asked *a = asked_for(s, l);
+
+	if (a->name.key != bh_word_key(l) || !bh_within(s->ev->at, a->name.at, window) || bh_mac_eq(&a->by, &s->dev->mac))
 		return false;
 	*ret_asker = a->from;
 	return true;
 }
 
+/* A name told unasked is its own at once; one told after the question is what a poisoner would do, and must wait. */
+static void registers(const struct bh_sight *s, const char *l)
+{
+	struct own *o = own_of(s);
+	struct bh_addr asker;
+	uint64_t key = bh_word_key(l);
+	bool late = was_asked(s, l, BH_SEC(10), &asker);
+
+	for (unsigned i = 0; i < REGISTERED; i++)
+		if (o->name[i].key == key)
+			return;
+	o->last = s->ev->at;
+	o->name[o->n % REGISTERED].key = key;
+	o->name[o->n++ % REGISTERED].from = s->ev->at + (late ? TRUSTED : 0);
+}
+
 static int used(const struct bh_sight *s, struct bh_finding *f)
 {
+	struct bh_lie *l = believed(s);
+	unsigned step = l ? bh_lie_believed(l, s) : 0;
 	char dev[96], a[BH_ADDR_TEXT];
 
-	s->far->lie.believed = s->ev->at;
+	if (!step)
+		return 0;
 	bh_finding_init(f, &bh_detector_name_poison, s);
 	f->host = s->far_who->addr;
 	f->peer = s->ev->src;
 	f->mac = s->far->mac;
-	f->count = s->far->lie.n;
-	f->step = BH_STEP_ISOLATE;
+	f->count = l->n;
+	f->hard = step == BH_STEP_ISOLATE;
+	f->step = (uint8_t)step;
 	snprintf(f->text, sizeof f->text, "%s answered %s for a name that is not its own, and was connected to on port %u", bh_dev_text(s, s->far, dev),
 		bh_addr_print(&s->ev->src, a), s->ev->dport);
 	bh_finding_target(f, &s->ev->src, s->ev->dport, s->ev->outcome, s->ev->at);
@@ -146,19 +218,35 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 
 	if (s->ev->kind == BH_EV_FLOW_OUTCOME)
 		return used(s, f);
+	if (s->ev->kind == BH_EV_DHCP) {
+		label(s->ev->u.dhcp.hostname, l);
+		if (l[0])
+			registers(s, l);
+		return 0;
+	}
 	if (s->probed) {
 		m->answers += m->answers < UINT16_MAX;
 		return canary(s, m, f);
 	}
 	label(q->name, l);
-	if (!l[0] || its_own(s, l) || (q->op != BH_NAME_ANSWER && !was_asked(s, l, &told)))
-		return 0;
 	bait = !strcmp(l, "wpad") || !strcmp(l, "isatap");
+	if (!l[0])
+		return 0;
+	if (q->op == BH_NAME_QUERY) {
+		*asked_for(s, l) = (struct asked){{bh_word_key(l), s->ev->at}, s->dev->mac, s->ev->src};
+		return 0;
+	}
+	if (q->op == BH_NAME_CLAIM && (!mdns || !was_asked(s, l, JUST, &told))) {
+		registers(s, l);
+		return 0;
+	}
+	if (its_own(s, l, bait))
+		return 0;
 	m->answers += m->answers < UINT16_MAX;
 	n = bh_recent_note(mdns ? m->mdns : m->names, 8, bh_word_key(l), s->ev->at, WINDOW);
 	if (!bait && n < (mdns ? NAMES_MDNS : NAMES))
 		return 0;
-	s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = told, .what = BH_LIE_NAME, .n = (uint16_t)m->answers};
+	(void)bh_lie_said(&((struct shared *)s->shared)->lies, s->dev, &s->ev->src, &told, s->ev->at);
 	bh_finding_init(f, &bh_detector_name_poison, s);
 	f->host = s->who->addr;
 	f->mac = s->dev->mac;
@@ -187,7 +275,7 @@ const struct bh_detector bh_detector_name_poison = {
 	.weight = 300,
 	.quiet = BH_MIN(10),
 	.needs = BH_SEES_BIT(REPLIES),
-	.wants = BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_FLOW_OUTCOME),
+	.wants = BH_WANTS(BH_EV_NAME) | BH_WANTS(BH_EV_DHCP) | BH_WANTS(BH_EV_FLOW_OUTCOME),
 	.relief = BH_ROLE_BIT(BH_ROLE_PROXY),
 	.host_size = sizeof(struct mine),
 	.shared_size = sizeof(struct shared),

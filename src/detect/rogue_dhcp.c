@@ -10,7 +10,7 @@
  * only where one is declared.
  */
 #include <stdio.h>
-#include "detect/inside.h"
+#include "detect/lies.h"
 
 extern const struct bh_detector bh_detector_rogue_dhcp;
 
@@ -18,6 +18,9 @@ extern const struct bh_detector bh_detector_rogue_dhcp;
 
 struct rogue {
 	uint32_t answers;
+};
+struct shared {
+	struct bh_lies lies;
 };
 
 /* Is the answer from a host the policy knows as DHCP server or gateway? ret_declared: does it know any at all? */
@@ -38,6 +41,18 @@ static bool declared(const struct bh_sight *s, bool *ret_any)
 			return true;
 	}
 	return false;
+}
+
+/* A client asked, and took it: how far that goes depends on who would be hit, for an ACK can be forged in an innocent's name. */
+static unsigned taken(const struct bh_sight *s)
+{
+	const struct bh_ev_dhcp *d = &s->ev->u.dhcp;
+	struct bh_lie *l;
+
+	if (!s->dev || d->type != 5 || !s->asked_for)
+		return s->probed ? BH_STEP_ISOLATE : BH_STEP_SHIELD;
+	l = bh_lie_said(&((struct shared *)s->shared)->lies, s->dev, &d->server_id, NULL, s->ev->at);
+	return bh_lie_between(l, s, bh_settled(s->dev, s->ev->at), bh_devices_find(s->devices, &d->client), true) == BH_STEP_ISOLATE ? BH_STEP_ISOLATE : BH_STEP_SHIELD;
 }
 
 /* what is wrong with the offer itself, whoever makes it */
@@ -97,7 +112,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *ret_
 	ret_finding->peer = d->yiaddr;
 	ret_finding->count = m->answers;
 	ret_finding->hard = any;
-	ret_finding->step = any ? BH_STEP_ISOLATE : BH_STEP_ALERT;
+	ret_finding->step = any ? (uint8_t)taken(s) : BH_STEP_ALERT;
 	if (!any && !g)
 		ret_finding->weight = ret_finding->weight * 6 / 10;
 	snprintf(ret_finding->text, sizeof ret_finding->text, "%s offers %s%s, router %s, lease %s%s%s", bh_mac_print(&s->ev->mac_src, mac),
@@ -124,5 +139,6 @@ const struct bh_detector bh_detector_rogue_dhcp = {
 	.wants = BH_WANTS(BH_EV_DHCP),
 	.relief = 0,
 	.host_size = sizeof(struct rogue),
+	.shared_size = sizeof(struct shared),
 	.observe = observe,
 };

@@ -9,7 +9,7 @@
  * whose frames went to it.
  */
 #include <stdio.h>
-#include "detect/inside.h"
+#include "detect/lies.h"
 
 extern const struct bh_detector bh_detector_rogue_ra;
 
@@ -23,16 +23,19 @@ struct shared {
 		uint16_t vlan;
 		bh_ns at; /* 0 = free */
 	} router[LEARNED]; /* by VLAN modulo LEARNED */
+	struct bh_lies lies;
 };
 struct mine {
 	uint32_t n;
 };
 
-static bool believed(const struct bh_sight *s)
+/* Through it, and not to a neighbour: what is in a zone of ours, or of the wire only, is reached without a router. */
+static struct bh_lie *believed(const struct bh_sight *s)
 {
-	return bh_opened(s->ev) && s->far_who && s->far->lie.what == BH_LIE_ROUTER && !bh_addr_is4(&s->ev->src) &&
-	       bh_within(s->ev->at, s->far->lie.at, LIE_LASTS) && !bh_within(s->ev->at, s->far->lie.believed, BH_MIN(1)) &&
-	       !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at));
+	struct bh_lie *l = bh_addr_is4(&s->ev->src) ? NULL : bh_lie_behind(&((struct shared *)s->shared)->lies, s, LIE_LASTS);
+	const struct bh_addr *to = &s->ev->dst;
+
+	return l && !(to->b[0] == 0xfe && (to->b[1] & 0xc0) == 0x80) && memcmp(to, &s->ev->src, 8) != 0 && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) ? l : NULL;
 }
 
 static bool promises(const struct bh_ev_ra *r)
@@ -42,7 +45,7 @@ static bool promises(const struct bh_ev_ra *r)
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->ev->kind == BH_EV_RA ? s->dev && s->who && promises(&s->ev->u.ra) : believed(s);
+	return s->ev->kind == BH_EV_RA ? s->dev && s->who && promises(&s->ev->u.ra) : s->far_who && bh_opened(s->ev);
 }
 
 /* was there another router before? The first one is remembered, until it has been silent for a day. */
@@ -69,7 +72,7 @@ static int sent_to(const struct bh_sight *s, struct bh_finding *f)
 	if (r->op != BH_RA_REDIRECT || !s->far || !s->far_who || bh_mac_eq(&s->far->mac, &s->dev->mac) || bh_addr_eq(&r->dns, &r->prefix) ||
 		(s->far->tags & BH_DEV_T_ROUTER) || bh_declared_as(s, s->far, ROUTERS) != BH_DECLARED_OTHER)
 		return 0;
-	s->far->lie = (struct bh_lie){.at = s->ev->at, .believed = s->far->lie.believed, .addr = r->prefix, .what = BH_LIE_ROUTER, .n = 1};
+	(void)bh_lie_said(&((struct shared *)s->shared)->lies, s->far, &r->prefix, NULL, s->ev->at);
 	bh_finding_init(f, &bh_detector_rogue_ra, s);
 	f->host = s->far_who->addr;
 	f->peer = r->prefix;
@@ -84,15 +87,19 @@ static int sent_to(const struct bh_sight *s, struct bh_finding *f)
 
 static int used(const struct bh_sight *s, struct bh_finding *f)
 {
+	struct bh_lie *l = believed(s);
+	unsigned step = l ? bh_lie_believed(l, s) : 0;
 	char dev[96], a[BH_ADDR_TEXT], b[BH_ADDR_TEXT];
 
-	s->far->lie.believed = s->ev->at;
+	if (!step)
+		return 0;
 	bh_finding_init(f, &bh_detector_rogue_ra, s);
 	f->host = s->far_who->addr;
 	f->peer = s->ev->src;
 	f->mac = s->far->mac;
-	f->count = s->far->lie.n;
-	f->step = BH_STEP_ISOLATE;
+	f->count = l->n;
+	f->hard = step == BH_STEP_ISOLATE;
+	f->step = (uint8_t)step;
 	snprintf(f->text, sizeof f->text, "%s made itself a router, and %s's connection to %s went through it", bh_dev_text(s, s->far, dev), bh_addr_print(&s->ev->src, a),
 		bh_addr_print(&s->ev->dst, b));
 	return 1;
@@ -131,7 +138,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 		return 0;
 	m->n += m->n < UINT16_MAX;
 	if (declared == BH_DECLARED_OTHER)
-		s->dev->lie = (struct bh_lie){.at = s->ev->at, .believed = s->dev->lie.believed, .addr = s->ev->u.ra.prefix, .what = BH_LIE_ROUTER, .n = (uint16_t)m->n};
+		(void)bh_lie_said(&((struct shared *)s->shared)->lies, s->dev, &s->ev->u.ra.prefix, NULL, s->ev->at);
 	what_it_says(&s->ev->u.ra, &t);
 	bh_finding_init(f, &bh_detector_rogue_ra, s);
 	f->host = s->who->addr;

@@ -50,7 +50,7 @@ static enum bh_claim against(struct bh_state *s, struct bh_host *h, bh_ns at, st
 
 	if (h->conflict_until < at || (at > h->kept_at && at - h->kept_at > GIVEN_UP)) {
 		h->kept = h->mac;
-		h->kept_at = at;
+		h->kept_at = h->disputed_at = at;
 	}
 	*ret_owner = h->kept;
 	if (pinned || (old && (at < old->last || at - old->last < CONFLICT_WINDOW))) {

@@ -428,6 +428,8 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		struct bh_addr a = bh_addr_of_mac(&v->dev->mac);
 
 		v->was = bh_addr_eq(&a, &v->src->addr) ? NULL : bh_state_find(s, &a);
+		if (v->was && (v->was->verified || v->was->moved_at || v->was->conflict_until || !bh_mac_eq(&v->was->mac, &v->dev->mac)))
+			v->was = NULL; /* somebody may have used that address, and what he did is his */
 		v->dev->flags &= (uint8_t)~BH_DEV_NAMELESS;
 	}
 	if (v->two_stacks)
@@ -441,7 +443,7 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 	/* its frames reached it without a router: they share a wire */
 	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
 		bh_devices_zone(s->devices, v->far, v->dev->zone);
-	if (v->far && v->far->lie.what)
+	if (v->far && (v->far->flags & BH_DEV_LIED))
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
 }
 
