@@ -185,6 +185,7 @@ struct bh_sight {
 	struct bh_mac owner;	     /* claim LEFT and up: whose the address was */
 	uint8_t claim;		     /* enum bh_claim */
 	bool dev_new;		     /* first sight of dev, or the first in 30 days */
+	bh_ns away;		     /* how long dev had not been seen, 0 = never before */
 	bool dev_shown;		     /* its present print has something new */
 	bool two_stacks;	     /* two systems speak in turns with dev's MAC */
 	bool own;		     /* the source address is dev's own, and dev is no router */

@@ -86,6 +86,7 @@ void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_s
 	v->dev = d = bh_devices_meet(t, m, ev->at, &last);
 	if (!d)
 		return;
+	v->away = last && ev->at > last ? ev->at - last : 0;
 	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);
 	if (v->dev_new)
 		d->looked = 0;
