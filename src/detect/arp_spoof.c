@@ -83,13 +83,16 @@ static int used(const struct bh_sight *s, struct bh_finding *f)
 	return 1;
 }
 
-/* The owner is there and has used his address since somebody else claimed it: of a device that is gone, or gave it up, nothing is taken. */
+/*
+ * The owner is there and has used his address since somebody else claimed it: of a device that is gone, or gave it up, nothing is taken. A
+ * gateway that the policy declares with its MAC is there; it may be this very box, whose own frames are not in sight.
+ */
 static bool contradicted(const struct bh_sight *s)
 {
 	const struct bh_device *owner = bh_devices_find(s->devices, &s->owner);
 
 	if (s->claim == BH_CLAIM_DECLARED)
-		return owner && bh_within(s->ev->at, owner->last, BH_MIN(1));
+		return bh_has_role(s->src, BH_ROLE_GATEWAY) || (owner && bh_within(s->ev->at, owner->last, BH_MIN(1)));
 	return s->src->kept_at > s->src->disputed_at;
 }
 

@@ -74,10 +74,18 @@ unsigned bh_lie_between(struct bh_lie *l, const struct bh_sight *s, bool settled
 	return l->n_believers >= (settled ? 2 : 1) ? BH_STEP_ISOLATE : BH_STEP_SHIELD;
 }
 
-/* the connection came from the believer's own address, by its own frame */
+/* The connection came from the believer's own address, by its own frame. The liar may be claiming that address as well. */
+static bool of_its_own(const struct bh_sight *s)
+{
+	return s->own || (s->src && s->dev && bh_mac_eq(&s->src->mac, &s->dev->mac) && s->src->conflict_until > s->ev->at && bh_mac_eq(&s->src->kept, &s->dev->mac));
+}
+
 unsigned bh_lie_believed(struct bh_lie *l, const struct bh_sight *s)
 {
-	bool settled = bh_settled(s->far, s->ev->at) || !bh_devices_known_in(s->devices, s->far->zone);
+	bool inventory = bh_devices_known_in(s->devices, s->far->zone) > 0;
 
-	return bh_lie_between(l, s, settled, s->dev, s->own);
+	/* where there is an inventory, a believer nobody knows may have been invented for the purpose */
+	if (inventory && (!s->dev || !bh_settled(s->dev, s->ev->at)))
+		return bh_lie_between(l, s, bh_settled(s->far, s->ev->at), NULL, false);
+	return bh_lie_between(l, s, !inventory || bh_settled(s->far, s->ev->at), s->dev, of_its_own(s));
 }

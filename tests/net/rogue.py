@@ -315,28 +315,35 @@ class Rogue(lateral.Lateral):
         return [(float(t), how == 'ok') for t, how in (line.split() for line in self.net.log('beat-' + host).splitlines() if line.count(' ') == 1)]
 
     def between(self):
-        """In the way between a client and its gateway: dsniff's arpspoof; ettercap; for IPv6 parasite6"""
-        tools = [('arpspoof', 'office', 'spoof-a', 'client')] + ([('ettercap', 'hall', 'spoof-b', 'client-b')] if self.everything else [])
-        for tool, zone, ns, victim in tools:
+        """In the way between two clients and their gateway, from a registered host: dsniff's arpspoof; ettercap; for IPv6 parasite6"""
+        tools = [('arpspoof', 'office', 'spoof-a', 'client', 'second')] + ([('ettercap', 'hall', 'spoof-b', 'client-b', 'second-b')] if self.everything else [])
+        for tool, zone, ns, victim, other in tools:
             if self.lacks(tool, tool):
                 continue
             gate, prey = '10.10.%d.1' % ZONES[zone], self.address(victim)
             self.plug(ns)
             self.plug(victim)
+            self.plug(other)
             self.net.sysctl(ns, {'net.ipv4.ip_forward': 1, 'net.ipv4.conf.all.send_redirects': 0, 'net.ipv4.conf.eth0.send_redirects': 0})
             if tool == 'arpspoof':  # entries that are in use are believed for 15 to 45 s, whatever was cut since; with ettercap that is waited for
-                for at, iface in ((victim, 'eth0'), ('gw', 'br-' + zone)):
+                for at, iface in ((victim, 'eth0'), (other, 'eth0'), ('gw', 'br-' + zone)):
                     self.net.sysctl(at, {'net.ipv4.neigh.%s.base_reachable_time_ms' % iface: 1000, 'net.ipv4.neigh.%s.delay_first_probe_time' % iface: 1})
-            for at in (victim, 'srv'):  # what ettercap passes on it wants with whole checksums, as they are on a real wire
+            for at in (victim, other, 'srv'):  # what ettercap passes on it wants with whole checksums, as they are on a real wire
                 self.net.run(at, ['ethtool', '-K', 'eth0', 'tx', 'off'])
-            self.helper(victim, 'beat', '10.10.2.20', 80, self.file('beat-' + victim))
+            for at in (victim, other):
+                self.helper(at, 'beat', '10.10.2.20', 80, self.file('beat-' + at))
             self.until(lambda: sum(ok for _, ok in self.beats(victim)) > 5, 5)
             if tool == 'arpspoof':
                 self.go(ns, ['arpspoof', '-i', 'eth0', '-t', prey, gate])
                 self.go(ns, ['arpspoof', '-i', 'eth0', '-t', gate, prey])
+                self.expect(tool, ns, 'arp.spoof', 'arp-' + gate)
+                self.expect_cut(tool + ', one believer: a registered host', ns, 'shield', 10)
+                self.ok(self.macs[ns] not in self.cut('isolate'), tool + ': it could be framed by one, and is not isolated', self.cut('isolate'))
+                self.go(ns, ['arpspoof', '-i', 'eth0', '-t', self.address(other), gate])
+                self.go(ns, ['arpspoof', '-i', 'eth0', '-t', gate, self.address(other)])
             else:
-                self.go(ns, ['sh', '-c', 'sleep 20 | ettercap -T -q -i eth0 -M arp:remote /%s// /%s//' % (prey, gate)])
-            self.expect(tool, ns, 'arp.spoof', 'arp-' + gate)
+                self.go(ns, ['sh', '-c', 'sleep 20 | ettercap -T -q -i eth0 -M arp:remote "/%s;%s//" "/%s//"' % (prey, self.address(other), gate)])
+                self.expect(tool, ns, 'arp.spoof', 'arp-' + gate)
             self.expect_cut(tool, ns, 'isolate', 10)
             at = time.time()
             self.ok({self.macs[ns], self.address(ns)} <= self.cut('isolate'), '%s: by its MAC and its own address' % tool, self.cut('isolate'))
@@ -617,7 +624,7 @@ class Rogue(lateral.Lateral):
         self.know('srv', 'servers', 20, '3c:52:82:00:02:14', 'file')
         self.know('lease-a', 'servers', 30, '3c:52:82:00:02:1e', 'dhcp')
         self.know('lease-b', 'servers', 31, '3c:52:82:00:02:1f', 'dhcp')
-        for zone, names in (('office', ('spoof-a', 'client', 'pc-n', 'pc-t', 'pc-s', 'pc-0', 'pc-1', 'pc-2', 'pc-3')), ('hall', ('spoof-b', 'client-b', 'was-0', 'was-1', 'twin-a')), ('plant', ('leak-p', 'plc')),
+        for zone, names in (('office', ('spoof-a', 'client', 'pc-n', 'pc-t', 'pc-s', 'pc-0', 'pc-1', 'pc-2', 'pc-3', 'second')), ('hall', ('spoof-b', 'client-b', 'was-0', 'was-1', 'twin-a', 'second-b')), ('plant', ('leak-p', 'plc')),
                             ('desks', ('leak-a', 'leak-s', 'pxe', 'dock', 'dual', 'vrrp-0m', 'vrrp-0b', 'vrrp-1m', 'vrrp-1b') + tuple('desk-%d' % i for i in range(1, 10)))):
             for i, name in enumerate(names):
                 self.know(name, zone, 10 + i, '3c:52:82:01:%02x:%02x' % (ZONES[zone], 10 + i))
