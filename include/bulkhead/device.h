@@ -57,7 +57,7 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_ADDRS 8
 #define BH_DEV_PRINTS 4
 /* Words the table keeps about a device, printed, but never read from outside. */
-#define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
+#define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS IPv4 addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
 #define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
@@ -84,7 +84,7 @@ struct bh_device {
 	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
 	uint8_t looked, pad[3]; /* usb.oui's, not kept: what was told of its MAC and its request already */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
-	struct bh_addr addrs[BH_DEV_ADDRS];
+	struct bh_addr addrs[BH_DEV_ADDRS]; /* of IPv6 the last few, the one carried last behind */
 	struct bh_print prints[BH_DEV_PRINTS];
 	char name[32];	     /* given by people; "" = none */
 	char calls_itself[32]; /* last name it told: DHCP, mDNS, NetBIOS */

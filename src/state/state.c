@@ -7,7 +7,7 @@
  * A destination becomes a host when it answers, never because somebody knocked: a scan of an empty /8 costs nothing.
  *
  * MAC addresses have a table of their own because a device is cut by all it has. A MAC whose frames carried more than eight
- * addresses is a router: it is never bound to a host and never cut. A frame alone says which MAC brought it here, which may
+ * IPv4 addresses is a router: it is never bound to a host and never cut. A frame alone says which MAC brought it here, which may
  * be a router's with few hosts behind it; that a host itself has the MAC (onlink) takes ARP, a lease or the policy. A claim
  * that moves an address from one MAC to another is remembered: what is disputed belongs to neither.
  */
