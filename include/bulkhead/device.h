@@ -81,7 +81,7 @@ struct bh_device {
 	bh_ns first, last, session; /* session: when the present one began */
 	uint32_t newer, older, slot;
 	uint32_t conflicts; /* times two stacks were seen on it */
-	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
+	uint32_t roles;	    /* of the policy's hosts whose addresses are its own, by more than a claim */
 	uint8_t looked, pad[3]; /* usb.oui's, not kept: what was told of its MAC and its request already */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
 	struct bh_addr addrs[BH_DEV_ADDRS]; /* of IPv6 the last few, the one carried last behind */

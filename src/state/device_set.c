@@ -124,12 +124,7 @@ void bh_state_devices_policy(struct bh_state *s)
 			continue;
 		bh_devices_zone(s->devices, d, zone_of(s->policy, d));
 		bh_devices_flag(s->devices, d, BH_DEV_DECLARED, bh_policy_host_by_mac(s->policy, &d->mac) != NULL);
-		d->roles = 0;
-		for (unsigned i = 0; i < d->n_addrs; i++) {
-			const struct bh_host *h = bh_state_find(s, &d->addrs[i]);
-
-			d->roles |= h && bh_mac_eq(&h->mac, &d->mac) ? h->roles : 0;
-		}
+		bh_device_roles(s, d, d->last);
 	}
 }
 

@@ -431,6 +431,7 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
 	if (ev->kind == BH_EV_RA && ev->u.ra.op == BH_RA_REDIRECT && (v->far = bh_devices_find(s->devices, &ev->u.ra.lladdr)))
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
+	bh_device_serves(s, v, of_identity(ev));
 	/* its frames reached it without a router: they share a wire */
 	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
 		bh_devices_zone(s->devices, v->far, v->dev->zone);
