@@ -26,6 +26,32 @@ static bool cares(const struct bh_sight *s)
 	return s->dev && !(s->dev->flags & BH_DEV_MET) && s->dev->zone != BH_ZONE_NONE && (s->own || s->who);
 }
 
+/* the policy has a host with one of its addresses, and does not say with which MAC: it may be that one, and may only say so */
+static bool may_be_declared(const struct bh_sight *s)
+{
+	for (unsigned i = 0; i < s->dev->n_addrs; i++) {
+		const struct bh_phost *h = bh_policy_host_by_addr(s->policy, &s->dev->addrs[i]);
+
+		if (h && bh_mac_none(&h->mac))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An address the policy declares is no news, but a claim of it is free: it counts for all that the device says once it had an exchange
+ * under it, and until the device speaks at all nothing is judged.
+ */
+static bool declared(const struct bh_sight *s, const struct bh_host *h)
+{
+	if (h && h->declared) {
+		if (s->own && (s->ev->flags & BH_EVF_TWOWAY))
+			s->dev->flags |= BH_DEV_MET;
+		return true;
+	}
+	return (s->who && s->who->declared && s->who->verified) || (!(s->dev->flags & BH_DEV_SPOKE) && may_be_declared(s));
+}
+
 static const char *nth(uint32_t n)
 {
 	return n % 100 / 10 == 1 ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
@@ -45,8 +71,10 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	unsigned crowd;
 	char dev[96], a[80];
 
+	if (declared(s, h))
+		return 0;
 	d->flags |= BH_DEV_MET;
-	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || (h && h->declared) || !bh_devices_known_in(s->devices, d->zone))
+	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || !bh_devices_known_in(s->devices, d->zone))
 		return 0;
 	if (!bh_within(s->ev->at, z->since, BH_HOUR(24 * 30)))
 		*z = (struct zone){.since = s->ev->at ? s->ev->at : 1};

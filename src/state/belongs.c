@@ -13,7 +13,7 @@ static uint16_t zone_of_vlan(const struct bh_policy *p, uint16_t vlan)
 	return BH_ZONE_NONE;
 }
 
-/* What was no news in an office is looked at anew where nobody should come. */
+/* What was no news in an office is looked at anew where nobody should come; and what was compared with nobody, where there is an inventory. */
 static void moves(struct bh_devices *t, const struct bh_policy *p, struct bh_device *d, uint16_t zone)
 {
 	if (zone == d->zone)
@@ -21,6 +21,8 @@ static void moves(struct bh_devices *t, const struct bh_policy *p, struct bh_dev
 	if (zone != BH_ZONE_NONE && (p->zones[zone].ot || p->zones[zone].is_static)) {
 		bh_devices_flag(t, d, BH_DEV_MET, false);
 		d->looked = 0;
+	} else if (d->zone != BH_ZONE_NONE && !bh_devices_known_in(t, d->zone)) {
+		bh_devices_flag(t, d, BH_DEV_MET, false);
 	}
 	bh_devices_zone(t, d, zone);
 }
