@@ -62,6 +62,8 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
 #define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
 #define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
+#define BH_DEV_CROWD 0x20    /* new, and one of many: that is told when it speaks */
+#define BH_LOOKED_IN_ZONE 0x02 /* of looked: what its zone adds to it; is forgotten when it comes where nobody should come */
 /* What a device said that is not so: nobody has to believe it, and an answered connection tells that somebody did. Not kept. */
 enum bh_lie_kind { BH_LIE_NONE, BH_LIE_BINDING, BH_LIE_ROUTER, BH_LIE_DHCP, BH_LIE_NAME, BH_LIE_KINDS };
 struct bh_lie {

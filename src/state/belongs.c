@@ -20,7 +20,7 @@ static void moves(struct bh_devices *t, const struct bh_policy *p, struct bh_dev
 		return;
 	if (zone != BH_ZONE_NONE && (p->zones[zone].ot || p->zones[zone].is_static)) {
 		bh_devices_flag(t, d, BH_DEV_MET, false);
-		d->looked = 0;
+		d->looked &= (uint8_t)~BH_LOOKED_IN_ZONE;
 	} else if (d->zone != BH_ZONE_NONE && !bh_devices_known_in(t, d->zone)) {
 		bh_devices_flag(t, d, BH_DEV_MET, false);
 	}
