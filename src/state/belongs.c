@@ -89,8 +89,10 @@ void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_s
 	if (!d)
 		return;
 	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);
-	if (v->dev_new)
+	if (v->dev_new) {
 		d->looked = 0;
+		bh_devices_flag(t, d, BH_DEV_MET | BH_DEV_CROWD, false);
+	}
 	if (!d->changed) {
 		d->changed = ev->at ? ev->at : 1;
 		if (bh_policy_host_by_mac(p, m))
