@@ -31,6 +31,7 @@ const char *bh_os_name(unsigned os);
 int bh_os_parse(const char *s, size_t n, uint8_t *ret_os) BH_MUST;
 
 #define BH_PRINT_CLIENTS 4
+#define BH_PRINT_PROVEN 0x80 /* of told: a connection was answered while it was shown; a request alone anybody can send */
 struct bh_print { /* zero = not shown */
 	bh_ns first, last;
 	uint32_t seen;	      /* sessions that fit it */
@@ -42,7 +43,7 @@ struct bh_print { /* zero = not shown */
 	uint16_t dhcp_size;   /* option 57 */
 	uint8_t dhcp_id, os_dhcp, os_syn, ttl; /* dhcp_id: id_type + 1; ttl: 64, 128 or 255 */
 	char vendor[16], name[24];
-	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift */
+	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift; and BH_PRINT_PROVEN */
 };
 
 enum bh_device_status { BH_DEV_NEW, BH_DEV_KNOWN, BH_DEV_RETIRED, BH_DEV_STATUSES }; /* NEW: seen, nobody has looked at it */

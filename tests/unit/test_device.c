@@ -319,6 +319,34 @@ static void devices_without_an_address_are_named_by_the_one_their_mac_makes(void
 	assert_string_equal(bh_addr_print(&a, text), "fe80::4a6f:73ff:fe74:5043");
 }
 
+static void requests_somebody_makes_up_push_out_no_session_in_which_a_connection_was_answered(void **state)
+{
+	struct bh_device d = {.mac = mac_of(1)};
+	struct bh_event ev = asks(BH_SEC(100), "MSFT 5.0", "pc-9", 1);
+	unsigned proven = 0;
+	bool begun;
+
+	bh_device_shows(&d, &ev, false, &begun);
+	ev = opens(BH_SEC(101), true);
+	bh_device_shows(&d, &ev, true, &begun);
+	ev = (struct bh_event){.at = BH_SEC(101), .kind = BH_EV_FLOW_OUTCOME, .proto = 6, .ttl = 64, .outcome = BH_OUT_SUCCESS, .flags = BH_EVF_TWOWAY};
+	assert_false(bh_device_shows(&d, &ev, true, &begun)); /* another system's */
+	ev.ttl = 128;
+	assert_false(bh_device_shows(&d, &ev, false, &begun)); /* not from its own address */
+	assert_true(bh_device_shows(&d, &ev, true, &begun));
+	assert_false(bh_device_shows(&d, &ev, true, &begun)); /* once */
+	for (uint8_t i = 0; i < 9; i++) {
+		char vendor[] = {'x', (char)('a' + i), 0};
+
+		ev = asks(BH_HOUR(1 + i), vendor, "pc-9", (uint8_t)(40 + i));
+		bh_device_shows(&d, &ev, false, &begun);
+		assert_true(begun);
+	}
+	for (unsigned i = 0; i < BH_DEV_PRINTS; i++)
+		proven += (d.prints[i].told & BH_PRINT_PROVEN) != 0 && strcmp(d.prints[i].vendor, "MSFT 5.0") == 0;
+	assert_int_equal(proven, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +364,7 @@ int main(void)
 		cmocka_unit_test(routed_and_forged_time_to_live_says_nothing),
 		cmocka_unit_test(a_machine_bridged_behind_its_hosts_mac_is_not_the_host_changed),
 		cmocka_unit_test(devices_without_an_address_are_named_by_the_one_their_mac_makes),
+		cmocka_unit_test(requests_somebody_makes_up_push_out_no_session_in_which_a_connection_was_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
