@@ -57,7 +57,7 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 
 #define BH_DEV_ADDRS 8
 #define BH_DEV_PRINTS 4
-/* Words the table keeps about a device, printed, but never read from outside. */
+/* Words the table keeps about a device, printed, but never read from outside, except MET. */
 #define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS IPv4 addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */

@@ -29,6 +29,13 @@ static bool cares(const struct bh_sight *s)
 	return d && !(d->flags & BH_DEV_MET) && (!(d->flags & BH_DEV_CROWD) || (d->flags & BH_DEV_SPOKE)) && d->zone != BH_ZONE_NONE && (s->own || s->who);
 }
 
+/* kept over a restart */
+static void met(struct bh_device *d, bh_ns at)
+{
+	d->flags = (uint8_t)((d->flags | BH_DEV_MET) & ~BH_DEV_CROWD);
+	d->changed = at > d->changed ? at : d->changed;
+}
+
 /* the policy has a host with one of its addresses, and does not say with which MAC: it may be that one, and may only say so */
 static bool may_be_declared(const struct bh_sight *s)
 {
@@ -49,7 +56,7 @@ static bool declared(const struct bh_sight *s, const struct bh_host *h)
 {
 	if (h && h->declared) {
 		if (s->own && (s->ev->flags & BH_EVF_TWOWAY))
-			s->dev->flags |= BH_DEV_MET;
+			met(s->dev, s->ev->at);
 		return true;
 	}
 	return (s->who && s->who->declared && s->who->verified) || (!(s->dev->flags & BH_DEV_SPOKE) && may_be_declared(s));
@@ -67,7 +74,7 @@ static unsigned came(struct zone *z, struct bh_device *d, bh_ns at)
 	if (!(d->flags & BH_DEV_SPOKE) && (crowd = bh_crowd_add(&z->crowd, at)) != 1)
 		d->flags |= BH_DEV_CROWD;
 	else
-		d->flags = (uint8_t)((d->flags | BH_DEV_MET) & ~BH_DEV_CROWD);
+		met(d, at);
 	return crowd;
 }
 
@@ -93,7 +100,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	if (declared(s, h))
 		return 0;
 	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || !bh_devices_known_in(s->devices, d->zone)) {
-		d->flags |= BH_DEV_MET;
+		met(d, s->ev->at);
 		return 0;
 	}
 	crowd = came(z, d, s->ev->at);

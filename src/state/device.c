@@ -295,7 +295,7 @@ bool bh_devices_put(struct bh_devices *t, const struct bh_device *d)
 	if (!o)
 		return false;
 	if (!o->changed) { /* not met before: all of it */
-		newer = o->newer, older = o->older, slot = o->slot, flags = o->flags, zone = o->zone;
+		newer = o->newer, older = o->older, slot = o->slot, flags = o->flags | (d->flags & BH_DEV_MET), zone = o->zone;
 		*o = *d;
 		o->newer = newer, o->older = older, o->slot = slot, o->flags = flags, o->zone = zone;
 		o->status = BH_DEV_NEW;
