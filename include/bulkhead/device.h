@@ -31,6 +31,7 @@ const char *bh_os_name(unsigned os);
 int bh_os_parse(const char *s, size_t n, uint8_t *ret_os) BH_MUST;
 
 #define BH_PRINT_CLIENTS 4
+#define BH_PRINT_PROVEN 0x80 /* of told: a connection was answered while it was shown; a request alone anybody can send */
 struct bh_print { /* zero = not shown */
 	bh_ns first, last;
 	uint32_t seen;	      /* sessions that fit it */
@@ -42,7 +43,7 @@ struct bh_print { /* zero = not shown */
 	uint16_t dhcp_size;   /* option 57 */
 	uint8_t dhcp_id, os_dhcp, os_syn, ttl; /* dhcp_id: id_type + 1; ttl: 64, 128 or 255 */
 	char vendor[16], name[24];
-	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift */
+	uint8_t told; /* that it differs from the others: by whom it was asked, bits of id.drift; and BH_PRINT_PROVEN */
 };
 
 enum bh_device_status { BH_DEV_NEW, BH_DEV_KNOWN, BH_DEV_RETIRED, BH_DEV_STATUSES }; /* NEW: seen, nobody has looked at it */
@@ -56,13 +57,15 @@ const char *bh_device_tag_name(unsigned bit); /* of one bit; NULL = none */
 
 #define BH_DEV_ADDRS 8
 #define BH_DEV_PRINTS 4
-/* Words the table keeps about a device, printed, but never read from outside. */
-#define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS addresses came with its MAC */
+/* Words the table keeps about a device, printed, but never read from outside, except MET. */
+#define BH_DEV_ROUTES 0x01   /* frames of more than BH_DEV_ADDRS IPv4 addresses came with its MAC */
 #define BH_DEV_SPOKE 0x02    /* a two-way exchange was seen */
 #define BH_DEV_DECLARED 0x04 /* the policy names its MAC */
-#define BH_DEV_LIED 0x20     /* it said something that is not so */
+#define BH_DEV_LIED 0x40     /* it said something that is not so */
 #define BH_DEV_NAMELESS 0x10 /* something was told of it under the address its MAC makes */
 #define BH_DEV_MET 0x08	     /* it was told, or not, that it is new */
+#define BH_DEV_CROWD 0x20    /* new, and one of many: that is told when it speaks */
+#define BH_LOOKED_IN_ZONE 0x02 /* of looked: what its zone adds to it; is forgotten when it comes where nobody should come */
 struct bh_device {
 	/* what every frame's event reads */
 	_Alignas(64) struct bh_mac mac;
@@ -72,10 +75,10 @@ struct bh_device {
 	bh_ns first, last, session; /* session: when the present one began */
 	uint32_t newer, older, slot;
 	uint32_t conflicts; /* times two stacks were seen on it */
-	uint32_t roles;	    /* of the policy's hosts whose addresses are its own */
+	uint32_t roles;	    /* of the policy's hosts whose addresses are its own, by more than a claim */
 	uint8_t looked, pad[3]; /* usb.oui's, not kept: what was told of its MAC and its request already */
 	bh_ns changed;	    /* last time something worth keeping changed, 0 = never */
-	struct bh_addr addrs[BH_DEV_ADDRS];
+	struct bh_addr addrs[BH_DEV_ADDRS]; /* of IPv6 the last few, the one carried last behind */
 	struct bh_print prints[BH_DEV_PRINTS];
 	char name[32];	     /* given by people; "" = none */
 	char calls_itself[32]; /* last name it told: DHCP, mDNS, NetBIOS */

@@ -129,7 +129,7 @@ int bh_state_device_set(struct bh_state *s, const struct bh_mac *m, const char *
 bool bh_state_device_put(struct bh_state *s, const struct bh_device *d);
 /* The host that stands for a device: one of its own addresses, or the address its MAC makes. */
 struct bh_host *bh_state_host_of(struct bh_state *s, struct bh_device *d, bh_ns at);
-/* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more than that. */
+/* Addresses seen with this MAC, claims included (at most BH_HOST_ADDRS). 0 when the MAC looks like a router: it carried more of IPv4 than that. */
 size_t bh_state_addrs_of(struct bh_state *s, const struct bh_mac *m, struct bh_addr ret_addrs[BH_HOST_ADDRS]);
 size_t bh_state_zone_hosts(const struct bh_state *s, uint16_t zone, uint32_t role_mask); /* verified hosts; mask 0 = any */
 

@@ -70,6 +70,7 @@ struct bh_usb_datagram {
 /* boot, seq and host are the caller's; seq from 1. */
 void bh_usb_sign(const struct bh_ev_usb *u, bh_ns at, const struct bh_usb_secret *secret, uint8_t ret_bytes[BH_USB_DATAGRAM]);
 int bh_usb_datagram_parse(const void *p, size_t len, struct bh_usb_datagram *ret_datagram) BH_MUST;
+const struct bh_usb_key *bh_usb_key_of(const struct bh_usb_keys *keys, uint64_t key_id); /* NULL = none */
 /* Of a datagram that parsed; p: its BH_USB_DATAGRAM bytes. OK and whose it is, or UNKNOWN, ELSEWHERE, FORGED. */
 enum bh_usb_verdict bh_usb_verify(
 	const struct bh_usb_keys *keys, const void *p, const struct bh_usb_datagram *d, const struct bh_addr *from, const struct bh_usb_key **ret_key);

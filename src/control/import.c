@@ -256,6 +256,7 @@ int bh_import_parse(const char *line, size_t len, struct bh_import_item *ret_ite
 		ret_error->col += (unsigned)(p - line);
 		return r;
 	}
+	it.d.flags = 0; /* a list cannot say whom we met */
 	*ret_item = it;
 	return 0;
 }

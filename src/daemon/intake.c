@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The order of judgement is that of its price: how much the source sends, the form, whether the key is known and may come from there,
- * and only then the signature. A source address can be made up: whoever makes up that of an endpoint can use up its share, and that is
- * counted; he cannot say anything in its name.
+ * The order of judgement is that of its price: the form, whether the key is known and may come from there, how much comes, and only then the
+ * signature. Each key has its share, so what strangers send, however much, takes nothing from it. A source address can be made up, and the
+ * name of a key is no secret: whoever makes up both of an endpoint can use up its share, and that is counted; he cannot say anything in
+ * its name.
  */
 #include <stdio.h>
 #include "daemon/intake.h"
@@ -29,15 +30,39 @@ static bool may(struct bh_bucket *b, uint64_t burst, uint64_t rate, bh_ns now)
 	return true;
 }
 
-static bool too_much(struct bh_intake *t, const struct bh_addr *from, bool log, bh_ns now)
+static bool over(struct bh_intake *t, struct bh_bucket *b, uint64_t burst, uint64_t rate, const struct bh_addr *from, bh_ns now)
 {
-	struct bh_bucket *b = &t->of[log][bh_hash(from, sizeof *from, t->seed) % BH_INTAKE_SOURCES];
-
-	if (may(b, log ? BH_INTAKE_LOG_BURST : BH_INTAKE_BURST, log ? BH_INTAKE_LOG_RATE : BH_INTAKE_RATE, now))
+	if (may(b, burst, rate, now))
 		return false;
 	t->last_refused = *from;
 	ADD(limited, 1);
 	return true;
+}
+
+static bool too_much(struct bh_intake *t, const struct bh_addr *from, bool log, bh_ns now)
+{
+	struct bh_bucket *b = &t->of[log][bh_hash(from, sizeof *from, t->seed) % BH_INTAKE_SOURCES];
+
+	return over(t, b, log ? BH_INTAKE_LOG_BURST : BH_INTAKE_BURST, log ? BH_INTAKE_LOG_RATE : BH_INTAKE_RATE, from, now);
+}
+
+/* from where the key's datagrams come: the file says so, or the last one did; of one never heard, from anywhere */
+static bool at_home(const struct bh_intake *t, size_t key, const struct bh_addr *from)
+{
+	const struct bh_addr *a = bh_addr_none(&t->keys->key[key].from) ? &t->home[key] : &t->keys->key[key].from;
+
+	return bh_addr_none(a) || bh_addr_eq(a, from);
+}
+
+/* key: the one a well-formed datagram names */
+static bool too_many(struct bh_intake *t, bool formed, const struct bh_usb_key *key, const struct bh_addr *from, bh_ns now)
+{
+	size_t i = key ? (size_t)(key - t->keys->key) : 0;
+
+	if (key && at_home(t, i, from))
+		return over(t, &t->of_key[i], BH_INTAKE_BURST, BH_INTAKE_RATE, from, now) ||
+		       over(t, &t->all, BH_INTAKE_ALL_BURST, BH_INTAKE_ALL_BURST, from, now);
+	return too_much(t, from, false, now) || (formed && over(t, &t->strange, BH_INTAKE_STRANGE, BH_INTAKE_STRANGE, from, now));
 }
 
 static void emit(struct bh_intake *t, const struct bh_ev_usb *u, const struct bh_addr *from, uint16_t sport, const struct bh_addr *to, uint16_t dport, uint8_t flags, bh_ns now)
@@ -51,17 +76,14 @@ static void emit(struct bh_intake *t, const struct bh_ev_usb *u, const struct bh
 void bh_intake_datagram(struct bh_intake *t, const void *p, size_t len, const struct bh_addr *from, uint16_t sport, bh_ns now)
 {
 	enum bh_usb_verdict v = BH_USB_MALFORMED;
-	const struct bh_usb_key *key;
 	struct bh_usb_datagram d;
+	bool formed = bh_usb_datagram_parse(p, len, &d) == 0;
+	const struct bh_usb_key *key = formed ? bh_usb_key_of(t->keys, d.key_id) : NULL;
 	uint32_t lost = 0;
 
-	if (too_much(t, from, false, now))
+	if (too_many(t, formed, key, from, now))
 		return;
-	if (bh_usb_datagram_parse(p, len, &d) == 0) {
-		if (!may(&t->all, BH_INTAKE_ALL_BURST, BH_INTAKE_ALL_BURST, now)) {
-			ADD(limited, 1);
-			return;
-		}
+	if (formed) {
 		v = bh_usb_verify(t->keys, p, &d, from, &key);
 		if (v == BH_USB_OK)
 			v = bh_usb_fresh(&t->senders[key - t->keys->key], &d, now, &lost);
@@ -71,6 +93,7 @@ void bh_intake_datagram(struct bh_intake *t, const void *p, size_t len, const st
 		t->last_refused = *from;
 		return;
 	}
+	t->home[key - t->keys->key] = *from;
 	ADD(lost, lost);
 	bh_strcpy(d.usb.host, sizeof d.usb.host, key->name); /* not what it calls itself */
 	emit(t, &d.usb, from, sport, &t->listen, t->port, 0, now);

@@ -16,11 +16,13 @@
 #include "daemon/usb_ports.h"
 
 #define BH_INTAKE_SOURCES 1024u /* remembered for their rate; two that share a place share their rate */
-#define BH_INTAKE_BURST 64u	/* datagrams of a source at once, then */
+#define BH_INTAKE_BURST 64u	/* datagrams of a key or a source at once, then */
 #define BH_INTAKE_RATE 8u	/* a second */
 #define BH_INTAKE_LOG_BURST 4096u
 #define BH_INTAKE_LOG_RATE 1000u
 #define BH_INTAKE_ALL_BURST 2000u /* signatures checked at once, and a second: a checked one takes some 0.1 ms */
+
+#define BH_INTAKE_STRANGE 64u	  /* of keys nobody knows, or from where their key was not heard, at once and a second */
 
 struct bh_bucket {
 	bh_ns at;
@@ -37,7 +39,8 @@ struct bh_intake {
 	uint64_t seed, boot;
 	uint32_t seq;
 	bh_ns now; /* of what is being taken */
-	struct bh_bucket of[2][BH_INTAKE_SOURCES], all;
+	struct bh_bucket of[2][BH_INTAKE_SOURCES], of_key[BH_USB_KEYS], all, strange;
+	struct bh_addr home[BH_USB_KEYS]; /* where the last one that was taken came from */
 	struct bh_ports own; /* the sensor's ports */
 	struct bh_addr last_refused;
 	uint64_t told[BH_USB_VERDICTS], told_limited, told_lost;

@@ -135,10 +135,10 @@ void bh_core_counters(const struct bh_core *c, struct bh_core_counters *ret_coun
 	}
 }
 
-/* of ourselves we believe nothing, but what is plugged into this box */
-static bool of_our_port(const struct bh_event *ev)
+/* Of ourselves we believe nothing, but what is plugged into this box; and a redirect in our name accuses whom it sends to. */
+static bool though_ours(const struct bh_event *ev)
 {
-	return ev->kind == BH_EV_USB && ev->u.usb.via == BH_USB_SENSOR;
+	return (ev->kind == BH_EV_USB && ev->u.usb.via == BH_USB_SENSOR) || (ev->kind == BH_EV_RA && ev->u.ra.op == BH_RA_REDIRECT);
 }
 
 static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
@@ -148,7 +148,7 @@ static void detect(struct bh_core *c, struct bh_sight *s, struct bh_out *out)
 	const struct bh_host *who = s->who ? s->who : s->src; /* the source may be what is claimed */
 	struct bh_finding f;
 
-	if (!s->src || (bh_core_is_self(c, &who->addr) && !of_our_port(s->ev)))
+	if (!s->src || (bh_core_is_self(c, &who->addr) && !though_ours(s->ev)))
 		return;
 	for (unsigned k = 0; k < c->n_asked[kind]; k++) {
 		unsigned i = c->asked[kind][k];

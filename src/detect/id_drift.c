@@ -2,8 +2,9 @@
 /*
  * id.drift (U3) - a device is not any more who it was: its address stayed, its system is another
  *
- * What it shows in this session (device.h: prints) is compared with every session kept; the closest counts, and from 200 centibans
- * on it is another machine. A request alone can be forged by anybody on the wire, so that is an alert; when the new system
+ * What it shows in this session (device.h: prints) is compared with every session kept that says who it is: those in which a connection was
+ * answered, else those seen more than once, else all, so that nobody bridges two systems by requests he makes up. The closest counts, and from
+ * 200 centibans on it is another machine. A request alone can be forged by anybody on the wire, so that is an alert; when the new system
  * has also held an answered connection, critical zones are shielded from it. Firmware that boots from the network contradicts nobody.
  * Declared dual boot and installation benches are not told; a USB network card that several machines use is told as info.
  */
@@ -23,17 +24,31 @@ static bool cares(const struct bh_sight *s)
 	       !(s->dev->flags & BH_DEV_ROUTES);
 }
 
-/* the kept session that is most like the present one */
+/* how much a kept session says of who it is; 0 = nothing */
+static unsigned worth(const struct bh_device *d, unsigned i)
+{
+	const struct bh_print *p = &d->prints[i];
+
+	if (i == d->at_print || !p->first || (!p->dhcp_params && !p->ttl))
+		return 0;
+	return p->told & BH_PRINT_PROVEN ? 3 : p->seen > 1 ? 2 : 1;
+}
+
+/* the kept session that is most like the present one, of those that say most */
 static const struct bh_print *closest(const struct bh_device *d, int32_t *ret_drift)
 {
 	const struct bh_print *is = &d->prints[d->at_print], *best = NULL;
 	struct bh_text none = bh_text(NULL, 0);
 
+	unsigned most = 1;
+
 	*ret_drift = INT32_MAX;
+	for (unsigned i = 0; i < BH_DEV_PRINTS; i++)
+		most = worth(d, i) > most ? worth(d, i) : most;
 	for (unsigned i = 0; i < BH_DEV_PRINTS; i++) {
 		int32_t x;
 
-		if (i == d->at_print || !d->prints[i].first || (!d->prints[i].dhcp_params && !d->prints[i].ttl))
+		if (worth(d, i) < most)
 			continue;
 		x = bh_print_drift(&d->prints[i], is, &none);
 		if (x >= *ret_drift)

@@ -5,7 +5,8 @@
  * Told of a MAC address that the inventory does not have, or that was not seen for 30 days, once its zone is known. It needs an
  * inventory: a zone in which no device is known yet has nothing to compare with, and nothing is told there. An office gets
  * visitors: after the first in an hour the others are told as info. In OT, static and kiosk zones each one counts. From the 33rd
- * in an hour on only powers of two are told, with their number.
+ * in an hour on only powers of two are told, with their number: addresses are easily invented. Who has spoken and was answered is not,
+ * and is told for himself, however many came before him.
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -23,7 +24,58 @@ struct shared {
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dev && !(s->dev->flags & BH_DEV_MET) && s->dev->zone != BH_ZONE_NONE && (s->own || s->who);
+	const struct bh_device *d = s->dev;
+
+	return d && !(d->flags & BH_DEV_MET) && (!(d->flags & BH_DEV_CROWD) || (d->flags & BH_DEV_SPOKE)) && d->zone != BH_ZONE_NONE && (s->own || s->who);
+}
+
+/* kept over a restart */
+static void met(struct bh_device *d, bh_ns at)
+{
+	d->flags = (uint8_t)((d->flags | BH_DEV_MET) & ~BH_DEV_CROWD);
+	d->changed = at > d->changed ? at : d->changed;
+}
+
+/* the policy has a host with one of its addresses, and does not say with which MAC: it may be that one, and may only say so */
+static bool may_be_declared(const struct bh_sight *s)
+{
+	for (unsigned i = 0; i < s->dev->n_addrs; i++) {
+		const struct bh_phost *h = bh_policy_host_by_addr(s->policy, &s->dev->addrs[i]);
+
+		if (h && bh_mac_none(&h->mac))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * An address the policy declares is no news, but a claim of it is free: it counts for all that the device says once it had an exchange
+ * under it, and until the device speaks at all nothing is judged.
+ */
+static bool declared(const struct bh_sight *s, const struct bh_host *h)
+{
+	if (h && h->declared) {
+		if (s->own && (s->ev->flags & BH_EVF_TWOWAY))
+			met(s->dev, s->ev->at);
+		return true;
+	}
+	return (s->who && s->who->declared && s->who->verified) || (!(s->dev->flags & BH_DEV_SPOKE) && may_be_declared(s));
+}
+
+/* As bh_crowd_add; who is one of many is not done with. */
+static unsigned came(struct zone *z, struct bh_device *d, bh_ns at)
+{
+	unsigned crowd = 1;
+
+	if (!bh_within(at, z->since, BH_HOUR(24 * 30)))
+		*z = (struct zone){.since = at ? at : 1};
+	if (!(d->flags & BH_DEV_CROWD))
+		z->came += z->came < UINT32_MAX;
+	if (!(d->flags & BH_DEV_SPOKE) && (crowd = bh_crowd_add(&z->crowd, at)) != 1)
+		d->flags |= BH_DEV_CROWD;
+	else
+		met(d, at);
+	return crowd;
 }
 
 static const char *nth(uint32_t n)
@@ -45,13 +97,13 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	unsigned crowd;
 	char dev[96], a[80];
 
-	d->flags |= BH_DEV_MET;
-	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || (h && h->declared) || !bh_devices_known_in(s->devices, d->zone))
+	if (declared(s, h))
 		return 0;
-	if (!bh_within(s->ev->at, z->since, BH_HOUR(24 * 30)))
-		*z = (struct zone){.since = s->ev->at ? s->ev->at : 1};
-	z->came += z->came < UINT32_MAX;
-	crowd = bh_crowd_add(&z->crowd, s->ev->at);
+	if (d->status == BH_DEV_KNOWN || (d->flags & BH_DEV_DECLARED) || !bh_devices_known_in(s->devices, d->zone)) {
+		met(d, s->ev->at);
+		return 0;
+	}
+	crowd = came(z, d, s->ev->at);
 	if (!crowd)
 		return 0;
 	bh_finding_init(f, &bh_detector_new_mac, s);

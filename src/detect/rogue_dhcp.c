@@ -6,7 +6,9 @@
  * device is blamed by MAC. Without one, only what no honest server does is evidence: routes that steal the default route
  * (options 121/249), a WPAD address (252), or an offer as gadgets make them (gadget.h: their own network, their short lease); then
  * it is an alert, not hard. A relayed answer (giaddr set) names the relay, not the server, and is left alone unless the server id is
- * undeclared too. An offer to the sensor's own question, where the policy lets it ask, is half of an exchange and can isolate. DHCPv6 has no server ids that an engineer would write down: there the device is asked, by MAC or address, and
+ * undeclared too; but anybody can fill the field, and no client looks at it, so only of who may be a relay. An offer to the sensor's
+ * own question, where the policy lets it ask, is half of an exchange and can isolate. DHCPv6 has no server ids that an engineer would
+ * write down: there the device is asked, by MAC or address, and
  * only where one is declared.
  */
 #include <stdio.h>
@@ -23,6 +25,20 @@ struct shared {
 	struct bh_lies lies;
 };
 
+/* The sender may be a relay: declared, known to route, or a server on the way to the relay, where no client listens. */
+static bool relays(const struct bh_sight *s)
+{
+	const struct bh_event *ev = s->ev;
+	const struct bh_device *d = s->dev;
+
+	if (bh_addr_none(&ev->u.dhcp.giaddr))
+		return false;
+	if (ev->dport == 67 && bh_addr_eq(&ev->dst, &ev->u.dhcp.giaddr))
+		return true;
+	return d && ((d->tags & BH_DEV_T_ROUTER) || (d->flags & BH_DEV_ROUTES) || (s->own && (s->src->roles & SERVERS)) ||
+			    bh_declared_as(s, d, SERVERS) == BH_DECLARED_IT);
+}
+
 /* Is the answer from a host the policy knows as DHCP server or gateway? ret_declared: does it know any at all? */
 static bool declared(const struct bh_sight *s, bool *ret_any)
 {
@@ -37,7 +53,7 @@ static bool declared(const struct bh_sight *s, bool *ret_any)
 		*ret_any |= (h->roles & BH_ROLE_BIT(BH_ROLE_DHCP)) != 0;
 		for (size_t k = 0; k < h->n_addrs; k++)
 			by_addr |= bh_addr_eq(&h->addrs[k], &ev->u.dhcp.server_id) || bh_addr_eq(&h->addrs[k], &ev->src);
-		if (by_addr && (bh_mac_none(&h->mac) || bh_mac_eq(&h->mac, &ev->mac_src) || !bh_addr_none(&ev->u.dhcp.giaddr)))
+		if (by_addr && (bh_mac_none(&h->mac) || bh_mac_eq(&h->mac, &ev->mac_src) || relays(s)))
 			return true;
 	}
 	return false;

@@ -13,16 +13,15 @@
 
 extern const struct bh_detector bh_detector_rogue_ra;
 
-#define LEARNED 128
+#define VLANS 4096
 #define LIE_LASTS BH_MIN(30)
 #define ROUTERS (BH_ROLE_BIT(BH_ROLE_GATEWAY))
 
 struct shared {
 	struct {
 		struct bh_mac mac;
-		uint16_t vlan;
 		bh_ns at; /* 0 = free */
-	} router[LEARNED]; /* by VLAN modulo LEARNED */
+	} router[VLANS]; /* by VLAN, each its own place: who advertises in one must not push out another's router */
 	struct bh_lies lies;
 };
 struct mine {
@@ -51,12 +50,10 @@ static bool cares(const struct bh_sight *s)
 /* was there another router before? The first one is remembered, until it has been silent for a day. */
 static bool second(struct shared *sh, const struct bh_sight *s)
 {
-	unsigned i = s->ev->vlan % LEARNED;
+	unsigned i = s->ev->vlan % VLANS;
 
-	if (!sh->router[i].at || sh->router[i].vlan != s->ev->vlan || !bh_within(s->ev->at, sh->router[i].at, BH_HOUR(24))) {
+	if (!sh->router[i].at || !bh_within(s->ev->at, sh->router[i].at, BH_HOUR(24)))
 		sh->router[i].mac = s->dev->mac;
-		sh->router[i].vlan = s->ev->vlan;
-	}
 	if (!bh_mac_eq(&sh->router[i].mac, &s->dev->mac))
 		return true;
 	sh->router[i].at = s->ev->at ? s->ev->at : 1;

@@ -4,7 +4,8 @@
  *
  * What gadgets come with as delivered is strong evidence (class gadget); single-board computers and travel routers have honest
  * uses; USB network cards are on every desk, so those are context, told as info. A random address says something only where
- * the inventory knows the zone. Who is registered is not asked again, unless he shows a gadget's own address.
+ * the inventory knows the zone. Who is registered is not asked again, unless he shows a gadget's own address. Of invented addresses only some
+ * are told; who has spoken and was answered is not invented.
  */
 #include <stdio.h>
 #include "detect/inside.h"
@@ -14,11 +15,14 @@ extern const struct bh_detector bh_detector_usb_oui;
 struct shared { /* gadgets and the others, of each zone and of none: many of one kind are invented, and must not hide the other */
 	struct bh_crowd crowd[BH_MAX_ZONES + 1][2];
 };
-enum { TOLD = 1, TOLD_IN_ZONE = 2, ASKED = 4 }; /* struct bh_device's looked */
+enum { TOLD = 1, TOLD_IN_ZONE = BH_LOOKED_IN_ZONE, ASKED = 4, OWED = 8 }; /* struct bh_device's looked; OWED: one of many, told when it speaks */
 
 static bool cares(const struct bh_sight *s)
 {
-	return s->dev && (s->own || s->who) && !(s->dev->tags & BH_DEV_T_ROUTER) && (s->ev->kind == BH_EV_DHCP || !(s->dev->looked & TOLD_IN_ZONE));
+	const struct bh_device *d = s->dev;
+
+	return d && (s->own || s->who) && !(d->tags & BH_DEV_T_ROUTER) && (s->ev->kind == BH_EV_DHCP || !(d->looked & TOLD_IN_ZONE)) &&
+	       (!(d->looked & OWED) || (d->flags & BH_DEV_SPOKE));
 }
 
 static bool closed(const struct bh_sight *s)
@@ -39,6 +43,11 @@ static unsigned to_tell(const struct bh_sight *s, unsigned cls, const struct bh_
 	bool first = located && !(d->looked & TOLD_IN_ZONE), gadget = cls == BH_MACC_GADGET, before = d->looked & (gadget ? TOLD : ASKED);
 
 	d->looked |= located ? TOLD_IN_ZONE : 0;
+	if ((d->looked & OWED) && (d->looked & ASKED)) {
+		d->looked &= (uint8_t)~OWED;
+		return BH_MACC_GADGET;
+	}
+	d->looked &= (uint8_t)~OWED;
 	if (asks && !(d->looked & ASKED)) {
 		d->looked |= ASKED;
 		return BH_MACC_GADGET;
@@ -52,15 +61,26 @@ static unsigned to_tell(const struct bh_sight *s, unsigned cls, const struct bh_
 	return cls;
 }
 
+/* As bh_crowd_add. Whom it keeps to itself, or names for all, it looks at again when he speaks. */
+static unsigned crowded(const struct bh_sight *s, struct bh_crowd *crowd, uint8_t was)
+{
+	unsigned many = s->dev->flags & BH_DEV_SPOKE ? 1 : bh_crowd_add(crowd, s->ev->at);
+
+	if (many != 1)
+		s->dev->looked = (uint8_t)(was | (s->dev->looked & ASKED) | OWED);
+	return many;
+}
+
 static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 {
 	const struct bh_mac_prefix *prefix = NULL;
 	const struct bh_gadget *g = s->ev->kind == BH_EV_DHCP ? bh_gadgets_asks(s->gadgets, &s->ev->u.dhcp) : NULL;
+	uint8_t was = s->dev->looked;
 	unsigned by_mac = bh_gadgets_mac(s->gadgets, &s->dev->mac, &prefix), cls = to_tell(s, by_mac, g);
 	const char *what = g ? g->name : cls != by_mac ? "by its request for an address" : prefix ? prefix->what : "a random address";
 	const struct bh_host *h = s->own || !s->who ? s->src : s->who;
 	struct bh_crowd *crowd = &((struct shared *)s->shared)->crowd[s->dev->zone < BH_MAX_ZONES ? s->dev->zone : BH_MAX_ZONES][cls == BH_MACC_GADGET];
-	unsigned many = cls == BH_MACC_NONE ? 0 : bh_crowd_add(crowd, s->ev->at);
+	unsigned many = cls == BH_MACC_NONE ? 0 : crowded(s, crowd, was);
 	char dev[96];
 
 	if (!many)

@@ -132,14 +132,19 @@ int bh_usb_datagram_parse(const void *p, size_t len, struct bh_usb_datagram *ret
 	return 0;
 }
 
+const struct bh_usb_key *bh_usb_key_of(const struct bh_usb_keys *keys, uint64_t key_id)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (id_of(keys->key[i].key) == key_id)
+			return &keys->key[i];
+	return NULL;
+}
+
 enum bh_usb_verdict bh_usb_verify(
 	const struct bh_usb_keys *keys, const void *p, const struct bh_usb_datagram *d, const struct bh_addr *from, const struct bh_usb_key **ret_key)
 {
-	const struct bh_usb_key *k = NULL;
+	const struct bh_usb_key *k = bh_usb_key_of(keys, d->key_id);
 
-	for (size_t i = 0; i < keys->n && !k; i++)
-		if (id_of(keys->key[i].key) == d->key_id)
-			k = &keys->key[i];
 	if (!k)
 		return BH_USB_UNKNOWN;
 	if (!bh_addr_none(&k->from) && !bh_addr_eq(&k->from, from))

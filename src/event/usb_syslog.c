@@ -149,23 +149,28 @@ static void structured(struct scan *s, struct found *f)
 }
 
 /* ---- the event's own text ---- */
-/* What stands behind a label up to the next blank that is one, or, of names with blanks in them, up to two blanks, a tab or the end. */
+/*
+ * What stands behind a label up to the next blank that is one, or, of names with blanks in them, up to two blanks, a tab or the end. Of all
+ * places of the label one counts, and only there the value is read: a line may hold nothing but labels.
+ */
 static void label(struct scan s, const char *name, char *out, size_t size, bool last)
 {
+	const char *at, *from = NULL;
 	size_t n = strlen(name);
-	const char *at;
 
-	while ((at = memmem(s.p, (size_t)(s.end - s.p), name, n))) {
+	while ((last || !from) && (at = memmem(s.p, (size_t)(s.end - s.p), name, n))) {
 		struct scan v = {at + n, s.end};
-		const char *from;
 
 		blanks(&v);
-		from = v.p;
-		while (v.p < v.end && *v.p != '\t' && *v.p != '\r' && *v.p != '\n' && !(*v.p == ' ' && (v.end - v.p < 2 || v.p[1] == ' ')))
-			v.p++;
-		keep(out, size, from, (size_t)(v.p - from), last);
-		s.p = at + n;
+		if (v.p < v.end && *v.p != '\r' && *v.p != '\n')
+			from = v.p;
+		s.p = v.p;
 	}
+	if (!from)
+		return;
+	for (s.p = from; s.p < s.end && *s.p != '\t' && *s.p != '\r' && *s.p != '\n' && !(*s.p == ' ' && (s.end - s.p < 2 || s.p[1] == ' ')); s.p++)
+		;
+	keep(out, size, from, (size_t)(s.p - from), last);
 }
 
 static void first_word(char *s)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The device behind a frame: found or made, placed in its zone, its print filled with what the event shows. */
-#include "state/device.h"
+#include "state/inside.h"
 
 #define ABSENT BH_HOUR(24 * 30) /* after that a device is new again */
 
@@ -13,14 +13,16 @@ static uint16_t zone_of_vlan(const struct bh_policy *p, uint16_t vlan)
 	return BH_ZONE_NONE;
 }
 
-/* What was no news in an office is looked at anew where nobody should come. */
+/* What was no news in an office is looked at anew where nobody should come; and what was compared with nobody, where there is an inventory. */
 static void moves(struct bh_devices *t, const struct bh_policy *p, struct bh_device *d, uint16_t zone)
 {
 	if (zone == d->zone)
 		return;
 	if (zone != BH_ZONE_NONE && (p->zones[zone].ot || p->zones[zone].is_static)) {
 		bh_devices_flag(t, d, BH_DEV_MET, false);
-		d->looked = 0;
+		d->looked &= (uint8_t)~BH_LOOKED_IN_ZONE;
+	} else if (d->zone != BH_ZONE_NONE && !bh_devices_known_in(t, d->zone)) {
+		bh_devices_flag(t, d, BH_DEV_MET, false);
 	}
 	bh_devices_zone(t, d, zone);
 }
@@ -88,13 +90,65 @@ void bh_device_meet(struct bh_devices *t, const struct bh_policy *p, struct bh_s
 		return;
 	v->away = last && ev->at > last ? ev->at - last : 0;
 	v->dev_new = !d->changed || (last && ev->at > last && ev->at - last > ABSENT);
-	if (v->dev_new)
+	if (v->dev_new) {
 		d->looked = 0;
+		bh_devices_flag(t, d, BH_DEV_MET | BH_DEV_CROWD, false);
+	}
 	if (!d->changed) {
 		d->changed = ev->at ? ev->at : 1;
 		if (bh_policy_host_by_mac(p, m))
 			bh_devices_flag(t, d, BH_DEV_DECLARED, true);
 	}
+}
+
+/* the policy names the device's MAC with this address: nothing has to be proved */
+static bool named(const struct bh_policy *p, const struct bh_host *h, const struct bh_device *d)
+{
+	return h->declared && bh_mac_eq(&p->hosts[h->declared - 1].mac, &d->mac);
+}
+
+/* what the hosts are for whose addresses are the device's own, as somebody's answer or the policy itself says */
+void bh_device_roles(struct bh_state *s, struct bh_device *d, bh_ns at)
+{
+	d->roles = 0;
+	for (unsigned i = 0; i < d->n_addrs; i++) {
+		const struct bh_host *h = bh_state_find(s, &d->addrs[i]);
+
+		if (h && h->roles && bh_state_owns(h, &d->mac, at) && (h->verified || (d->carried >> i & 1) || named(s->policy, h, d)))
+			d->roles |= h->roles;
+	}
+}
+
+/* Of the roles it has those whose address is now another's beyond dispute go: a dispute alone would take them from whom somebody wants to accuse. */
+static void leaves(struct bh_state *s, struct bh_device *d, bh_ns at)
+{
+	uint32_t left = 0;
+
+	for (unsigned i = 0; d->roles && i < d->n_addrs; i++) {
+		const struct bh_host *h = bh_state_find(s, &d->addrs[i]);
+
+		left |= h && (bh_mac_eq(&h->mac, &d->mac) || !bh_state_owns(h, &h->mac, at)) ? h->roles : 0;
+	}
+	d->roles &= left;
+}
+
+/*
+ * A claim is free: a role comes with an exchange that the device itself had under the address, or with the policy's word. It goes with the
+ * address; that is looked at when somebody may ask for it.
+ */
+void bh_device_serves(struct bh_state *s, struct bh_sight *v, bool asked)
+{
+	const struct bh_event *ev = v->ev;
+	bool twoway = ev->flags & BH_EVF_TWOWAY;
+
+	if (v->dev && asked)
+		leaves(s, v->dev, ev->at);
+	if (v->far && asked)
+		leaves(s, v->far, ev->at);
+	if (v->dev && v->own && v->src->roles && (twoway || named(s->policy, v->src, v->dev)))
+		v->dev->roles |= v->src->roles;
+	if (v->far && twoway && ev->kind == BH_EV_FLOW_OUTCOME && v->dst && v->dst->roles && bh_state_owns(v->dst, &v->far->mac, ev->at))
+		v->far->roles |= v->dst->roles;
 }
 
 void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_sight *v)
@@ -113,8 +167,6 @@ void bh_device_sight(struct bh_devices *t, const struct bh_policy *p, struct bh_
 	if (ev->vlan)
 		d->vlan = ev->vlan;
 	names(d, ev);
-	if (v->own)
-		d->roles |= v->src->roles;
 	v->two_stacks = v->own && stacks_alternate(v->src, d, ev);
 	v->dev_shown = bh_device_shows(d, ev, v->own, &begun);
 	if (v->dev_shown || begun)

@@ -295,7 +295,7 @@ bool bh_devices_put(struct bh_devices *t, const struct bh_device *d)
 	if (!o)
 		return false;
 	if (!o->changed) { /* not met before: all of it */
-		newer = o->newer, older = o->older, slot = o->slot, flags = o->flags, zone = o->zone;
+		newer = o->newer, older = o->older, slot = o->slot, flags = o->flags | (d->flags & BH_DEV_MET), zone = o->zone;
 		*o = *d;
 		o->newer = newer, o->older = older, o->slot = slot, o->flags = flags, o->zone = zone;
 		o->status = BH_DEV_NEW;
@@ -315,7 +315,40 @@ bool bh_devices_put(struct bh_devices *t, const struct bh_device *d)
 }
 
 /* ---- addresses ---- */
-/* ARP claims are free, so they neither make a router nor keep out an address that frames carry. */
+/* IPv6 addresses stand in the order in which frames carried them last: the first is the one that gives way. Returns where it stands now. */
+static unsigned newest_of_ipv6(struct bh_device *d, unsigned i)
+{
+	for (unsigned k = i + 1; k < d->n_addrs && !bh_addr_is4(&d->addrs[i]); k++) {
+		struct bh_addr a = d->addrs[k];
+		unsigned differ = (d->carried >> k ^ d->carried >> i) & 1;
+
+		if (bh_addr_is4(&a))
+			continue;
+		d->addrs[k] = d->addrs[i];
+		d->addrs[i] = a;
+		d->carried ^= (uint8_t)(differ << k | differ << i);
+		i = k;
+	}
+	return i;
+}
+
+/* who gives way to an address that a frame carried: a mere claim, else the IPv6 address carried longest ago; none = BH_DEV_ADDRS */
+static unsigned gives_way(const struct bh_device *d)
+{
+	unsigned i;
+
+	for (i = 0; i < BH_DEV_ADDRS; i++)
+		if (!(d->carried >> i & 1))
+			return i;
+	for (i = 0; i < BH_DEV_ADDRS && bh_addr_is4(&d->addrs[i]); i++)
+		;
+	return i;
+}
+
+/*
+ * ARP claims are free, so they neither make a router nor keep out an address that frames carry. Nor do IPv6 addresses make one: a host
+ * takes a new one every day (RFC 8981), and as many as it likes.
+ */
 bool bh_device_carry(struct bh_device *d, const struct bh_addr *a, bh_ns at, bool frame)
 {
 	unsigned i;
@@ -324,20 +357,23 @@ bool bh_device_carry(struct bh_device *d, const struct bh_addr *a, bh_ns at, boo
 		if (bh_addr_eq(&d->addrs[i], a))
 			break;
 	if (i == BH_DEV_ADDRS && frame)
-		for (i = 0; i < BH_DEV_ADDRS && d->carried >> i & 1; i++)
-			;
+		i = gives_way(d);
 	if (i == BH_DEV_ADDRS) {
-		if (frame)
+		if (frame && bh_addr_is4(a))
 			d->flags |= BH_DEV_ROUTES; /* no list hangs on it */
 		return !(d->flags & BH_DEV_ROUTES);
 	}
 	if (i == d->n_addrs)
 		d->n_addrs++;
-	if (!bh_addr_eq(&d->addrs[i], a))
+	if (!bh_addr_eq(&d->addrs[i], a)) {
 		d->changed = at ? at : 1;
+		d->carried &= (uint8_t)~(1u << i);
+	}
 	d->addrs[i] = *a;
-	if (frame)
+	if (frame) {
+		i = newest_of_ipv6(d, i);
 		d->carried |= (uint8_t)(1u << i);
+	}
 	return !(d->flags & BH_DEV_ROUTES);
 }
 

@@ -43,6 +43,13 @@ static int put_addr(struct bh_device *d, const char *text, bh_ns at)
 	return 0;
 }
 
+/* should it be there again, or still, it is told */
+static void unwelcome(struct bh_state *s, struct bh_device *d, unsigned status)
+{
+	bh_devices_known(s->devices, d, status);
+	bh_devices_flag(s->devices, d, BH_DEV_MET | BH_DEV_CROWD, false);
+}
+
 static int apply(struct bh_state *s, struct bh_device *d, const char *change, bh_ns at)
 {
 	const char *v;
@@ -50,9 +57,9 @@ static int apply(struct bh_state *s, struct bh_device *d, const char *change, bh
 	if (strcmp(change, "approve") == 0)
 		bh_devices_known(s->devices, d, BH_DEV_KNOWN);
 	else if (strcmp(change, "retire") == 0)
-		bh_devices_known(s->devices, d, BH_DEV_RETIRED);
+		unwelcome(s, d, BH_DEV_RETIRED);
 	else if (strcmp(change, "forget") == 0)
-		bh_devices_known(s->devices, d, BH_DEV_NEW);
+		unwelcome(s, d, BH_DEV_NEW);
 	else if (value_of(change, "rename=", &v))
 		return put_word(d->name, sizeof d->name, v);
 	else if (value_of(change, "owner=", &v))
@@ -124,12 +131,7 @@ void bh_state_devices_policy(struct bh_state *s)
 			continue;
 		bh_devices_zone(s->devices, d, zone_of(s->policy, d));
 		bh_devices_flag(s->devices, d, BH_DEV_DECLARED, bh_policy_host_by_mac(s->policy, &d->mac) != NULL);
-		d->roles = 0;
-		for (unsigned i = 0; i < d->n_addrs; i++) {
-			const struct bh_host *h = bh_state_find(s, &d->addrs[i]);
-
-			d->roles |= h && bh_mac_eq(&h->mac, &d->mac) ? h->roles : 0;
-		}
+		bh_device_roles(s, d, d->last);
 	}
 }
 

@@ -5,7 +5,7 @@
  * fields stand in a group of their own, print{…}, and an empty group keeps the place of a print that is not the last.
  *
  * What only the table knows - links, slot, flags - is told, but not believed: whoever writes a line cannot say of a device that
- * it routes. A zone is the number it has in the policy of the moment; whoever reads lines of another day asks again.
+ * it routes. But that it was met it says of ourselves, and after a restart nobody is new again. A zone is the number it has in the policy of the moment; whoever reads lines of another day asks again.
  */
 #include <stdio.h>
 #include <strings.h>
@@ -373,7 +373,9 @@ static int parse_value(const struct field *f, struct bh_word w, void *to)
 
 	switch (f->form) {
 	case F_FLAGS:
-		return bh_word_u64(w, max, &v); /* not believed */
+		bad = bh_word_u64(w, max, &v);
+		v &= BH_DEV_MET; /* the others are not believed */
+		break;
 	case F_DEC:
 	case F_ZONE:
 		bad = bh_word_u64(w, max, &v);

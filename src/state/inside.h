@@ -61,6 +61,9 @@ struct bh_state {
 	struct bh_state_counters n;
 };
 
+/* belongs.c: the roles of a device's own addresses; with an event those that it proves, and what it has no longer goes, if somebody may ask. */
+void bh_device_roles(struct bh_state *s, struct bh_device *d, bh_ns at);
+void bh_device_serves(struct bh_state *s, struct bh_sight *v, bool asked);
 void bh_state_devices_policy(struct bh_state *s); /* device_set.c: the policy is another now, and hosts know it */
 void bh_state_saw(struct bh_state *s, const struct bh_sight *v); /* sees.c */
 

@@ -149,16 +149,25 @@ static bool fits(const struct bh_print *old, const struct bh_print *is)
 }
 
 /* ---- sessions ---- */
+/* what gives way to a new one: what no connection proved, which anybody can have sent, what was seen seldom, and long ago */
+static bool before(const struct bh_print *a, const struct bh_print *b)
+{
+	bool proven_a = a->told & BH_PRINT_PROVEN, proven_b = b->told & BH_PRINT_PROVEN;
+
+	if (!a->first || !b->first)
+		return b->first && !a->first;
+	if (proven_a != proven_b)
+		return proven_b;
+	return a->seen < b->seen || (a->seen == b->seen && a->last < b->last);
+}
+
 static struct bh_print *begin(struct bh_device *d, bh_ns at)
 {
 	uint8_t best = d->at_print;
 
-	for (uint8_t i = 0; i < BH_DEV_PRINTS; i++) {
-		const struct bh_print *p = &d->prints[i], *b = &d->prints[best];
-
-		if (i != d->at_print && (best == d->at_print || (b->first && (!p->first || p->seen < b->seen || (p->seen == b->seen && p->last < b->last)))))
+	for (uint8_t i = 0; i < BH_DEV_PRINTS; i++)
+		if (i != d->at_print && (best == d->at_print || before(&d->prints[i], &d->prints[best])))
 			best = i;
-	}
 	if (!d->prints[d->at_print].first)
 		best = d->at_print;
 	d->at_print = best;
@@ -259,6 +268,15 @@ static bool fill(struct bh_print *p, const struct bh_print *x)
 	return memcmp(&was, p, sizeof was) != 0;
 }
 
+/* true = it is proven now, and was not */
+static bool proves(struct bh_print *p, const struct bh_event *ev)
+{
+	if (ev->outcome != BH_OUT_SUCCESS || !(ev->flags & BH_EVF_TWOWAY) || !p->ttl || p->ttl != bh_ttl_class(ev->ttl) || (p->told & BH_PRINT_PROVEN))
+		return false;
+	p->told |= BH_PRINT_PROVEN;
+	return true;
+}
+
 bool bh_device_shows(struct bh_device *d, const struct bh_event *ev, bool own, bool *ret_begun)
 {
 	struct bh_print x = {0}, *p = &d->prints[d->at_print];
@@ -279,6 +297,8 @@ bool bh_device_shows(struct bh_device *d, const struct bh_event *ev, bool own, b
 		of_syn(&x, ev);
 	else if (own && ev->kind == BH_EV_FLOW_CLASS && ev->u.flow.print)
 		return add_client(p, ev->u.flow.print);
+	else if (own && ev->kind == BH_EV_FLOW_OUTCOME)
+		return proves(p, ev);
 	if (!x.dhcp_params && !x.ttl)
 		return false;
 	if (bh_print_drift(p, &x, &none)) { /* not what it was a moment ago */
@@ -294,6 +314,7 @@ bool bh_device_shows(struct bh_device *d, const struct bh_event *ev, bool own, b
 			continue;
 		old->seen += *ret_begun || !p->seen;
 		old->last = ev->at;
+		old->told |= p->told & BH_PRINT_PROVEN;
 		memset(p, 0, sizeof *p);
 		d->at_print = i;
 		return true;

@@ -7,7 +7,7 @@
  * A destination becomes a host when it answers, never because somebody knocked: a scan of an empty /8 costs nothing.
  *
  * MAC addresses have a table of their own because a device is cut by all it has. A MAC whose frames carried more than eight
- * addresses is a router: it is never bound to a host and never cut. A frame alone says which MAC brought it here, which may
+ * IPv4 addresses is a router: it is never bound to a host and never cut. A frame alone says which MAC brought it here, which may
  * be a router's with few hosts behind it; that a host itself has the MAC (onlink) takes ARP, a lease or the policy. A claim
  * that moves an address from one MAC to another is remembered: what is disputed belongs to neither.
  */
@@ -440,6 +440,7 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 		v->far = bh_devices_find(s->devices, &ev->mac_dst);
 	if (ev->kind == BH_EV_RA && ev->u.ra.op == BH_RA_REDIRECT && (v->far = bh_devices_find(s->devices, &ev->u.ra.lladdr)))
 		v->far_who = bh_state_host_of(s, v->far, ev->at);
+	bh_device_serves(s, v, of_identity(ev));
 	/* its frames reached it without a router: they share a wire */
 	if (v->far && v->far->zone == BH_ZONE_NONE && v->dev && !(v->dev->flags & BH_DEV_ROUTES) && v->dev->zone != BH_ZONE_NONE && (ev->flags & BH_EVF_TWOWAY))
 		bh_devices_zone(s->devices, v->far, v->dev->zone);

@@ -115,6 +115,73 @@ static void what_is_put_in_keeps_what_was_seen_and_takes_what_people_said(void *
 	bh_devices_close(t);
 }
 
+static struct bh_addr six(uint8_t n)
+{
+	return (struct bh_addr){{0x20, 1, 0xd, 0xb8, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0xa, n}};
+}
+
+static struct bh_addr four(uint8_t n)
+{
+	return (struct bh_addr){{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 0, n}};
+}
+
+static void of_ipv6_addresses_the_one_carried_longest_ago_gives_way_and_they_make_no_router(void **state)
+{
+	struct bh_device d = {.zone = BH_ZONE_NONE};
+	struct bh_addr a = four(1);
+
+	assert_true(bh_device_carry(&d, &a, BH_SEC(1), true));
+	for (uint8_t n = 0; n < 30; n++) {
+		a = six(n);
+		assert_true(bh_device_carry(&d, &a, BH_SEC(2 + n), true));
+		a = six(0); /* the one that lasts */
+		assert_true(bh_device_carry(&d, &a, BH_SEC(2 + n), true));
+	}
+	assert_int_equal(d.n_addrs, BH_DEV_ADDRS);
+	assert_int_equal(d.carried, 0xff);
+	a = four(1);
+	assert_true(bh_device_has(&d, &a));
+	a = six(0);
+	assert_true(bh_device_has(&d, &a));
+	for (uint8_t n = 24; n < 30; n++) {
+		a = six(n);
+		assert_true(bh_device_has(&d, &a));
+	}
+	for (uint8_t n = 2; n <= 8; n++) {
+		a = four(n);
+		assert_true(bh_device_carry(&d, &a, BH_MIN(1), true));
+	}
+	a = six(31); /* eight of IPv4 are kept: it finds no place, and takes none from them */
+	assert_true(bh_device_carry(&d, &a, BH_MIN(1), true));
+	assert_false(bh_device_has(&d, &a));
+	a = four(9);
+	assert_false(bh_device_carry(&d, &a, BH_MIN(1), true));
+	assert_int_equal(d.flags, BH_DEV_ROUTES);
+}
+
+static void a_claim_keeps_out_no_address_that_frames_carry_and_the_bits_go_with_their_addresses(void **state)
+{
+	struct bh_device d = {.zone = BH_ZONE_NONE};
+	struct bh_addr a;
+
+	for (uint8_t n = 0; n < BH_DEV_ADDRS; n++) {
+		a = six(n);
+		assert_true(bh_device_carry(&d, &a, BH_SEC(1), false));
+	}
+	a = six(3);
+	assert_true(bh_device_carry(&d, &a, BH_SEC(2), true));
+	for (unsigned i = 0; i < BH_DEV_ADDRS; i++)
+		assert_int_equal(d.carried >> i & 1, bh_addr_eq(&d.addrs[i], &a));
+	a = six(9);
+	assert_true(bh_device_carry(&d, &a, BH_SEC(2), false));
+	assert_false(bh_device_has(&d, &a));
+	assert_true(bh_device_carry(&d, &a, BH_SEC(2), true));
+	assert_true(bh_device_has(&d, &a));
+	a = six(3);
+	assert_true(bh_device_has(&d, &a));
+	assert_int_equal(__builtin_popcount(d.carried), 2);
+}
+
 /* ---- prints ---- */
 static struct bh_event asks(bh_ns at, const char *vendor, const char *name, uint8_t first_param)
 {
@@ -252,6 +319,34 @@ static void devices_without_an_address_are_named_by_the_one_their_mac_makes(void
 	assert_string_equal(bh_addr_print(&a, text), "fe80::4a6f:73ff:fe74:5043");
 }
 
+static void requests_somebody_makes_up_push_out_no_session_in_which_a_connection_was_answered(void **state)
+{
+	struct bh_device d = {.mac = mac_of(1)};
+	struct bh_event ev = asks(BH_SEC(100), "MSFT 5.0", "pc-9", 1);
+	unsigned proven = 0;
+	bool begun;
+
+	bh_device_shows(&d, &ev, false, &begun);
+	ev = opens(BH_SEC(101), true);
+	bh_device_shows(&d, &ev, true, &begun);
+	ev = (struct bh_event){.at = BH_SEC(101), .kind = BH_EV_FLOW_OUTCOME, .proto = 6, .ttl = 64, .outcome = BH_OUT_SUCCESS, .flags = BH_EVF_TWOWAY};
+	assert_false(bh_device_shows(&d, &ev, true, &begun)); /* another system's */
+	ev.ttl = 128;
+	assert_false(bh_device_shows(&d, &ev, false, &begun)); /* not from its own address */
+	assert_true(bh_device_shows(&d, &ev, true, &begun));
+	assert_false(bh_device_shows(&d, &ev, true, &begun)); /* once */
+	for (uint8_t i = 0; i < 9; i++) {
+		char vendor[] = {'x', (char)('a' + i), 0};
+
+		ev = asks(BH_HOUR(1 + i), vendor, "pc-9", (uint8_t)(40 + i));
+		bh_device_shows(&d, &ev, false, &begun);
+		assert_true(begun);
+	}
+	for (unsigned i = 0; i < BH_DEV_PRINTS; i++)
+		proven += (d.prints[i].told & BH_PRINT_PROVEN) != 0 && strcmp(d.prints[i].vendor, "MSFT 5.0") == 0;
+	assert_int_equal(proven, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +355,8 @@ int main(void)
 		cmocka_unit_test(when_the_known_fill_the_table_strangers_are_refused_and_counted),
 		cmocka_unit_test(groups_and_nobody_are_no_devices),
 		cmocka_unit_test(what_is_put_in_keeps_what_was_seen_and_takes_what_people_said),
+		cmocka_unit_test(of_ipv6_addresses_the_one_carried_longest_ago_gives_way_and_they_make_no_router),
+		cmocka_unit_test(a_claim_keeps_out_no_address_that_frames_carry_and_the_bits_go_with_their_addresses),
 		cmocka_unit_test(the_same_laptop_every_morning_is_one_print),
 		cmocka_unit_test(another_system_on_the_same_address_and_name_is_seen_at_its_first_request),
 		cmocka_unit_test(a_clone_that_copies_the_request_is_seen_at_its_first_connection),
@@ -267,6 +364,7 @@ int main(void)
 		cmocka_unit_test(routed_and_forged_time_to_live_says_nothing),
 		cmocka_unit_test(a_machine_bridged_behind_its_hosts_mac_is_not_the_host_changed),
 		cmocka_unit_test(devices_without_an_address_are_named_by_the_one_their_mac_makes),
+		cmocka_unit_test(requests_somebody_makes_up_push_out_no_session_in_which_a_connection_was_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,6 +150,46 @@ static void a_device_from_the_store_is_placed_as_this_policy_has_it(void **state
 	assert_true(o->first == BH_SEC(5) && o->last == BH_SEC(6) && o->changed == BH_SEC(6));
 }
 
+static unsigned told(struct bh_core *c, const char *line)
+{
+	struct bh_out *out = calloc(1, sizeof *out);
+	struct bh_event_error e;
+	struct bh_event ev;
+	unsigned n = 0;
+
+	assert_int_equal(bh_event_parse(line, strlen(line), &ev, &e), 0);
+	assert_int_equal(bh_core_step(c, &ev, out), 0);
+	for (size_t i = 0; i < out->n; i++)
+		n += out->rec[i].kind == BH_REC_ALERT && strcmp(out->rec[i].finding.detector->name, "new.mac") == 0;
+	free(out);
+	return n;
+}
+
+static void who_was_told_before_a_restart_is_not_new_after_it_until_a_month_has_passed(void **state)
+{
+	struct bh_core_opts o = {.policy = ((void **)*state)[1], .mode = -1, .bare = true};
+	struct bh_core *c = core_of(state);
+	char line[BH_DEVICE_TEXT];
+	struct bh_event_error e;
+	struct bh_device d;
+	size_t n;
+
+	assert_int_equal(told(c, "1000000.000000000 link 0 :: > :: smac=02:00:00:00:00:01 via=lldp"), 0); /* where it is nobody knows yet */
+	d = *device_of(c, &pc);
+	assert_int_equal(told(c, "1000001.000000000 arp arp 10.2.0.7 > 10.2.0.1 smac=02:00:00:00:00:01 op=1 aflags=1"), 1);
+	assert_true(device_of(c, &pc)->changed > d.changed); /* the store hears of it */
+	n = bh_device_print(device_of(c, &pc), line);
+	for (unsigned late = 0; late < 2; late++) {
+		assert_int_equal(bh_core_open(&o, &c), 0);
+		assert_int_equal(bh_device_parse(line, n, &d, &e), 0);
+		assert_true(bh_state_device_put(bh_core_state(c), &d));
+		assert_int_equal(told(c, late ? "3700000.000000000 arp arp 10.2.0.7 > 10.2.0.1 smac=02:00:00:00:00:01 op=1 aflags=1" :
+						"1003600.000000000 arp arp 10.2.0.7 > 10.2.0.1 smac=02:00:00:00:00:01 op=1 aflags=1"),
+			late);
+		bh_core_close(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +198,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_word_that_cannot_be_read_makes_no_device, open_it, close_it),
 		cmocka_unit_test_setup_teardown(a_command_read_back_from_a_log_does_the_same, open_it, close_it),
 		cmocka_unit_test_setup_teardown(a_device_from_the_store_is_placed_as_this_policy_has_it, open_it, close_it),
+		cmocka_unit_test_setup_teardown(who_was_told_before_a_restart_is_not_new_after_it_until_a_month_has_passed, open_it, close_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ static void what_only_the_table_knows_is_told_and_not_believed(void **state)
 	assert_string_equal(out, says);
 	assert_int_equal(bh_device_parse(out, strlen(out), &back, &e), 0);
 	assert_int_equal(back.flags | back.slot | back.newer | back.older, 0);
+	assert_int_equal(bh_device_parse("device 02:00:00:00:00:01 flags=255", 34, &d, &e), 0);
+	assert_int_equal(d.flags, BH_DEV_MET); /* that we told it, the store may say */
 	assert_int_equal(bh_device_parse("device 02:00:00:00:00:01", 24, &d, &e), 0);
 	assert_int_equal(d.zone, BH_ZONE_NONE); /* the first zone has the number 0 */
 }

@@ -115,20 +115,89 @@ static void a_source_has_its_share_and_gets_it_again_with_time(void **state)
 	free(r);
 }
 
-static void a_flood_from_everywhere_has_a_limit_of_signatures(void **state)
+/* 2,100 a second from 2,500 addresses for a minute, in the form of ours, beside one of the endpoint's a second */
+static unsigned taken_beside(struct rig *r, const struct bh_usb_secret *names, const struct bh_addr *home)
+{
+	struct bh_ev_usb u = {.boot = 1, .seq = 1, .op = BH_USB_ADD};
+	uint8_t p[BH_USB_DATAGRAM];
+	unsigned was = r->events;
+
+	if (home)
+		r->keys.key[0].from = *home;
+	bh_usb_sign(&u, NOW, names, p);
+	p[37] ^= 1;
+	for (uint32_t sec = 0; sec < 60; sec++) {
+		bh_ns now = NOW + BH_SEC(sec);
+
+		send(r, sec + 1, now, now, 0);
+		for (unsigned i = 0; i < 2100; i++) {
+			struct bh_addr a = from;
+
+			a.b[13] = (uint8_t)(20 + i / 250 % 10);
+			a.b[14] = (uint8_t)(i % 250);
+			bh_intake_datagram(&r->t, p, sizeof p, &a, 999, now);
+		}
+	}
+	return r->events - was;
+}
+
+static void what_strangers_send_takes_nothing_from_an_endpoints_share(void **state)
+{
+	struct rig *r = open_rig();
+	struct bh_usb_secret other;
+	uint8_t seed[32] = {9};
+
+	bh_usb_secret_make(seed, &other);
+	assert_int_equal(taken_beside(r, &other, NULL), 60);
+	assert_in_range(r->n.verdict[BH_USB_UNKNOWN], 1, 61 * BH_INTAKE_STRANGE);
+	assert_int_equal(r->n.verdict[BH_USB_UNKNOWN] + r->n.limited, 60 * 2100);
+	free(r);
+	r = open_rig(); /* nor when they name its key */
+	assert_int_equal(taken_beside(r, &r->secret, NULL), 60);
+	assert_in_range(r->n.verdict[BH_USB_FORGED], 1, 61 * BH_INTAKE_STRANGE);
+	free(r);
+	r = open_rig();
+	assert_int_equal(taken_beside(r, &r->secret, &from), 60);
+	assert_int_equal(r->n.verdict[BH_USB_FORGED], 0);
+	free(r);
+}
+
+static void who_comes_from_elsewhere_without_an_address_in_the_file_is_heard_there_from_then_on(void **state)
+{
+	struct rig *r = open_rig();
+	struct bh_ev_usb u = {.boot = 1, .seq = 2, .op = BH_USB_ADD};
+	struct bh_addr moved = from;
+	uint8_t p[BH_USB_DATAGRAM];
+
+	send(r, 1, NOW, NOW, 0);
+	assert_true(bh_addr_eq(&r->t.home[0], &from));
+	moved.b[15] = 99;
+	bh_usb_sign(&u, NOW, &r->secret, p);
+	bh_intake_datagram(&r->t, p, sizeof p, &moved, 999, NOW);
+	assert_int_equal(r->events, 2);
+	assert_true(bh_addr_eq(&r->t.home[0], &moved));
+	bh_intake_datagram(&r->t, p, sizeof p, &from, 999, NOW); /* a recording */
+	assert_true(bh_addr_eq(&r->t.home[0], &moved));
+	free(r);
+}
+
+static void a_flood_in_the_name_of_many_keys_has_a_limit_of_signatures(void **state)
 {
 	struct rig *r = open_rig();
 	struct bh_ev_usb u = {.boot = 1, .seq = 1, .op = BH_USB_ADD};
 	uint8_t p[BH_USB_DATAGRAM];
 
-	bh_usb_sign(&u, NOW, &r->secret, p);
-	p[37] ^= 1;
-	for (unsigned i = 0; i < 5000; i++) {
-		struct bh_addr a = from;
+	for (uint8_t k = 0; k < 50; k++) {
+		uint8_t seed[32] = {20, k};
+		struct bh_usb_secret s;
 
-		a.b[14] = (uint8_t)(i >> 8);
-		a.b[15] = (uint8_t)i;
-		bh_intake_datagram(&r->t, p, sizeof p, &a, 1, NOW);
+		bh_usb_secret_make(seed, &s);
+		memcpy(r->keys.key[k].key, s.b + 32, 32);
+		r->keys.n = k + 1u;
+		bh_usb_sign(&u, NOW, &s, p);
+		p[37] ^= 1;
+		for (unsigned i = 0; i < 100; i++)
+			bh_intake_datagram(&r->t, p, sizeof p, &from, 1, NOW);
 	}
 	assert_int_equal(r->n.verdict[BH_USB_FORGED], BH_INTAKE_ALL_BURST);
 	assert_int_equal(r->n.limited, 5000 - BH_INTAKE_ALL_BURST);
@@ -169,7 +238,9 @@ int main(void)
 		cmocka_unit_test(what_is_signed_and_fresh_becomes_an_event_by_the_keys_name),
 		cmocka_unit_test(everything_else_is_counted_and_makes_none),
 		cmocka_unit_test(a_source_has_its_share_and_gets_it_again_with_time),
-		cmocka_unit_test(a_flood_from_everywhere_has_a_limit_of_signatures),
+		cmocka_unit_test(what_strangers_send_takes_nothing_from_an_endpoints_share),
+		cmocka_unit_test(who_comes_from_elsewhere_without_an_address_in_the_file_is_heard_there_from_then_on),
+		cmocka_unit_test(a_flood_in_the_name_of_many_keys_has_a_limit_of_signatures),
 		cmocka_unit_test(event_logs_are_heard_and_never_trusted),
 		cmocka_unit_test(the_sensors_own_ports_are_told_under_its_name),
 	};

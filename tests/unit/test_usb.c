@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <cmocka.h>
 #include <bulkhead/usb.h>
 
@@ -349,6 +350,28 @@ static void a_device_cannot_say_its_class_by_its_name(void **state)
 	assert_int_equal(u.classes, BH_USB_C_NET);
 }
 
+/* read in square time, a hundred of them took seconds */
+static void a_line_of_nothing_but_labels_is_read_in_one_go(void **state)
+{
+	static const char *const labels[] = {"Account Name:", "Device ID:", "Device Name:", "Class Name:"};
+	static char line[16384];
+	struct bh_ev_usb u;
+
+	for (size_t k = 0; k < BH_COUNT(labels); k++) {
+		size_t n = (size_t)snprintf(line, sizeof line, "<13>Nov 28 12:00:00 pc-7 x A new external device was recognized by the system. ");
+		clock_t began = clock();
+
+		while (n + strlen(labels[k]) < sizeof line - 64) {
+			memcpy(line + n, labels[k], strlen(labels[k]));
+			n += strlen(labels[k]);
+		}
+		n += (size_t)snprintf(line + n, sizeof line - n, "  Device ID: USB\\VID_1D6B&PID_0104\\42");
+		for (unsigned i = 0; i < 100; i++)
+			assert_int_equal(bh_usb_syslog(line, n, &u), k == 1);
+		assert_true(clock() - began < CLOCKS_PER_SEC);
+	}
+}
+
 static void other_events_and_other_busses_are_none_of_ours(void **state)
 {
 	static const char *const lines[] = {"", "<", "<>", "<14", "<14>", "<99999>x", "hello", "<14>Nov 28 12:00:00 PC-7 sshd[1]: Accepted password",
@@ -385,6 +408,7 @@ int main(void)
 		cmocka_unit_test(forwarders_forms_of_the_same_event_say_the_same),
 		cmocka_unit_test(drivers_sticks_and_hubs_are_told_by_their_names),
 		cmocka_unit_test(a_device_cannot_say_its_class_by_its_name),
+		cmocka_unit_test(a_line_of_nothing_but_labels_is_read_in_one_go),
 		cmocka_unit_test(other_events_and_other_busses_are_none_of_ours),
 	};
 
