@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <bulkhead/gadget.h>
 #include "policy/strict.h"
+#include "policy/carried.h"
 
 #define MAX_GADGETS 256
 #define MAX_MACS 2048
@@ -374,16 +375,11 @@ void bh_gadgets_free(struct bh_gadgets *g)
 	free(g);
 }
 
-__asm__(".section .rodata\n"
-	".global bh_gadgets_file, bh_gadgets_file_end\n"
-	"bh_gadgets_file: .incbin \"" BH_GADGETS "\"\n"
-	"bh_gadgets_file_end: .byte 0\n"
-	".previous\n");
-extern const char bh_gadgets_file[], bh_gadgets_file_end[];
+BH_CARRIED(bh_gadgets_file, BH_GADGETS);
 
 const char *bh_gadgets_builtin_text(size_t *ret_len)
 {
-	*ret_len = (size_t)(bh_gadgets_file_end - bh_gadgets_file);
+	*ret_len = BH_CARRIED_LEN(bh_gadgets_file);
 	return bh_gadgets_file;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <bulkhead/gadget.h>
 #include "policy/load.h"
+#include "policy/carried.h"
 
 #define MAX_OUIS (1u << 18)
 #define MAX_NAMES (16u << 20) /* bytes of all names */
@@ -281,15 +282,10 @@ const char *bh_ouis_name(const struct bh_ouis *o, const struct bh_mac *m)
 	return "";
 }
 
-__asm__(".section .rodata\n"
-	".global bh_ouis_file, bh_ouis_file_end\n"
-	"bh_ouis_file: .incbin \"" BH_OUIS "\"\n"
-	"bh_ouis_file_end: .byte 0\n"
-	".previous\n");
-extern const char bh_ouis_file[], bh_ouis_file_end[];
+BH_CARRIED(bh_ouis_file, BH_OUIS);
 
 const char *bh_ouis_builtin_text(size_t *ret_len)
 {
-	*ret_len = (size_t)(bh_ouis_file_end - bh_ouis_file);
+	*ret_len = BH_CARRIED_LEN(bh_ouis_file);
 	return bh_ouis_file;
 }

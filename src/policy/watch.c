@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <bulkhead/watch.h>
 #include "policy/strict.h"
+#include "policy/carried.h"
 
 #define MAX_IFACES 512
 #define MAX_CALLS 256
@@ -275,16 +276,11 @@ void bh_watch_free(struct bh_watch *w)
 	free(w);
 }
 
-__asm__(".section .rodata\n"
-	".global bh_watch_file, bh_watch_file_end\n"
-	"bh_watch_file: .incbin \"" BH_WATCHLIST "\"\n"
-	"bh_watch_file_end: .byte 0\n"
-	".previous\n");
-extern const char bh_watch_file[], bh_watch_file_end[];
+BH_CARRIED(bh_watch_file, BH_WATCHLIST);
 
 const char *bh_watch_builtin_text(size_t *ret_len)
 {
-	*ret_len = (size_t)(bh_watch_file_end - bh_watch_file);
+	*ret_len = BH_CARRIED_LEN(bh_watch_file);
 	return bh_watch_file;
 }
 
