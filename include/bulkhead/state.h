@@ -188,6 +188,7 @@ struct bh_sight {
 	bh_ns away;		     /* how long dev had not been seen, 0 = never before */
 	bool dev_shown;		     /* its present print has something new */
 	bool two_stacks;	     /* two systems speak in turns with dev's MAC */
+	bool two_clocks;	     /* or two clocks run in its timestamps */
 	bool own;		     /* the source address is dev's own, and dev is no router */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;

@@ -47,6 +47,7 @@ struct bh_state {
 	uint32_t cap, used, free_head;
 	struct lru lru[2]; /* [verified] */
 	struct bh_devices *devices;
+	struct bh_clocks *clocks;
 	bh_ns *sees; /* of each zone, and of none: when each kind was last seen */
 	const struct bh_gadgets *gadgets;
 	const struct bh_ouis *ouis;

@@ -51,7 +51,8 @@ int bh_state_open(const struct bh_state_limits *limits, const struct bh_policy *
 	s->index = bh_large_calloc(slots * sizeof *s->index + FRESH * sizeof *s->fresh, 1, &s->index_raw);
 	s->sees = calloc((BH_MAX_ZONES + 1) * BH_SEES_COUNT, sizeof *s->sees);
 	s->probes = calloc(1, sizeof *s->probes);
-	if (!s->sees || !s->probes || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
+	s->clocks = bh_clocks_open();
+	if (!s->sees || !s->clocks || !s->probes || planes_open(s, limits) < 0 || !s->hosts || !s->index || bh_devices_open(limits->devices ? limits->devices : limits->hosts, s->seed, &s->devices) < 0 ||
 		bh_filter_init(&s->filter, limits->filter_bits ? limits->filter_bits : 27)) {
 		bh_state_close(s);
 		return -ENOMEM;
@@ -77,6 +78,7 @@ void bh_state_close(struct bh_state *s)
 	free(s->index_raw);
 	bh_devices_close(s->devices);
 	free(s->sees);
+	bh_clocks_close(s->clocks);
 	free(s->probes);
 	free(s);
 }
@@ -397,7 +399,7 @@ static void dhcp(struct bh_state *s, const struct bh_event *ev, struct bh_sight 
 	v->asked_for = bh_asked_for(s->asked, ev);
 	if (v->src && v->asked_for)
 		v->src->answers |= BH_ANSWERS_DHCP;
-	if ((ev->u.dhcp.flags & BH_DHCP_F_V6) || ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
+	if (ev->u.dhcp.type != 5 || bh_addr_none(&ev->u.dhcp.yiaddr))
 		return;
 	h = bh_state_touch(s, &ev->u.dhcp.yiaddr, ev->at);
 	if (!h)
@@ -432,7 +434,8 @@ static void device(struct bh_state *s, const struct bh_event *ev, struct bh_sigh
 			v->was = NULL; /* somebody may have used that address, and what he did is his */
 		v->dev->flags &= (uint8_t)~BH_DEV_NAMELESS;
 	}
-	if (v->two_stacks)
+	v->two_clocks = v->own && bh_clocks_two(s->clocks, v->dev, ev);
+	if (v->two_stacks || v->two_clocks)
 		v->src->conflict_until = ev->at + CONFLICT_HOLD;
 	v->probed = (uint8_t)bh_state_probed(s, v);
 	bh_state_saw(s, v);
