@@ -82,6 +82,10 @@ static inline bool bh_mac_none(const struct bh_mac *a)
 bool bh_addr_multicast(const struct bh_addr *a);   /* multicast or limited broadcast */
 bool bh_addr_unspecified(const struct bh_addr *a); /* none, ::, 0.0.0.0/8 */
 bool bh_addr_private(const struct bh_addr *a);	 /* RFC 1918, RFC 4193, link-local, loopback */
+static inline bool bh_addr_link_local(const struct bh_addr *a) /* fe80::/10 */
+{
+	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
 
 /* Text of exactly len bytes, no NUL needed. 1 = not an address (a prefix without /len is a host). */
 int bh_addr_parse(const char *text, size_t len, struct bh_addr *ret_addr) BH_MUST;

@@ -23,8 +23,7 @@ bool bh_addr_private(const struct bh_addr *a)
 	const uint8_t *p = a->b + 12;
 
 	if (!bh_addr_is4(a))
-		return (a->b[0] & 0xfe) == 0xfc || (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80) ||
-		       bh_addr_eq(a, &one);
+		return (a->b[0] & 0xfe) == 0xfc || bh_addr_link_local(a) || bh_addr_eq(a, &one);
 	return p[0] == 10 || (p[0] == 172 && (p[1] & 0xf0) == 16) || (p[0] == 192 && p[1] == 168) ||
 	       (p[0] == 169 && p[1] == 254) || p[0] == 127;
 }

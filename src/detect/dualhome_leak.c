@@ -45,11 +45,6 @@ static bool cares(const struct bh_sight *s)
 	       bh_policy_zone_of(s->policy, a) == BH_ZONE_NONE && h->zone != BH_ZONE_NONE && !(s->dev && (s->dev->flags & BH_DEV_ROUTES));
 }
 
-static bool private(const struct bh_addr *a)
-{
-	return a->b[12] == 10 || (a->b[12] == 172 && a->b[13] >= 16 && a->b[13] < 32) || (a->b[12] == 192 && a->b[13] == 168) || (a->b[12] == 100 && (a->b[13] & 0xc0) == 64);
-}
-
 static const char *message(const struct bh_event *ev)
 {
 	if (ev->kind == BH_EV_RPC)
@@ -69,7 +64,7 @@ static int observe(const struct bh_sight *s, void *mine, struct bh_finding *f)
 	char who[80], text[BH_ADDR_TEXT];
 	uint64_t key = (bh_addr_hash(a, 1) ^ bh_addr_hash(&h->addr, 2)) | 1; /* by ARP it is the leaked address that remembers, and others leak the same */
 
-	if ((t && t->common) || (!t && !private(a) && s->ev->kind != BH_EV_ARP) || bh_recent_has(m->told, BH_COUNT(m->told), key, s->ev->at, BH_HOUR(24)))
+	if ((t && t->common) || (!t && !bh_addr_private(a) && s->ev->kind != BH_EV_ARP) || bh_recent_has(m->told, BH_COUNT(m->told), key, s->ev->at, BH_HOUR(24)))
 		return 0;
 	(void)bh_recent_note(m->told, BH_COUNT(m->told), key, s->ev->at, BH_HOUR(24));
 	bh_finding_init(f, &bh_detector_dualhome_leak, s);

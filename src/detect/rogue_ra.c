@@ -34,7 +34,7 @@ static struct bh_lie *believed(const struct bh_sight *s)
 	struct bh_lie *l = bh_addr_is4(&s->ev->src) ? NULL : bh_lie_behind(&((struct shared *)s->shared)->lies, s, LIE_LASTS);
 	const struct bh_addr *to = &s->ev->dst;
 
-	return l && !(to->b[0] == 0xfe && (to->b[1] & 0xc0) == 0x80) && memcmp(to, &s->ev->src, 8) != 0 && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) ? l : NULL;
+	return l && !bh_addr_link_local(to) && memcmp(to, &s->ev->src, 8) != 0 && !(s->dst && bh_state_owns(s->dst, &s->far->mac, s->ev->at)) ? l : NULL;
 }
 
 static bool promises(const struct bh_ev_ra *r)

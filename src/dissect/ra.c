@@ -45,11 +45,6 @@ static void *ra_open(uint64_t seed)
 	return calloc(1, sizeof(struct ra));
 }
 
-static bool link_local(const struct bh_addr *a)
-{
-	return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
-}
-
 static struct bh_addr address(struct bh_bytes *b)
 {
 	const uint8_t *p = bh_take(b, 16);
@@ -154,7 +149,7 @@ static bool redirect(const struct bh_packet *k, struct reading *r)
 	r->d->op = BH_RA_REDIRECT;
 	r->d->dns = address(&b);
 	to.net = address(&b);
-	if (b.bad || bh_addr_multicast(&to.net) || (!link_local(&r->d->dns) && !bh_addr_eq(&r->d->dns, &to.net)))
+	if (b.bad || bh_addr_multicast(&to.net) || (!bh_addr_link_local(&r->d->dns) && !bh_addr_eq(&r->d->dns, &to.net)))
 		return false;
 	r->lladdr = OPT_TARGET;
 	r->prefixes[r->n++] = to;
@@ -169,7 +164,7 @@ static void packet(void *state, const struct bh_dissect_in *in, const struct bh_
 	struct reading r = {.d = &ev.u.ra};
 
 	memset(&ev.u, 0, sizeof ev.u);
-	if (k->ttl != 255 || k->icmp.code || !link_local(&k->src) || k->payload_len < k->payload_wire ||
+	if (k->ttl != 255 || k->icmp.code || !bh_addr_link_local(&k->src) || k->payload_len < k->payload_wire ||
 		(k->icmp.type == ADVERT ? !advert(k, &r) : !redirect(k, &r))) {
 		s->bogus++;
 		return;

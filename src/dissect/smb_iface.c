@@ -23,7 +23,7 @@ static bool of_this_host_only(const struct bh_addr *a)
 		return true;
 	if (bh_addr_is4(a))
 		return a->b[12] == 127 || (a->b[12] == 169 && a->b[13] == 254);
-	return bh_addr_eq(a, &one) || (a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80);
+	return bh_addr_eq(a, &one) || bh_addr_link_local(a);
 }
 
 /* the address of a socket as Windows writes it down */
