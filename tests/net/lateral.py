@@ -516,10 +516,11 @@ rprn.hRpcRemoteFindFirstPrinterChangeNotificationEx(d,h,rprn.PRINTER_CHANGE_ADD_
 '''
 
 
-def main():
-    need = [p for p in ('smbd', 'smbpasswd', 'smbclient', 'openssl') if not shutil.which(p, path=os.environ['PATH'] + ':/usr/sbin:/sbin')]
-    if need or not os.path.exists(EXAMPLES):
-        print('1..0 # skip %s missing; tools/setup installs it' % ', '.join(need or [EXAMPLES]))
+def main(case, need, elsewhere=()):
+    """Runs a test of this kind, its lab private: need are programs it cannot do without, elsewhere files."""
+    missing = [p for p in need if not shutil.which(p, path=os.environ['PATH'] + ':/usr/sbin:/sbin')] + [f for f in elsewhere if not os.path.exists(f)]
+    if missing:
+        print('1..0 # skip %s missing; tools/setup installs it' % ', '.join(missing))
         return 77
     try:
         lab.private()
@@ -528,7 +529,7 @@ def main():
         return 77
     os.environ['PATH'] += ':/usr/sbin:/sbin'
     faulthandler.dump_traceback_later(230 if os.environ.get('BH_ALL') == '1' else 120, exit=True)
-    t = Lateral()
+    t = case()
     try:
         return int(t.run())
     except lab.Unavailable as e:
@@ -539,4 +540,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main(Lateral, ('smbd', 'smbpasswd', 'smbclient', 'openssl'), [EXAMPLES]))

@@ -7,7 +7,6 @@ host of its own, and must be named by its detector with its MAC. A witness of ou
 was on the wire; the alert has five seconds from there. At the end nobody else may have been named at medium or above, and
 nobody else cut. The slower half runs when BH_ALL=1 is set, as tools/test --all does. BH_KEEP=DIR keeps records, logs and a capture there.
 """
-import faulthandler
 import os
 import shutil
 import signal
@@ -697,27 +696,5 @@ threading.Thread(target=serve,args=(socket.AF_INET6,),daemon=True).start(); serv
 '''
 
 
-def main():
-    need = [p for p in ('dnsmasq', 'busybox', 'dhclient', 'arping', 'smbd', 'smbclient', 'nmblookup', 'nft') if not shutil.which(p, path=os.environ['PATH'] + ':/usr/sbin:/sbin')]
-    if need:
-        print('1..0 # skip %s missing; tools/setup installs it' % ', '.join(need))
-        return 77
-    try:
-        lab.private()
-    except lab.Unavailable as e:
-        print('1..0 # skip %s' % e)
-        return 77
-    os.environ['PATH'] += ':/usr/sbin:/sbin'
-    faulthandler.dump_traceback_later(230 if os.environ.get('BH_ALL') == '1' else 120, exit=True)
-    t = Rogue()
-    try:
-        return int(t.run())
-    except lab.Unavailable as e:
-        print('1..0 # skip %s' % e)
-        return 77
-    finally:
-        t.net.down()
-
-
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(lateral.main(Rogue, ('dnsmasq', 'busybox', 'dhclient', 'arping', 'smbd', 'smbclient', 'nmblookup', 'nft')))

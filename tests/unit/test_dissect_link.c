@@ -1,40 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Messages in whole frames, through decode. Every fact must survive its own text. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
-#include <bulkhead/dissect.h>
+#include "one_fact.h"
 
 extern const struct bh_dissector bh_dissector_link;
-
-struct box {
-	struct bh_event ev;
-	size_t n;
-};
-
-static void emit(void *ctx, const struct bh_event *ev)
-{
-	struct box *b = ctx;
-	char line[BH_EVENT_TEXT];
-	struct bh_event_error e;
-	struct bh_event back;
-
-	assert_int_equal(bh_event_parse(line, bh_event_print(ev, line), &back, &e), 0);
-	assert_memory_equal(&back, ev, sizeof back);
-	b->ev = *ev;
-	b->n++;
-}
-
-static uint64_t malformed;
-static void pick(void *ctx, const char *name, uint64_t v)
-{
-	if (!strcmp(name, "malformed"))
-		malformed = v;
-}
 
 struct msg {
 	uint8_t b[1600];
